@@ -1,0 +1,1 @@
+"""Images and labels: sources, label corruption, batch order, augmentation."""

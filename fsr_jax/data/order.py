@@ -1,0 +1,47 @@
+"""Batch order and randomness as functions of (seed, epoch, step) alone."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+# First fold of the run's key: one stream a purpose. Never renumber: stored
+# runs resume by these.
+INIT, ORDER, STEP, FIRST_DICTIONARY = range(4)
+
+
+def stream(seed: int, purpose: int) -> jax.Array:
+  """Typed PRNG key of one purpose (INIT, ORDER, STEP, FIRST_DICTIONARY)."""
+  return jax.random.fold_in(jax.random.key(seed), purpose)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 2, 3))
+def epoch_order(
+    seed: int, epoch: jax.Array | int, num_examples: int, batch_size: int
+) -> jax.Array:
+  """Shuffled batches of one epoch; the remainder is dropped (another falls
+  out each epoch).
+
+  Args:
+    seed: of the run.
+    epoch: int scalar, 0, 1, ...
+    num_examples: N.
+    batch_size: B <= N, over all devices.
+
+  Returns:
+    int32 [N // B, B], every index at most once.
+  """
+  key = jax.random.fold_in(stream(seed, ORDER), epoch)
+  shuffled = jax.random.permutation(key, num_examples).astype(jnp.int32)
+  steps = num_examples // batch_size
+  return shuffled[: steps * batch_size].reshape(steps, batch_size)
+
+
+def step_key(seed: int, step: jax.Array) -> jax.Array:
+  """Typed PRNG key of one training step (counted over the whole run)."""
+  return jax.random.fold_in(stream(seed, STEP), step)
+
+
+def example_keys(key: jax.Array, batch_size: int) -> jax.Array:
+  """Typed PRNG keys [B], by position in the global batch."""
+  return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(batch_size))

@@ -1,0 +1,22 @@
+"""The one exception for input that a user can mend."""
+
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+  """Wrong input: one line saying what, where, and what was expected."""
+
+
+def check(condition: bool, message: str) -> None:
+  """Raises InputError(message) unless `condition` holds."""
+  if not condition:
+    raise InputError(message)
+
+
+def choose(kind: str, name: str, choices: Iterable[str]) -> None:
+  """Raises InputError listing `choices` unless `name` is one of them."""
+  choices = list(choices)
+  check(
+      name in choices,
+      f"unknown {kind} {name!r}; choose one of: {', '.join(choices)}",
+  )

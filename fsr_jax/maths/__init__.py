@@ -1,0 +1,1 @@
+"""The paper's equations as pure functions; no model, config, data or file."""

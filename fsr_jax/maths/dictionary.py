@@ -1,0 +1,94 @@
+"""The dictionary R: which samples the run trusts, and draws from it (eq. 4)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Dictionary(NamedTuple):
+  """K trusted training samples, the same on every device.
+
+  Attributes:
+    index: int32 [K], identities of the examples.
+    label: int32 [K], their given labels.
+    image: uint8 [K, H, W, channels], un-augmented.
+  """
+
+  index: jax.Array
+  label: jax.Array
+  image: jax.Array
+
+
+def select(
+    score: jax.Array,
+    label: jax.Array,
+    dictionary_size: int,
+    num_classes: int,
+    epoch: jax.Array | int,
+) -> jax.Array:
+  """The best-scored samples of every class: eq. 4 under a class balance.
+
+  Slot s of epoch e belongs to class (s + e K) mod C and takes the class's
+  sample of rank s // C. So every class has K/C slots, the K mod C extra ones
+  rotate through the classes, and with fewer slots than classes (K < C) each
+  epoch serves the next K classes with one sample each. A class with fewer
+  members than slots repeats them from its best.
+
+  Args:
+    score: float [N], higher is better; -inf for samples never seen.
+    label: int32 [N], given labels; every class has a member.
+    dictionary_size: K.
+    num_classes: C.
+    epoch: int scalar.
+
+  Returns:
+    int32 [K], indices of examples.
+
+  Source: eq. 4, section 4.1; balance from Algorithm 1's names; the rotation
+  and the repeats are ours (the released code leaves stale entries).
+  """
+  best_first = jnp.lexsort((-score, label)).astype(jnp.int32)
+  count = jnp.bincount(label, length=num_classes)
+  start = jnp.cumsum(count) - count
+  slot = jnp.arange(dictionary_size)
+  # Only the offset's remainder matters; taking it first avoids overflow.
+  offset = (epoch % num_classes) * (dictionary_size % num_classes)
+  slot_class = (slot + offset) % num_classes
+  rank = (slot // num_classes) % jnp.maximum(count[slot_class], 1)
+  return best_first[start[slot_class] + rank]
+
+
+def draw(
+    key: jax.Array,
+    label: jax.Array,
+    reward_batch_size: int,
+    num_classes: int,
+) -> jax.Array:
+  """FetchBalancedBatch: Q dictionary slots, without replacement.
+
+  Within a class slots come in random order; classes take turns, in an order
+  drawn anew each time, so that the counts of any two classes that still have
+  slots differ by at most one. Q < C draws Q different classes.
+
+  Args:
+    key: typed PRNG key.
+    label: int32 [K], the dictionary's labels.
+    reward_batch_size: Q <= K.
+    num_classes: C.
+
+  Returns:
+    int32 [Q], slots of the dictionary.
+
+  Source: Algorithm 1; the scheme is ours.
+  """
+  slot_key, class_key = jax.random.split(key)
+  size = label.shape[0]
+  by_class = jnp.lexsort((jax.random.uniform(slot_key, (size,)), label))
+  count = jnp.bincount(label, length=num_classes)
+  start = jnp.cumsum(count) - count
+  sorted_label = label[by_class]
+  turn = jnp.arange(size) - start[sorted_label]
+  class_order = jax.random.uniform(class_key, (num_classes,))
+  taking_turns = jnp.lexsort((class_order[sorted_label], turn))
+  return by_class[taking_turns[:reward_batch_size]].astype(jnp.int32)

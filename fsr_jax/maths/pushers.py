@@ -1,0 +1,73 @@
+"""Pushers P: how trustworthy a training sample looks (eq. 5 and rivals).
+
+Higher is better. Every pusher is a function of one batch's `Evidence`; the
+moving average over visits is taken by `tables.py`.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fsr_jax.maths import losses
+
+
+class Evidence(NamedTuple):
+  """What one step knows of its batch, before its update of the parameters.
+
+  Attributes:
+    target: float [B, C], the given label, one-hot, neither mixed nor smoothed.
+    logits: float [B, C], of the un-mixed image under Theta.
+    lookahead_logits: float [B, C], of the un-mixed image under Theta*.
+    mixed_loss: float [B], loss of the mixed image on the mixed target under
+      Theta; the plain loss where MixUp is off. Nats.
+  """
+
+  target: jax.Array
+  logits: jax.Array
+  lookahead_logits: jax.Array
+  mixed_loss: jax.Array
+
+
+def meta_margin(e: Evidence) -> jax.Array:
+  """l(x; Theta) - l(x; Theta*), eq. 5 to the letter. float [B], nats.
+
+  It prefers large gradients, which are the mislabelled samples' (measured:
+  docs/results.md); kept because it is the paper's definition.
+  """
+  before = losses.cross_entropy(e.logits, e.target)
+  return before - losses.cross_entropy(e.lookahead_logits, e.target)
+
+
+def mixed_margin(e: Evidence) -> jax.Array:
+  """l(mixed x; Theta) - l(un-mixed x; Theta*). float [B], nats.
+
+  Source: released code. The first term is nearly constant under MixUp, which
+  makes this close to a negative loss. Without MixUp it is `meta_margin`.
+  """
+  return e.mixed_loss - losses.cross_entropy(e.lookahead_logits, e.target)
+
+
+def negative_loss(e: Evidence) -> jax.Array:
+  """-l(x; Theta). float [B], nats. Source: section 5.5."""
+  return -losses.cross_entropy(e.logits, e.target)
+
+
+def area_under_margin(e: Evidence) -> jax.Array:
+  """Label logit minus the largest other logit. float [B], logits.
+
+  Source: Pleiss et al., NeurIPS 2020 (the paper's [42]); their average over
+  epochs is the score's moving average here.
+  """
+  label_logit = jnp.sum(e.logits * e.target, axis=-1)
+  others = jnp.where(e.target > 0.5, -jnp.inf, e.logits)
+  return label_logit - jnp.max(others, axis=-1)
+
+
+# name -> pusher(evidence) -> float [B].
+PUSHERS = {
+    "meta_margin": meta_margin,
+    "mixed_margin": mixed_margin,
+    "negative_loss": negative_loss,
+    "area_under_margin": area_under_margin,
+}

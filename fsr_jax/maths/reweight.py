@@ -1,0 +1,184 @@
+"""Learned sample weights: look-ahead, reward gradient, weights (eqs. 2, 3, 6).
+
+A loss function here maps the meta parameters (default: the head's) to one loss
+a sample, with features, targets and head closed over:
+`losses(meta_params) -> float [b]`. b is a device's share of the global batch.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from fsr_jax.maths import collectives
+from fsr_jax.maths.collectives import Tree
+
+Losses = Callable[[Tree], jax.Array]
+
+
+def lookahead(
+    train_losses: Losses,
+    meta_params: Tree,
+    batch_size: int,
+    lookahead_lr: float,
+    extra_gradient: Tree | None = None,
+    axis_name: str | None = None,
+) -> Tree:
+  """Theta* = Theta^meta - eta (grad sum_i omega_i l_i + extra), omega = 1/B.
+
+  Args:
+    train_losses: meta_params -> float [b].
+    meta_params: float pytree, the same on every device.
+    batch_size: B, over all devices.
+    lookahead_lr: eta.
+    extra_gradient: None, or a pytree like meta_params added to the gradient
+      (the released code adds 0.9 times the optimizer's momentum buffer).
+    axis_name: the device axis, or None.
+
+  Returns:
+    lookahead_params, like meta_params, the same on every device.
+
+  Source: Algorithm 1, line 7.
+  """
+  gradient = jax.grad(lambda p: jnp.sum(train_losses(p)) / batch_size)(
+      meta_params
+  )
+  gradient = collectives.psum(gradient, axis_name)
+  if extra_gradient is not None:
+    gradient = jax.tree.map(jnp.add, gradient, extra_gradient)
+  return jax.tree.map(
+      lambda p, g: p - lookahead_lr * g, meta_params, gradient
+  )
+
+
+def reward_gradient(
+    reward_losses: Losses,
+    lookahead_params: Tree,
+    reward_batch_size: int,
+    axis_name: str | None = None,
+) -> tuple[jax.Array, Tree]:
+  """v = gradient at Theta* of the mean reward loss.
+
+  Args:
+    reward_losses: meta_params -> float [q], a device's share of the rewards.
+    lookahead_params: Theta*, float pytree.
+    reward_batch_size: Q, over all devices.
+    axis_name: the device axis, or None.
+
+  Returns:
+    (mean reward loss at Theta* in nats, v like lookahead_params), both the
+    same on every device.
+
+  Source: eq. 2, first factor of eq. 6.
+  """
+  loss, v = jax.value_and_grad(
+      lambda p: jnp.sum(reward_losses(p)) / reward_batch_size
+  )(lookahead_params)
+  return collectives.psum((loss, v), axis_name)
+
+
+def weight_gradient(
+    train_losses: Losses, meta_params: Tree, v: Tree, lookahead_lr: float
+) -> jax.Array:
+  """g_i = -eta <v, grad l_i>: how the reward loss moves with omega_i.
+
+  Computed as ONE forward-mode product of all per-sample losses along v. That
+  equals `weight_gradient_by_definition`, because Theta* is linear in omega,
+  for any head, and needs no gradient through a collective: v is already
+  reduced, and every sample is on one device only.
+
+  Args:
+    train_losses: meta_params -> float [b].
+    meta_params: float pytree.
+    v: the reduced reward gradient, like meta_params.
+    lookahead_lr: eta.
+
+  Returns:
+    float [b], nats per unit of weight.
+
+  Source: eq. 6.
+  """
+  _, along_v = jax.jvp(train_losses, (meta_params,), (v,))
+  return -lookahead_lr * along_v
+
+
+def weight_gradient_by_definition(
+    train_losses: Losses,
+    reward_losses: Losses,
+    meta_params: Tree,
+    lookahead_lr: float,
+    extra_gradient: Tree | None = None,
+) -> jax.Array:
+  """g = jax.grad of the reward loss over omega, through the look-ahead step.
+
+  The readable definition (eq. 3) that `weight_gradient` is tested against;
+  second-order, one device.
+
+  Args:
+    train_losses: meta_params -> float [B].
+    reward_losses: meta_params -> float [Q].
+    meta_params: float pytree.
+    lookahead_lr: eta.
+    extra_gradient: as in `lookahead`.
+
+  Returns:
+    float [B], nats per unit of weight.
+  """
+  first = train_losses(meta_params)
+  weights = jnp.full(first.shape, 1.0 / first.size, first.dtype)
+
+  def reward_loss(weights):
+    gradient = jax.grad(lambda p: jnp.sum(weights * train_losses(p)))(
+        meta_params
+    )
+    if extra_gradient is not None:
+      gradient = jax.tree.map(jnp.add, gradient, extra_gradient)
+    lookahead_params = jax.tree.map(
+        lambda p, g: p - lookahead_lr * g, meta_params, gradient
+    )
+    return jnp.mean(reward_losses(lookahead_params))
+
+  return jax.grad(reward_loss)(weights)
+
+
+def clip(g: jax.Array, weight_lr: float, batch_size: int,
+         axis_name: str | None = None) -> jax.Array:
+  """max(0, -alpha g): only samples that lower the reward loss count.
+
+  Source: released code and L2R (start at omega = 0). The paper's text starts
+  at 1/B, which almost never clips (Figure 6 contradicts it).
+  """
+  del batch_size, axis_name
+  return jnp.maximum(0.0, -weight_lr * g)
+
+
+def shift(g: jax.Array, weight_lr: float, batch_size: int,
+          axis_name: str | None = None) -> jax.Array:
+  """omega - min(omega) + 1/B with omega = 1/B - alpha g: never zero.
+
+  Source: section 5.2, long tails.
+  """
+  raw = 1.0 / batch_size - weight_lr * g
+  return raw - collectives.pmin(jnp.min(raw), axis_name) + 1.0 / batch_size
+
+
+# name -> rule(g [b], alpha, B, axis_name) -> float [b], not yet normalised.
+WEIGHT_RULES = {"clip": clip, "shift": shift}
+
+# Added to the sum of weights before dividing by it (released code).
+_SUM_EPSILON = 1e-5
+
+
+def normalize(raw: jax.Array, axis_name: str | None = None) -> jax.Array:
+  """Divides by the GLOBAL sum, so that weights sum to 1 (or are all 0).
+
+  Args:
+    raw: float [b], >= 0.
+    axis_name: the device axis, or None.
+
+  Returns:
+    weights, float [b].
+
+  Source: end of section 3; the epsilon is the released code's.
+  """
+  return raw / (collectives.psum(jnp.sum(raw), axis_name) + _SUM_EPSILON)

@@ -1,0 +1,136 @@
+"""Per-sample tables: what training remembers of every example.
+
+Moving averages start at zero and are read through `debias`, so that a sample
+seen less often (the remainder of an epoch is dropped) is on the same scale.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fsr_jax.maths import collectives
+
+
+class Tables(NamedTuple):
+  """One row an example, the same on every device.
+
+  Attributes:
+    visits: int32 [N], times seen; 0 means that every other entry is void.
+    score: float32 [N], moving average of the pusher, not debiased.
+    last_weight: float32 [N], B * omega at the last visit (1 = plain training).
+    mean_weight: float32 [N], moving average of B * omega, not debiased.
+    pseudo_label: float32 [N, C], moving average of f(x), not debiased; [0, C]
+      where re-labelling is off.
+  """
+
+  visits: jax.Array
+  score: jax.Array
+  last_weight: jax.Array
+  mean_weight: jax.Array
+  pseudo_label: jax.Array
+
+
+class Observation(NamedTuple):
+  """What one step saw of its batch: [b], [b], [b], [b], [b, C] or None."""
+
+  index: jax.Array
+  score: jax.Array
+  weights: jax.Array
+  probabilities: jax.Array | None
+
+
+def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
+  """Empty tables for N examples of C classes."""
+  zeros = jnp.zeros(num_examples, jnp.float32)
+  return Tables(
+      visits=jnp.zeros(num_examples, jnp.int32),
+      score=zeros,
+      last_weight=zeros,
+      mean_weight=zeros,
+      pseudo_label=jnp.zeros(
+          (num_examples if relabel else 0, num_classes), jnp.float32
+      ),
+  )
+
+
+def moving_average(old: jax.Array, new: jax.Array, decay: float) -> jax.Array:
+  """decay * old + (1 - decay) * new: section 4.1 (lambda), eq. 7 (beta)."""
+  return decay * old + (1.0 - decay) * new
+
+
+def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
+  """Removes the pull of the zero start: average / (1 - decay^visits).
+
+  Args:
+    average: float [N] or [N, C], a moving average begun at zero.
+    visits: int32 [N].
+    decay: of that average.
+
+  Returns:
+    float, like average; zero where visits is zero.
+
+  Source: Adam's bias correction; ours, for the dropped remainders.
+  """
+  weight = 1.0 - jnp.power(decay, visits.astype(jnp.float32))
+  weight = weight.reshape(weight.shape + (1,) * (average.ndim - 1))
+  return jnp.where(weight > 0, average / jnp.where(weight > 0, weight, 1), 0)
+
+
+def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
+  """y-hat of the batch as of its previous visit.
+
+  Args:
+    tables: with pseudo_label [N, C].
+    index: int32 [b].
+    decay: beta.
+
+  Returns:
+    float32 [b, C], rows summing to 1; zero rows (no loss) where never seen.
+
+  Source: eq. 7; read before the step's own update, as the released code does.
+  """
+  return debias(tables.pseudo_label[index], tables.visits[index], decay)
+
+
+def update(
+    tables: Tables,
+    seen: Observation,
+    batch_size: int,
+    score_momentum: float,
+    pseudo_label_momentum: float,
+    axis_name: str | None = None,
+) -> Tables:
+  """Writes one step's observation of a batch into every replica's tables.
+
+  Args:
+    tables: Tables.
+    seen: Observation of this device's share; an index at most once a batch.
+    batch_size: B, over all devices.
+    score_momentum: lambda.
+    pseudo_label_momentum: beta.
+    axis_name: the device axis, or None.
+
+  Returns:
+    Tables, the same on every device.
+
+  Source: Algorithm 1 (score), eq. 7 (pseudo-label).
+  """
+  seen = collectives.all_gather(seen, axis_name)
+  index, relative = seen.index, seen.weights * batch_size
+
+  def averaged(table, value, decay):
+    return table.at[index].set(moving_average(table[index], value, decay))
+
+  pseudo_label = tables.pseudo_label
+  if seen.probabilities is not None:
+    pseudo_label = averaged(
+        pseudo_label, seen.probabilities, pseudo_label_momentum
+    )
+  return Tables(
+      visits=tables.visits.at[index].add(1),
+      score=averaged(tables.score, seen.score, score_momentum),
+      last_weight=tables.last_weight.at[index].set(relative),
+      mean_weight=averaged(tables.mean_weight, relative, score_momentum),
+      pseudo_label=pseudo_label,
+  )

@@ -1,0 +1,72 @@
+"""Residual networks for 32 x 32 images (He et al. 2016, section 4.2)."""
+
+from collections.abc import Callable
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+# Normal with variance 2 / fan-out: He et al. 2015, as in their ResNet code.
+he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+
+
+def conv3x3(width: int, stride: int = 1, name: str | None = None) -> nn.Conv:
+  """3 x 3 convolution without bias, padded by 1 on every side."""
+  return nn.Conv(
+      width, (3, 3), stride, padding=1, use_bias=False,
+      kernel_init=he_normal, name=name,
+  )
+
+
+def batch_norm(train: bool, axis: str | None) -> Callable[..., nn.BatchNorm]:
+  """Constructor of BatchNorm layers; running statistics decay by 0.9."""
+
+  def make(name=None):
+    return nn.BatchNorm(
+        use_running_average=not train, momentum=0.9, epsilon=1e-5,
+        axis_name=axis if train else None, name=name,
+    )
+
+  return make
+
+
+class BasicBlock(nn.Module):
+  """conv-bn-relu-conv-bn plus a parameter-free shortcut (option A)."""
+
+  width: int
+  stride: int
+  batch_norm_axis: str | None = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    norm = batch_norm(train, self.batch_norm_axis)
+    y = nn.relu(norm()(conv3x3(self.width, self.stride)(x)))
+    y = norm()(conv3x3(self.width)(y))
+    if x.shape != y.shape:
+      x = x[:, :: self.stride, :: self.stride]
+      extra = self.width - x.shape[-1]
+      x = jnp.pad(x, ((0, 0),) * 3 + ((extra // 2, extra - extra // 2),))
+    return nn.relu(x + y)
+
+
+class CifarResNet(nn.Module):
+  """ResNet-(6 n + 2) with n = `blocks` a stage: 16, 32, 64 channels.
+
+  Attributes:
+    blocks: 5 for ResNet-32.
+    batch_norm_axis: device axis of the batch-norm statistics, or None.
+  """
+
+  blocks: int
+  batch_norm_axis: str | None = None
+
+  @nn.compact
+  def __call__(self, image: jax.Array, train: bool = False) -> jax.Array:
+    """image float [B, H, W, channels] -> float [B, 64]."""
+    norm = batch_norm(train, self.batch_norm_axis)
+    x = nn.relu(norm()(conv3x3(16)(image)))
+    for stage, width in enumerate((16, 32, 64)):
+      for block in range(self.blocks):
+        stride = 2 if stage > 0 and block == 0 else 1
+        x = BasicBlock(width, stride, self.batch_norm_axis)(x, train)
+    return jnp.mean(x, axis=(1, 2))

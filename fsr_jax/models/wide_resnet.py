@@ -1,0 +1,55 @@
+"""Wide residual networks for 32 x 32 images (Zagoruyko & Komodakis 2016)."""
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from fsr_jax.models.resnet import batch_norm, conv3x3, he_normal
+
+
+class WideBlock(nn.Module):
+  """Pre-activation block; a 1 x 1 convolution where the shape changes."""
+
+  width: int
+  stride: int
+  batch_norm_axis: str | None = None
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    norm = batch_norm(train, self.batch_norm_axis)
+    y = nn.relu(norm()(x))
+    if self.stride != 1 or x.shape[-1] != self.width:
+      x = nn.Conv(
+          self.width, (1, 1), self.stride, use_bias=False,
+          kernel_init=he_normal, name="shortcut",
+      )(y)
+    y = conv3x3(self.width, self.stride)(y)
+    y = conv3x3(self.width)(nn.relu(norm()(y)))
+    return x + y
+
+
+class WideResNet(nn.Module):
+  """WRN-(6 n + 4)-k with n = `blocks` a stage and k = `widen`, no dropout.
+
+  Attributes:
+    blocks: 4 for WRN-28.
+    widen: 10 for WRN-28-10.
+    batch_norm_axis: device axis of the batch-norm statistics, or None.
+  """
+
+  blocks: int
+  widen: int
+  batch_norm_axis: str | None = None
+
+  @nn.compact
+  def __call__(self, image: jax.Array, train: bool = False) -> jax.Array:
+    """image float [B, H, W, channels] -> float [B, 64 * widen]."""
+    x = conv3x3(16)(image)
+    for stage, width in enumerate((16, 32, 64)):
+      for block in range(self.blocks):
+        stride = 2 if stage > 0 and block == 0 else 1
+        x = WideBlock(width * self.widen, stride, self.batch_norm_axis)(
+            x, train
+        )
+    x = nn.relu(batch_norm(train, self.batch_norm_axis)()(x))
+    return jnp.mean(x, axis=(1, 2))

@@ -1,0 +1,1 @@
+"""One training step, one evaluation, on any number of devices."""

@@ -1,0 +1,114 @@
+"""From indices to network input: gather, augment, mix (METHOD step 1, 4)."""
+
+from typing import NamedTuple
+
+import jax
+
+from fsr_jax.data import augment, order
+from fsr_jax.maths import collectives, dictionary, losses, mixup
+from fsr_jax.maths.dictionary import Dictionary
+from fsr_jax.step.state import Resident
+
+
+class Batch(NamedTuple):
+  """A device's share of a batch, ready for the network: b rows each.
+
+  Attributes:
+    index: int32 [b].
+    label: int32 [b], given labels.
+    image: float32 [b, H, W, channels], augmented, mixed where MixUp is on.
+    target: float32 [b, C], smoothed, mixed where MixUp is on.
+    clean_image: float32, `image` before mixing.
+  """
+
+  index: jax.Array
+  label: jax.Array
+  image: jax.Array
+  target: jax.Array
+  clean_image: jax.Array
+
+
+class Rewards(NamedTuple):
+  """A device's share of the reward batch.
+
+  Attributes:
+    image: float32 [q, H, W, channels], augmented.
+    target: float32 [q, C], one-hot.
+  """
+
+  image: jax.Array
+  target: jax.Array
+
+
+def _augmented(config, data: Resident, keys, image):
+  cropped = augment.crop_and_flip(
+      keys, image, config.data.crop_padding, config.data.flip
+  )
+  return augment.normalize(cropped, data.mean, data.std)
+
+
+def gather(
+    config, key: jax.Array, data: Resident, index: jax.Array,
+    num_classes: int, axis_name: str | None,
+) -> Batch:
+  """This device's share of the batch `index`, augmented and mixed.
+
+  Args:
+    config: resolved.
+    key: typed PRNG key of the step.
+    data: Resident.
+    index: int32 [B], the global batch.
+    num_classes: C.
+    axis_name: the device axis, or None.
+
+  Returns:
+    Batch.
+  """
+  keys = order.example_keys(key, index.shape[0])
+  index = collectives.local_slice(index, axis_name)
+  keys = collectives.local_slice(keys, axis_name)
+  crop_keys, mix_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
+  label = data.label[index]
+  image = _augmented(config, data, crop_keys, data.image[index])
+  target = losses.one_hot(label, num_classes, config.label_smoothing)
+  if not config.mixup:
+    return Batch(index, label, image, target, clean_image=image)
+  coefficient = mixup.coefficients(mix_keys)
+  return Batch(
+      index,
+      label,
+      mixup.mix(image, coefficient),
+      mixup.mix(target, coefficient),
+      clean_image=image,
+  )
+
+
+def draw_rewards(
+    config, key: jax.Array, data: Resident, trusted: Dictionary,
+    num_classes: int, axis_name: str | None,
+) -> Rewards:
+  """This device's share of a class-balanced reward batch, freshly augmented.
+
+  Args:
+    config: resolved.
+    key: typed PRNG key, another than the batch's.
+    data: Resident, for the normalisation only.
+    trusted: the dictionary.
+    num_classes: C.
+    axis_name: the device axis, or None.
+
+  Returns:
+    Rewards.
+
+  Source: Algorithm 1, line 8.
+  """
+  draw_key, crop_key = jax.random.split(key)
+  size = config.reward_batch_size
+  slot = dictionary.draw(draw_key, trusted.label, size, num_classes)
+  keys = order.example_keys(crop_key, size)
+  slot = collectives.local_slice(slot, axis_name)
+  keys = collectives.local_slice(keys, axis_name)
+  return Rewards(
+      _augmented(config, data, keys, trusted.image[slot]),
+      losses.one_hot(trusted.label[slot], num_classes),
+  )

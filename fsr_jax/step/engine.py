@@ -1,0 +1,202 @@
+"""Compiled functions of a run: stretches of steps, refill, evaluation."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsr_jax import models
+from fsr_jax.data import order
+from fsr_jax.data.dataset import Data, Split, channel_statistics
+from fsr_jax.errors import check
+from fsr_jax.step import state as states
+from fsr_jax.step.evaluate import evaluate_step
+from fsr_jax.step.parallel import Devices
+from fsr_jax.step.state import Resident, TrainState
+from fsr_jax.step.train import Context, Metrics, train_step
+
+# Steps a compiled call on accelerators. On CPU one: XLA's convolutions are
+# about 25 times slower there inside any control flow.
+_ACCELERATOR_STEPS = 100
+
+
+def train_steps(state, data, index, *, ctx: Context, active: bool):
+  """Several training steps as one `lax.scan`.
+
+  Args:
+    state: TrainState.
+    data: Resident.
+    index: int32 [S, B], one batch a row.
+    ctx, active: as for `train_step`.
+
+  Returns:
+    (TrainState, Metrics over the S steps).
+  """
+  if index.shape[0] == 1:
+    return train_step(state, data, index[0], ctx=ctx, active=active)
+
+  def one(state, batch_index):
+    return train_step(state, data, batch_index, ctx=ctx, active=active)
+
+  state, metrics = jax.lax.scan(one, state, index)
+  total = jax.tree.map(lambda x: jnp.sum(x, axis=0), metrics)
+  return state, total.replace(bad_step=jnp.min(metrics.bad_step))
+
+
+class Engine:
+  """Everything compiled for one config, data set and set of devices.
+
+  Attributes:
+    config: resolved and frozen.
+    devices: Devices.
+    steps_per_epoch: N // B.
+  """
+
+  def __init__(self, config, data: Data, devices: Devices):
+    """Puts the data on the devices; compiles nothing yet.
+
+    Raises:
+      InputError: B, Q or the evaluation batch not divisible by the devices.
+    """
+    self.config, self.devices = config, devices
+    _check_divisible(config, len(devices))
+    self.steps_per_epoch = len(data.train) // config.batch_size
+    self._num_examples = len(data.train)
+    axis = devices.axis_name
+    self._ctx = Context(
+        config=config,
+        network=models.create(
+            config.network,
+            data.num_classes,
+            axis if config.batch_norm_global else None,
+        ),
+        tx=states.optimizer(config, self.steps_per_epoch),
+        num_classes=data.num_classes,
+        axis_name=axis,
+    )
+    mean, std = channel_statistics(data.train.image)
+    self._host_train = Resident(data.train.image, data.train.label, mean, std)
+    self._train = devices.put(self._host_train)
+    self._test = devices.put(
+        Resident(data.test.image, data.test.label, mean, std)
+    )
+    self._test_split: Split = data.test
+    self._steps = {
+        active: devices.compile(
+            train_steps, donate_first=True, ctx=self._ctx, active=active
+        )
+        for active in (False, True)
+    }
+    self._refill = devices.compile(
+        states.refill,
+        donate_first=True,
+        config=config,
+        num_classes=data.num_classes,
+    )
+    self._evaluate = devices.compile(evaluate_step, ctx=self._ctx)
+
+  @property
+  def steps_per_call(self) -> int:
+    default = 1 if self.devices.platform == "cpu" else _ACCELERATOR_STEPS
+    return self.config.steps_per_call or default
+
+  def create_state(self) -> TrainState:
+    """The state before the first step, as numpy arrays."""
+    with jax.default_device(self.devices.devices[0]):
+      return jax.tree.map(
+          np.asarray,
+          jax.jit(
+              lambda data: states.create(
+                  self.config, self._ctx.network, self._ctx.tx, data,
+                  self._ctx.num_classes,
+              )
+          )(self._host_train),
+      )
+
+  def train_epoch(
+      self, state, epoch: int, first_step: int = 0,
+      on_progress: Callable[[int, Metrics], bool] | None = None,
+  ):
+    """The steps of one epoch and, at its end, the refill.
+
+    Args:
+      state: TrainState in place; donated.
+      epoch: int.
+      first_step: steps of this epoch already done.
+      on_progress: called after each compiled call with (steps of this epoch
+        done, Metrics in place of that call); True stops the epoch there.
+
+    Returns:
+      (TrainState in place, whether the epoch was finished).
+    """
+    config = self.config
+    batches = np.asarray(
+        order.epoch_order(
+            config.seed, epoch, self._num_examples, config.batch_size
+        )
+    )
+    active = epoch >= config.warmup_epochs
+    done = first_step
+    while done < self.steps_per_epoch:
+      chunk = batches[done : done + self.steps_per_call]
+      state, metrics = self._steps[active](
+          state, self._train, self.devices.put(chunk)
+      )
+      done += len(chunk)
+      if on_progress and on_progress(done, metrics):
+        return state, False
+    if config.method == "fsr":
+      state = self._refill(
+          state, self._train, epoch=self.devices.put(np.int32(epoch + 1))
+      )
+    return state, True
+
+  def evaluate(self, state) -> dict[str, float]:
+    """Accuracy on the test split, with the weights and with their average.
+
+    Args:
+      state: TrainState in place.
+
+    Returns:
+      test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
+      with `_ema`.
+    """
+    size, total = self.config.eval_batch_size, len(self._test_split)
+    sums = []
+    for start in range(0, total, size):
+      index = np.arange(start, start + size)
+      mask = (index < total).astype(np.float32)
+      sums.append(
+          self._evaluate(
+              state, self._test, *self.devices.put((index % total, mask))
+          )
+      )
+    # Converted after the loop, so that the device is never waited for.
+    sums = [self.devices.get(counts) for counts in sums]
+    sums = jax.tree.map(lambda *x: float(np.sum(x, dtype=np.float64)), *sums)
+    result = {}
+    for name, counts in (("", sums["raw"]), ("_ema", sums["ema"])):
+      if counts.examples != total:
+        raise AssertionError(
+            f"evaluated {counts.examples} of {total} test examples"
+        )
+      result[f"test_loss{name}"] = counts.loss / total
+      result[f"test_top1{name}"] = counts.top1 / total
+      result[f"test_top5{name}"] = counts.top5 / total
+    return result
+
+
+def _check_divisible(config, num_devices: int) -> None:
+  for field in ("batch_size", "reward_batch_size", "eval_batch_size"):
+    check(
+        config[field] % num_devices == 0,
+        f"{field}={config[field]} is not divisible by {num_devices} devices;"
+        f" change it or set num_devices (1 to {num_devices})",
+    )
+  local = config.batch_size // num_devices
+  check(
+      not config.mixup or num_devices == 1 or local % 2 == 0,
+      f"MixUp pairs neighbours: batch_size={config.batch_size} over"
+      f" {num_devices} devices gives each {local}; expected an even number",
+  )

@@ -1,0 +1,95 @@
+"""One device under `jax.jit`, several under `jax.pmap`: nothing else differs.
+
+A tree "in place" is on the device (one) or carries a leading device axis with
+a copy on each (several). Data, state and indices are all in place; every
+compiled function takes and returns such trees.
+"""
+
+from collections.abc import Callable
+import functools
+
+import jax
+import numpy as np
+
+from fsr_jax.errors import check
+from fsr_jax.maths.collectives import Tree
+
+AXIS = "devices"
+
+
+class Devices:
+  """The devices of a run.
+
+  Attributes:
+    devices: of this process.
+    axis_name: AXIS, or None where there is one device.
+  """
+
+  def __init__(self, count: int = 0):
+    """Takes the first `count` local devices; 0 takes all.
+
+    Raises:
+      InputError: more devices asked for than there are.
+    """
+    local = jax.local_devices()
+    check(
+        0 <= count <= len(local),
+        f"num_devices={count}, but this machine has {len(local)}"
+        f" {local[0].platform} device(s)",
+    )
+    self.devices = local[: count or len(local)]
+    self.axis_name = AXIS if len(self.devices) > 1 else None
+
+  def __len__(self) -> int:
+    return len(self.devices)
+
+  @property
+  def platform(self) -> str:
+    return self.devices[0].platform
+
+  def put(self, tree: Tree) -> Tree:
+    """Host arrays -> in place, a copy on every device."""
+    if self.axis_name is None:
+      return jax.device_put(tree, self.devices[0])
+    mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
+    sharding = jax.sharding.NamedSharding(
+        mesh, jax.sharding.PartitionSpec(AXIS)
+    )
+
+    def copy(x):
+      x = np.asarray(x)[None]
+      return jax.make_array_from_single_device_arrays(
+          (len(self), *x.shape[1:]),
+          sharding,
+          [jax.device_put(x, device) for device in self.devices],
+      )
+
+    return jax.tree.map(copy, tree)
+
+  def get(self, tree: Tree) -> Tree:
+    """In place -> numpy arrays of one copy."""
+    if self.axis_name is None:
+      return jax.tree.map(np.asarray, tree)
+    # Indexing x[0] would be a collective over all devices.
+    return jax.tree.map(lambda x: np.asarray(x.addressable_data(0))[0], tree)
+
+  def compile(
+      self, function: Callable, donate_first: bool = False, **static
+  ) -> Callable:
+    """Compiles `function(*trees, **static)`; its trees are in place.
+
+    Args:
+      function: per-device, with `axis_name` closed over.
+      donate_first: its first argument's memory is reused for the result.
+      **static: keyword arguments fixed at compile time.
+
+    Returns:
+      Callable of trees in place, returning trees in place.
+    """
+    bound = functools.partial(function, **static)
+    donated = (0,) if donate_first else ()
+    if self.axis_name is None:
+      return jax.jit(bound, donate_argnums=donated)
+    return jax.pmap(
+        bound, axis_name=AXIS, devices=self.devices, donate_argnums=donated
+    )

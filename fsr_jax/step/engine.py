@@ -3,12 +3,11 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax import models
 from fsr_jax.data import order
-from fsr_jax.data.dataset import Data, Split, channel_statistics
+from fsr_jax.data.dataset import Data, channel_statistics
 from fsr_jax.errors import check
 from fsr_jax.step import state as states
 from fsr_jax.step.evaluate import evaluate_step
@@ -21,27 +20,33 @@ from fsr_jax.step.train import Context, Metrics, train_step
 _ACCELERATOR_STEPS = 100
 
 
-def train_steps(state, data, index, *, ctx: Context, active: bool):
+def train_steps(
+    state: TrainState, totals: Metrics, data: Resident, index: jax.Array, *,
+    ctx: Context, active: bool,
+) -> tuple[TrainState, Metrics]:
   """Several training steps as one `lax.scan`.
 
   Args:
     state: TrainState.
+    totals: Metrics of the epoch so far.
     data: Resident.
     index: int32 [S, B], one batch a row.
     ctx, active: as for `train_step`.
 
   Returns:
-    (TrainState, Metrics over the S steps).
+    (TrainState, totals with those of the S steps).
   """
-  if index.shape[0] == 1:
-    return train_step(state, data, index[0], ctx=ctx, active=active)
 
-  def one(state, batch_index):
-    return train_step(state, data, batch_index, ctx=ctx, active=active)
+  def one(carry, batch_index):
+    state, totals = carry
+    state, metrics = train_step(
+        state, data, batch_index, ctx=ctx, active=active
+    )
+    return (state, totals.merge(metrics)), None
 
-  state, metrics = jax.lax.scan(one, state, index)
-  total = jax.tree.map(lambda x: jnp.sum(x, axis=0), metrics)
-  return state, total.replace(bad_step=jnp.min(metrics.bad_step))
+  if index.shape[0] == 1:  # No control flow: see _ACCELERATOR_STEPS.
+    return one((state, totals), index[0])[0]
+  return jax.lax.scan(one, (state, totals), index)[0]
 
 
 class Engine:
@@ -81,7 +86,7 @@ class Engine:
     self._test = devices.put(
         Resident(data.test.image, data.test.label, mean, std)
     )
-    self._test_split: Split = data.test
+    self._num_test = len(data.test)
     self._steps = {
         active: devices.compile(
             train_steps, donate_first=True, ctx=self._ctx, active=active
@@ -95,6 +100,10 @@ class Engine:
         num_classes=data.num_classes,
     )
     self._evaluate = devices.compile(evaluate_step, ctx=self._ctx)
+
+  def learning_rate(self, step: int) -> jax.Array:
+    """Learning rate of a step, counted from 0 over the whole run."""
+    return states.learning_rate(self.config, self.steps_per_epoch)(step)
 
   @property
   def steps_per_call(self) -> int:
@@ -116,7 +125,7 @@ class Engine:
 
   def train_epoch(
       self, state, epoch: int, first_step: int = 0,
-      on_progress: Callable[[int, Metrics], bool] | None = None,
+      on_progress: Callable[[int, Metrics], bool] = lambda done, totals: False,
   ):
     """The steps of one epoch and, at its end, the refill.
 
@@ -125,32 +134,31 @@ class Engine:
       epoch: int.
       first_step: steps of this epoch already done.
       on_progress: called after each compiled call with (steps of this epoch
-        done, Metrics in place of that call); True stops the epoch there.
+        done, Metrics in place of the steps of this epoch); True stops the
+        epoch there, before its end.
 
     Returns:
-      (TrainState in place, whether the epoch was finished).
+      (TrainState in place, Metrics in place, whether the epoch was finished).
     """
     config = self.config
-    batches = np.asarray(
-        order.epoch_order(
-            config.seed, epoch, self._num_examples, config.batch_size
-        )
-    )
+    order_key = (config.seed, epoch, self._num_examples, config.batch_size)
+    batches = np.asarray(order.epoch_order(*order_key))
     active = epoch >= config.warmup_epochs
+    totals = self.devices.put(Metrics.zero())
     done = first_step
     while done < self.steps_per_epoch:
       chunk = batches[done : done + self.steps_per_call]
-      state, metrics = self._steps[active](
-          state, self._train, self.devices.put(chunk)
+      state, totals = self._steps[active](
+          state, totals, self._train, self.devices.put(chunk)
       )
       done += len(chunk)
-      if on_progress and on_progress(done, metrics):
-        return state, False
+      # A stop at the last step would lose the refill: it waits until then.
+      if on_progress(done, totals) and done < self.steps_per_epoch:
+        return state, totals, False
     if config.method == "fsr":
-      state = self._refill(
-          state, self._train, epoch=self.devices.put(np.int32(epoch + 1))
-      )
-    return state, True
+      next_epoch = self.devices.put(np.int32(epoch + 1))
+      state = self._refill(state, self._train, next_epoch)
+    return state, totals, True
 
   def evaluate(self, state) -> dict[str, float]:
     """Accuracy on the test split, with the weights and with their average.
@@ -162,7 +170,7 @@ class Engine:
       test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
       with `_ema`.
     """
-    size, total = self.config.eval_batch_size, len(self._test_split)
+    size, total = self.config.eval_batch_size, self._num_test
     sums = []
     for start in range(0, total, size):
       index = np.arange(start, start + size)

@@ -47,6 +47,11 @@ class Devices:
   def platform(self) -> str:
     return self.devices[0].platform
 
+  @property
+  def name(self) -> str:
+    """Number and kind, e.g. "8 x TPU v3"."""
+    return f"{len(self)} x {self.devices[0].device_kind}"
+
   def put(self, tree: Tree) -> Tree:
     """Host arrays -> in place, a copy on every device."""
     if self.axis_name is None:
@@ -67,11 +72,12 @@ class Devices:
     return jax.tree.map(copy, tree)
 
   def get(self, tree: Tree) -> Tree:
-    """In place -> numpy arrays of one copy."""
+    """In place -> numpy arrays of one copy, independent of the device's."""
+    # np.array, not asarray: on CPU that would be a view of memory that the
+    # next step reuses. And x[0] would be a collective over all devices.
     if self.axis_name is None:
-      return jax.tree.map(np.asarray, tree)
-    # Indexing x[0] would be a collective over all devices.
-    return jax.tree.map(lambda x: np.asarray(x.addressable_data(0))[0], tree)
+      return jax.tree.map(np.array, tree)
+    return jax.tree.map(lambda x: np.array(x.addressable_data(0))[0], tree)
 
   def compile(
       self, function: Callable, donate_first: bool = False, **static

@@ -140,9 +140,11 @@ def fill(
   return Dictionary(index, data.label[index], data.image[index])
 
 
-def refill(state: TrainState, data: Resident, *, config, num_classes: int,
-           epoch) -> TrainState:
-  """End of an epoch: the dictionary from the scores so far."""
+def refill(
+    state: TrainState, data: Resident, epoch: jax.Array, *, config,
+    num_classes: int,
+) -> TrainState:
+  """End of an epoch: the dictionary from the scores so far, for `epoch`."""
   seen = state.tables.visits > 0
   score = tables.debias(
       state.tables.score, state.tables.visits, config.score_momentum

@@ -61,10 +61,17 @@ class Metrics(flax.struct.PyTreeNode):
   steps: jax.Array
   bad_step: jax.Array
 
+  @classmethod
+  def zero(cls) -> "Metrics":
+    """Metrics of no step."""
+    sums = [jnp.zeros((), jnp.float32)] * 6
+    return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
+
   def merge(self, other: "Metrics") -> "Metrics":
     """Metrics of both stretches of steps together."""
+    first_bad = jnp.minimum(self.bad_step, other.bad_step)
     total = jax.tree.map(jnp.add, self, other)
-    return total.replace(bad_step=jnp.minimum(self.bad_step, other.bad_step))
+    return total.replace(bad_step=first_bad)
 
 
 ALL_FINITE = 2**31 - 1

@@ -1,0 +1,1 @@
+"""Runs: time, files, the terminal. The only layer with side effects."""

@@ -1,0 +1,117 @@
+"""Saving and restoring the train state, with a digest of every array.
+
+Orbax restores flipped bits without a word and casts a wrong dtype; the CRC-32
+of each array is stored beside the state and compared.
+"""
+
+import pathlib
+import zlib
+
+import flax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from fsr_jax.config import flatten
+from fsr_jax.errors import InputError, check
+from fsr_jax.step.state import TrainState
+
+
+def _digests(tree: dict) -> dict[str, int]:
+  """{path of an array: CRC-32 of its dtype, shape and bytes}."""
+  digests = {}
+  for path, array in flatten(tree).items():
+    head = f"{array.dtype}{array.shape}".encode()
+    digests[path] = zlib.crc32(np.ascontiguousarray(array), zlib.crc32(head))
+  return digests
+
+
+class Checkpoints:
+  """The checkpoints of one run, newest kept; saved in the background."""
+
+  def __init__(self, directory: pathlib.Path, keep: int):
+    """Opens `directory`, which is made if it is missing."""
+    self._directory = directory
+    self._manager = ocp.CheckpointManager(
+        directory,
+        options=ocp.CheckpointManagerOptions(
+            max_to_keep=keep, cleanup_tmp_directories=True
+        ),
+        item_names=("state", "digests"),
+    )
+
+  def latest_step(self) -> int | None:
+    """Step of the newest checkpoint; None where there is none."""
+    return self._manager.latest_step()
+
+  def save(self, state: TrainState) -> None:
+    """Saves a state of numpy arrays; a step that is there already is kept.
+
+    Raises:
+      OSError and others of the file system, from this save or the one before.
+    """
+    step = int(state.step)
+    # Errors of the save before surface here, not at the end of the run.
+    self._manager.wait_until_finished()
+    if step == self.latest_step():
+      return
+    tree = flax.serialization.to_state_dict(state)
+    saved = self._manager.save(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardSave(tree),
+            digests=ocp.args.JsonSave(_digests(tree)),
+        ),
+    )
+    check(
+        saved,
+        f"{self._directory} has a later checkpoint than step {step}; choose"
+        " another workdir",
+    )
+
+  def restore(self, template: TrainState) -> TrainState:
+    """The newest checkpoint.
+
+    Args:
+      template: a state of numpy arrays with the run's structure.
+
+    Returns:
+      TrainState of numpy arrays.
+
+    Raises:
+      InputError: damaged, or of another structure.
+    """
+    step = self.latest_step()
+    where = f"checkpoint {self._directory / str(step)}"
+    tree = flax.serialization.to_state_dict(template)
+    try:
+      restored = self._manager.restore(
+          step,
+          args=ocp.args.Composite(
+              state=ocp.args.StandardRestore(tree),
+              digests=ocp.args.JsonRestore(),
+          ),
+      )
+    # Orbax and TensorStore raise many types for damaged or foreign files.
+    except Exception as error:
+      reason = " ".join(str(error).split())[:300]
+      raise InputError(
+          f"cannot restore {where} ({type(error).__name__}: {reason}); move"
+          " it away to resume from the one before it"
+      ) from error
+    digests = _digests(restored.state)
+    damaged = [
+        path
+        for path, digest in restored.digests.items()
+        if digests.get(path) != digest
+    ]
+    check(
+        not damaged,
+        f"{where} is damaged in {', '.join(damaged[:3])}; move it away to"
+        " resume from the one before it",
+    )
+    return flax.serialization.from_state_dict(template, restored.state)
+
+  def close(self) -> None:
+    """Waits for the last save. Raises what went wrong in it."""
+    self._manager.wait_until_finished()
+    self._manager.close()

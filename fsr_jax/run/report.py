@@ -1,0 +1,131 @@
+"""What a person at the terminal sees."""
+
+import time
+
+import numpy as np
+
+from fsr_jax.data.dataset import Data
+from fsr_jax.step.train import Metrics
+
+
+def number(value: float | None, digits: int = 3) -> str:
+  """A number for people; "-" for None."""
+  return "-" if value is None else f"{value:.{digits}f}"
+
+
+def duration(seconds: float) -> str:
+  """12 s, 3 min 05 s, 2 h 07 min."""
+  seconds = int(round(seconds))
+  if seconds < 60:
+    return f"{seconds} s"
+  if seconds < 3600:
+    return f"{seconds // 60} min {seconds % 60:02d} s"
+  return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
+
+
+def averages(totals: Metrics) -> dict[str, float]:
+  """Means over the steps or examples of Metrics of numpy scalars."""
+  steps = max(float(totals.steps), 1.0)
+  examples = max(float(totals.examples), 1.0)
+  return {
+      "loss": float(totals.loss) / steps,
+      "reward_loss": float(totals.reward_loss) / steps,
+      "train_top1": float(totals.correct) / examples,
+      "zero_weight_share": float(totals.zero_weights) / examples,
+  }
+
+
+class Progress:
+  """One line at most every `every` seconds, and the time that is left."""
+
+  def __init__(self, config, steps_per_epoch: int, first_step: int):
+    self._epochs = config.num_epochs
+    self._per_epoch = steps_per_epoch
+    self._every = config.log_every_seconds
+    self._learned = config.method == "fsr"
+    self._started = self._printed = time.monotonic()
+    # Speed is that of the stretch since the last line: compilation and the
+    # slower steps after the warm-up show at once.
+    self._mark = (self._started, first_step)
+    self._rate = None
+    # The newest of each, shown until the next evaluation or refill.
+    self._latest: dict = {}
+
+  def due(self) -> bool:
+    """Whether enough time has passed for another line."""
+    return time.monotonic() - self._printed >= self._every
+
+  def update(self, scalars: dict) -> None:
+    """Remembers scalars of an epoch's end for the lines to come."""
+    self._latest.update(scalars)
+
+  def line(self, step: int, epoch: int, scalars: dict) -> None:
+    """Prints steps, epoch, loss, accuracy, purity, zero weights, time left.
+
+    Args:
+      step: steps done of the whole run.
+      epoch: the epoch of that step, from 0.
+      scalars: from `averages`.
+    """
+    now = time.monotonic()
+    total = self._epochs * self._per_epoch
+    if step > self._mark[1]:
+      self._rate = (now - self._mark[0]) / (step - self._mark[1])
+    self._mark, self._printed = (now, step), now
+    test = number(self._latest.get("test_top1"))
+    ema = number(self._latest.get("test_top1_ema"))
+    parts = [
+        f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
+        f"step {step:>{len(str(total))}}/{total}",
+        f"loss {scalars['loss']:.3f}",
+        f"train {scalars['train_top1']:.3f}",
+        f"test {test} (ema {ema})",
+    ]
+    if self._learned:
+      purity = number(self._latest.get("dictionary_purity"))
+      parts += [
+          f"purity {purity}",
+          f"zero weights {scalars['zero_weight_share']:.2f}",
+      ]
+    parts.append(duration(now - self._started))
+    if self._rate is not None and step < total:
+      parts.append(f"{duration(self._rate * (total - step))} left")
+    print("  ".join(parts), flush=True)
+
+
+def opening(config, data: Data, num_parameters: int, device: str) -> str:
+  """The line a run starts with."""
+  labels = ""
+  if data.train.clean_label is not None:
+    wrong = np.mean(data.train.label != data.train.clean_label)
+    labels = f", {wrong:.1%} of the labels wrong"
+  return (
+      f"{config.method}: {config.data.dataset}, {len(data.train):,} training"
+      f" examples, {data.num_classes} classes{labels};"
+      f" {config.network}, {num_parameters:,} parameters;"
+      f" {device}"
+  )
+
+
+_TABLE = (
+    ("test accuracy, last step", "test_top1"),
+    ("test accuracy, EMA weights", "test_top1_ema"),
+    ("test top-5 accuracy", "test_top5"),
+    ("dictionary purity", "dictionary_purity"),
+    ("zero weights, all labels", "zero_weight_fraction"),
+    ("zero weights, clean labels", "zero_weight_fraction_clean"),
+    ("zero weights, wrong labels", "zero_weight_fraction_wrong"),
+    ("batches without any weight", "zero_batches"),
+)
+
+
+def table(summary: dict) -> str:
+  """The short table at the end; "-" for what is unknown."""
+  width = max(len(words) for words, _ in _TABLE)
+  rows = []
+  for words, key in _TABLE:
+    if key in summary:
+      value = summary[key]
+      text = str(value) if isinstance(value, int) else number(value, 4)
+      rows.append(f"  {words:<{width}}  {text:>7}")
+  return "\n".join(rows)

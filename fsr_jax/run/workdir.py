@@ -1,0 +1,160 @@
+"""The workdir: which run lives there, and its files."""
+
+import csv
+import json
+import os
+import pathlib
+
+import numpy as np
+import tensorboardX
+
+from fsr_jax import config as config_lib
+from fsr_jax.errors import InputError, check
+
+
+class Workdir:
+  """Paths and files of one run.
+
+  Attributes:
+    path: of the directory.
+    checkpoints: path of the checkpoints' directory.
+  """
+
+  def __init__(self, path: str):
+    self.path = pathlib.Path(path).expanduser().absolute()
+    check(
+        not self.path.exists() or self.path.is_dir(),
+        f"workdir {self.path} is a file; expected a directory",
+    )
+    self.checkpoints = self.path / "checkpoints"
+    self._config = self.path / "config.json"
+    self._metrics = self.path / "metrics.jsonl"
+    self._summary = self.path / "summary.json"
+
+  def read_config(self) -> dict | None:
+    """Fields of the run that lives here; None where there is no run.
+
+    Raises:
+      InputError: files of a run without a readable config.json.
+    """
+    if not self._config.exists():
+      for path in (self.checkpoints, self._metrics, self._summary):
+        check(
+            not path.exists(),
+            f"workdir {self.path} has {path.name} but no config.json; choose"
+            " another workdir",
+        )
+      return None
+    try:
+      return json.loads(self._config.read_text())
+    except ValueError as error:
+      raise InputError(f"{self._config} is not JSON: {error}") from error
+
+  def check_config(self, config) -> None:
+    """Refuses to mix two runs.
+
+    Raises:
+      InputError: a run with another config lives here; names the differing
+        fields (those of config.FREE_FIELDS may differ).
+    """
+    stored = self.read_config()
+    if stored is None:
+      return
+    ours = config_lib.flatten(_plain(config))
+    theirs = config_lib.flatten(stored)
+    differing = [
+        f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
+        for field in sorted(ours.keys() | theirs.keys())
+        if field not in config_lib.FREE_FIELDS
+        and theirs.get(field) != ours.get(field)
+    ]
+    check(
+        not differing,
+        f"workdir {self.path} holds a run with another config"
+        f" ({'; '.join(differing)}); choose another workdir, or continue that"
+        " run with these fields by --allow_config_change",
+    )
+
+  def write_config(self, config) -> None:
+    """Writes config.json; a different one before it is kept under a number."""
+    text = json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
+    self.path.mkdir(parents=True, exist_ok=True)
+    if self._config.exists() and self._config.read_text() != text:
+      number = len(list(self.path.glob("config.*.json")))
+      os.replace(self._config, self.path / f"config.{number}.json")
+    _write(self._config, text)
+
+  def write_summary(self, summary: dict) -> None:
+    """Writes summary.json, flat keys, null for what is unknown."""
+    _write(self._summary, json.dumps(summary, indent=2) + "\n")
+
+  def read_summary(self) -> dict | None:
+    """The summary of a finished run, or None."""
+    if not self._summary.exists():
+      return None
+    return json.loads(self._summary.read_text())
+
+  def write_samples(self, columns: dict[str, np.ndarray]) -> None:
+    """Writes samples.csv: one row a training example.
+
+    Args:
+      columns: name -> array [N] of ints, floats or strings.
+    """
+    partial = self.path / "samples.csv.part"
+    with open(partial, "w", newline="", encoding="utf-8") as file:
+      writer = csv.writer(file)
+      writer.writerow(columns)
+      writer.writerows(zip(*(column.tolist() for column in columns.values())))
+    os.replace(partial, self.path / "samples.csv")
+
+  def open_scalars(self, step: int) -> "Scalars":
+    """Writer of scalars that continues after `step`."""
+    return Scalars(self.path, self._metrics, step)
+
+
+class Scalars:
+  """The same scalars as TensorBoard events and as lines of JSON."""
+
+  def __init__(self, path: pathlib.Path, metrics: pathlib.Path, step: int):
+    if metrics.exists():
+      # What a killed run logged after its last checkpoint is done again.
+      lines = metrics.read_text().splitlines()
+      kept = [line for line in lines if _step_of(line) <= step]
+      _write(metrics, "".join(line + "\n" for line in kept))
+    self._lines = open(metrics, "a", encoding="utf-8")
+    self._events = tensorboardX.SummaryWriter(
+        str(path), purge_step=step + 1 if step else None
+    )
+
+  def write(self, step: int, scalars: dict[str, float | None]) -> None:
+    """Writes one line and one event a scalar; None is left out of events."""
+    self._lines.write(json.dumps({"step": step, **scalars}) + "\n")
+    self._lines.flush()
+    for name, value in scalars.items():
+      if value is not None:
+        self._events.add_scalar(name, value, step)
+    self._events.flush()
+
+  def close(self) -> None:
+    self._lines.close()
+    self._events.close()
+
+
+def _step_of(line: str) -> float:
+  """Step of a line of metrics.jsonl; infinite where it was cut short."""
+  try:
+    return json.loads(line)["step"]
+  except (ValueError, KeyError):
+    return float("inf")
+
+
+def _plain(config) -> dict:
+  """The config as JSON has it (tuples become lists)."""
+  return json.loads(json.dumps(config.to_dict()))
+
+
+def _write(path: pathlib.Path, text: str) -> None:
+  """Replaces `path` in one go, so that a kill leaves the old or the new."""
+  partial = path.with_name(path.name + ".part")
+  partial.write_text(text, encoding="utf-8")
+  os.replace(partial, path)

@@ -38,17 +38,17 @@ def main(argv):
   # Orbax reports every step of every save at lower levels.
   logging.set_verbosity(logging.ERROR)
   # Imported here, so that a wrong flag is answered at once.
-  from fsr_jax.run import loop
+  from fsr_jax.run import commands
 
   if _MODE.value == "evaluate":
     data_dir = _CONFIG.value.data.data_dir if _CONFIG.value else None
-    loop.evaluate(_WORKDIR.value, data_dir)
+    commands.evaluate(_WORKDIR.value, data_dir)
     return
   check(
       _CONFIG.value is not None,
       "--config is missing, e.g. --config=configs/quickstart.py",
   )
-  summary = loop.train(_CONFIG.value, _WORKDIR.value, _ALLOW.value)
+  summary = commands.train(_CONFIG.value, _WORKDIR.value, _ALLOW.value)
   # A run that was asked to leave has not failed, but is not done either.
   sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
 

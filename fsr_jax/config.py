@@ -4,6 +4,19 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 
+def _data() -> ConfigDict:
+  d = ConfigDict()
+  d.dataset = "cifar10"  # a key of sources.SOURCES
+  d.data_dir = placeholder(str)  # TFDS directory; None = TFDS's default
+  d.max_examples = 0  # class-balanced training subset; 0 = everything
+  d.imbalance_ratio = 1.0  # largest over smallest class; 1 = as it is
+  d.noise = "none"  # none | uniform | asymmetric
+  d.noise_ratio = 0.0  # fraction 0-1 of the labels that are redrawn
+  d.crop_padding = 4  # pixels; 0 = no random crop
+  d.flip = True  # mirror every second image
+  return d
+
+
 def base() -> ConfigDict:
   """The base configuration: CIFAR noise settings of the paper's Table 4."""
   c = ConfigDict()
@@ -13,15 +26,7 @@ def base() -> ConfigDict:
   c.network = "resnet32"  # a key of models.NETWORKS
   c.seed = 0  # decides everything random, the noisy labels included
 
-  c.data = ConfigDict()
-  c.data.dataset = "cifar10"  # a key of sources.SOURCES
-  c.data.data_dir = placeholder(str)  # TFDS directory; None = TFDS's default
-  c.data.max_examples = 0  # class-balanced training subset; 0 = everything
-  c.data.imbalance_ratio = 1.0  # largest over smallest class; 1 = as it is
-  c.data.noise = "none"  # none | uniform | asymmetric
-  c.data.noise_ratio = 0.0  # fraction 0-1 of the labels that are redrawn
-  c.data.crop_padding = 4  # pixels; 0 = no random crop
-  c.data.flip = True  # mirror every second image
+  c.data = _data()
 
   # Optimisation (released code).
   c.num_epochs = 127

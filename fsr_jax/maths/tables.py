@@ -20,15 +20,15 @@ class Tables(NamedTuple):
     score: float32 [N], moving average of the pusher, not debiased.
     last_weight: float32 [N], B * omega at the last visit (1 = plain training).
     mean_weight: float32 [N], moving average of B * omega, not debiased.
-    pseudo_label: float32 [N, C], moving average of f(x), not debiased; [0, C]
-      where re-labelling is off.
+    pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
+      where re-labelling is off (C may be thousands).
   """
 
   visits: jax.Array
   score: jax.Array
   last_weight: jax.Array
   mean_weight: jax.Array
-  pseudo_label: jax.Array
+  pseudo_label: jax.Array | None
 
 
 class Observation(NamedTuple):
@@ -48,8 +48,10 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
       score=zeros,
       last_weight=zeros,
       mean_weight=zeros,
-      pseudo_label=jnp.zeros(
-          (num_examples if relabel else 0, num_classes), jnp.float32
+      pseudo_label=(
+          jnp.zeros((num_examples, num_classes), jnp.float32)
+          if relabel
+          else None
       ),
   )
 
@@ -122,10 +124,10 @@ def update(
   def averaged(table, value, decay):
     return table.at[index].set(moving_average(table[index], value, decay))
 
-  pseudo_label = tables.pseudo_label
+  pseudo_label = None
   if seen.probabilities is not None:
     pseudo_label = averaged(
-        pseudo_label, seen.probabilities, pseudo_label_momentum
+        tables.pseudo_label, seen.probabilities, pseudo_label_momentum
     )
   return Tables(
       visits=tables.visits.at[index].add(1),

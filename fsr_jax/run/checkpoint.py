@@ -7,22 +7,27 @@ of each array is stored beside the state and compared.
 import pathlib
 import zlib
 
-import flax
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from fsr_jax.config import flatten
 from fsr_jax.errors import InputError, check
 from fsr_jax.step.state import TrainState
 
 
-def _digests(tree: dict) -> dict[str, int]:
-  """{path of an array: CRC-32 of its dtype, shape and bytes}."""
-  digests = {}
-  for path, array in flatten(tree).items():
-    head = f"{array.dtype}{array.shape}".encode()
-    digests[path] = zlib.crc32(np.ascontiguousarray(array), zlib.crc32(head))
-  return digests
+def _named(state: TrainState) -> dict[str, np.ndarray]:
+  """{"params.head.kernel": array, ...}; Orbax saves no empty subtrees."""
+  leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+  return {
+      jax.tree_util.keystr(path, simple=True, separator="."): leaf
+      for path, leaf in leaves
+  }
+
+
+def _digest(array: np.ndarray) -> int:
+  """CRC-32 of dtype, shape and bytes."""
+  head = f"{array.dtype}{array.shape}".encode()
+  return zlib.crc32(np.ascontiguousarray(array), zlib.crc32(head))
 
 
 class Checkpoints:
@@ -54,12 +59,13 @@ class Checkpoints:
     self._manager.wait_until_finished()
     if step == self.latest_step():
       return
-    tree = flax.serialization.to_state_dict(state)
+    arrays = _named(state)
+    digests = {name: _digest(array) for name, array in arrays.items()}
     saved = self._manager.save(
         step,
         args=ocp.args.Composite(
-            state=ocp.args.StandardSave(tree),
-            digests=ocp.args.JsonSave(_digests(tree)),
+            state=ocp.args.StandardSave(arrays),
+            digests=ocp.args.JsonSave(digests),
         ),
     )
     check(
@@ -82,12 +88,11 @@ class Checkpoints:
     """
     step = self.latest_step()
     where = f"checkpoint {self._directory / str(step)}"
-    tree = flax.serialization.to_state_dict(template)
     try:
       restored = self._manager.restore(
           step,
           args=ocp.args.Composite(
-              state=ocp.args.StandardRestore(tree),
+              state=ocp.args.StandardRestore(_named(template)),
               digests=ocp.args.JsonRestore(),
           ),
       )
@@ -98,18 +103,19 @@ class Checkpoints:
           f"cannot restore {where} ({type(error).__name__}: {reason}); move"
           " it away to resume from the one before it"
       ) from error
-    digests = _digests(restored.state)
     damaged = [
-        path
-        for path, digest in restored.digests.items()
-        if digests.get(path) != digest
+        name
+        for name, array in restored.state.items()
+        if restored.digests.get(name) != _digest(array)
     ]
     check(
         not damaged,
         f"{where} is damaged in {', '.join(damaged[:3])}; move it away to"
         " resume from the one before it",
     )
-    return flax.serialization.from_state_dict(template, restored.state)
+    # In the template's order, whatever order the files came back in.
+    leaves = [restored.state[name] for name in _named(template)]
+    return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
   def close(self) -> None:
     """Waits for the last save. Raises what went wrong in it."""

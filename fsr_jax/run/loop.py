@@ -1,69 +1,23 @@
-"""Training and evaluation of a run: `train`, `evaluate`."""
+"""One training run in its workdir: epochs, checkpoints, summary."""
 
-import importlib.metadata
-import platform
 import signal
 import time
 
 from clu import parameter_overview
-from ml_collections import ConfigDict, FrozenConfigDict
 
-from fsr_jax import config as config_lib
-from fsr_jax.data import sources
-from fsr_jax.data.dataset import Data
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError
 from fsr_jax.run import monitor, report
 from fsr_jax.run.checkpoint import Checkpoints
-from fsr_jax.run.validate import notices, validate_against_data, validate_config
+from fsr_jax.run.stopwatch import Stopwatch, versions
+from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.step.engine import Engine
+from fsr_jax.step.metrics import ALL_FINITE
 from fsr_jax.step.parallel import Devices
-from fsr_jax.step.train import ALL_FINITE
-
-_VERSIONS = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 class NonFiniteError(InputError):
   """The loss or a gradient stopped being a number."""
-
-
-def _open(config: ConfigDict) -> tuple[FrozenConfigDict, Data]:
-  """Resolved and validated config, and the data."""
-  config = FrozenConfigDict(config_lib.resolve(config))
-  validate_config(config)
-  data = sources.load(config.data, config.seed)
-  validate_against_data(config, data)
-  return config, data
-
-
-def versions() -> str:
-  """Python and the libraries that decide a result, on one line."""
-  parts = [f"python {platform.python_version()}"]
-  parts += [f"{name} {importlib.metadata.version(name)}" for name in _VERSIONS]
-  return ", ".join(parts)
-
-
-class _Stopwatch:
-  """Seconds a training step, without the epochs that include compilation."""
-
-  def __init__(self):
-    self._seen = set()
-    self._stretches = {}
-
-  def add(self, active: bool, steps: int, seconds: float) -> None:
-    """Adds an epoch; `active`: with learned weights (after the warm-up)."""
-    kind = (active in self._seen, active)
-    self._seen.add(active)
-    old = self._stretches.get(kind, (0, 0.0))
-    self._stretches[kind] = (old[0] + steps, old[1] + seconds)
-
-  def seconds_per_step(self) -> float | None:
-    """Of active epochs if there were any besides the one that compiled;
-    else of warm-up epochs; else of whatever there was. None for no step."""
-    if not self._stretches:
-      return None
-    steps, seconds = self._stretches[max(self._stretches)]
-    return seconds / steps
 
 
 class Run:
@@ -90,7 +44,7 @@ class Run:
       InputError: the input is wrong; the message says what, where and what
         was expected.
     """
-    self.config, self.data = _open(config)
+    self.config, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
     if not allow_config_change:
       self.workdir.check_config(self.config)
@@ -112,7 +66,7 @@ class Run:
     self._progress = report.Progress(
         self.config, self.engine.steps_per_epoch, self.step
     )
-    self._stopwatch = _Stopwatch()
+    self._stopwatch = Stopwatch()
     self._stop = False
 
   def opening(self) -> str:
@@ -268,66 +222,3 @@ def _require_finite(totals) -> None:
         f"the loss or a gradient became infinite or NaN at step {step}; the"
         " newest checkpoint is from before it; try a smaller learning_rate"
     )
-
-
-def train(
-    config, workdir: str, allow_config_change: bool = False,
-    stop_after_epochs: int | None = None,
-) -> dict | None:
-  """Trains, or continues to train, the run of `config` in `workdir`.
-
-  Args and Raises: as `Run` and `Run.train`.
-
-  Returns:
-    The summary, or None where the run was left before its end.
-  """
-  run = Run(config, workdir, allow_config_change)
-  print(run.opening(), flush=True)
-  for line in notices(run.config, run.data):
-    print(f"note: {line}", flush=True)
-  if 0 < run.step < run.num_steps:
-    print(f"continuing from step {run.step}", flush=True)
-  summary = run.train(stop_after_epochs)
-  if summary is None:
-    print(f"left at step {run.step}; the same command continues", flush=True)
-  else:
-    print(f"\n{report.table(summary)}\n\n{run.workdir.path}", flush=True)
-  return summary
-
-
-def evaluate(workdir: str, data_dir: str | None = None) -> dict:
-  """Evaluates the newest checkpoint of the run in `workdir`.
-
-  Args:
-    workdir: of a run that has a checkpoint.
-    data_dir: where the data are now; None for where the run had them.
-
-  Returns:
-    As Engine.evaluate; nothing is written.
-
-  Raises:
-    InputError: no run, no checkpoint, or a damaged one.
-  """
-  work = Workdir(workdir)
-  stored = work.read_config()
-  check(stored is not None, f"workdir {work.path} holds no run to evaluate")
-  check(
-      work.checkpoints.is_dir(),
-      f"workdir {work.path} has no checkpoint; train first",
-  )
-  config = ConfigDict(stored)
-  if data_dir is not None:
-    config.data.data_dir = data_dir
-  config, data = _open(config)
-  engine = Engine(config, data, Devices(config.num_devices))
-  checkpoints = Checkpoints(work.checkpoints, config.keep_checkpoints)
-  check(
-      checkpoints.latest_step() is not None,
-      f"workdir {work.path} has no checkpoint; train first",
-  )
-  state = checkpoints.restore(engine.create_state())
-  result = engine.evaluate(engine.devices.put(state))
-  steps = config.num_epochs * engine.steps_per_epoch
-  print(f"{work.path}, step {int(state.step)} of {steps}")
-  print(report.table(result), flush=True)
-  return result

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.step.train import Metrics
+from fsr_jax.step.metrics import Metrics
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -2,6 +2,8 @@
 
 import math
 
+from ml_collections import ConfigDict, FrozenConfigDict
+
 from fsr_jax import config as config_lib
 from fsr_jax.data import corrupt, sources
 from fsr_jax.data.dataset import Data
@@ -49,6 +51,25 @@ _RANGES = {
     "keep_checkpoints": _POSITIVE,
     "log_every_seconds": _NOT_NEGATIVE,
 }
+
+
+def resolve_and_load(config: ConfigDict) -> tuple[FrozenConfigDict, Data]:
+  """The config as a run uses it, validated, and its data.
+
+  Args:
+    config: ConfigDict with the fields of config.base().
+
+  Returns:
+    (resolved and frozen config, Data).
+
+  Raises:
+    InputError: the message says what, where and what was expected.
+  """
+  config = FrozenConfigDict(config_lib.resolve(config))
+  validate_config(config)
+  data = sources.load(config.data, config.seed)
+  validate_against_data(config, data)
+  return config, data
 
 
 def validate_config(config) -> None:

@@ -11,9 +11,10 @@ from fsr_jax.data.dataset import Data, channel_statistics
 from fsr_jax.errors import check
 from fsr_jax.step import state as states
 from fsr_jax.step.evaluate import evaluate_step
+from fsr_jax.step.metrics import Metrics
 from fsr_jax.step.parallel import Devices
 from fsr_jax.step.state import Resident, TrainState
-from fsr_jax.step.train import Context, Metrics, train_step
+from fsr_jax.step.train import Context, train_step
 
 # Steps a compiled call on accelerators. On CPU one: XLA's convolutions are
 # about 25 times slower there inside any control flow.

@@ -7,7 +7,6 @@ is that of the whole global batch on one device, up to the order of sums.
 
 from typing import NamedTuple
 
-import flax
 import jax
 import jax.numpy as jnp
 import optax
@@ -18,6 +17,7 @@ from fsr_jax.maths import tables
 from fsr_jax.models import Network
 from fsr_jax.step import batch as batches
 from fsr_jax.step.batch import Batch, Rewards
+from fsr_jax.step.metrics import ALL_FINITE, Metrics
 from fsr_jax.step.state import Resident, TrainState, momentum_buffer
 
 
@@ -37,44 +37,6 @@ class Context(NamedTuple):
   tx: optax.GradientTransformation
   num_classes: int
   axis_name: str | None
-
-
-class Metrics(flax.struct.PyTreeNode):
-  """Sums over steps and their global batches.
-
-  Attributes:
-    loss: float32, total loss of each step, nats.
-    reward_loss: float32, mean loss of each reward batch under Theta*, nats.
-    correct: float32, samples whose given label is the argmax of the logits.
-    zero_weights: float32, samples of weight 0.
-    examples: float32, samples.
-    steps: float32, steps.
-    bad_step: int32, the first step with a non-finite loss or gradient;
-      ALL_FINITE where there is none.
-  """
-
-  loss: jax.Array
-  reward_loss: jax.Array
-  correct: jax.Array
-  zero_weights: jax.Array
-  examples: jax.Array
-  steps: jax.Array
-  bad_step: jax.Array
-
-  @classmethod
-  def zero(cls) -> "Metrics":
-    """Metrics of no step."""
-    sums = [jnp.zeros((), jnp.float32)] * 6
-    return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
-
-  def merge(self, other: "Metrics") -> "Metrics":
-    """Metrics of both stretches of steps together."""
-    first_bad = jnp.minimum(self.bad_step, other.bad_step)
-    total = jax.tree.map(jnp.add, self, other)
-    return total.replace(bad_step=first_bad)
-
-
-ALL_FINITE = 2**31 - 1
 
 
 class Outcome(NamedTuple):

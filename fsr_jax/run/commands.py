@@ -1,0 +1,75 @@
+"""What main.py offers: `train`, `evaluate`."""
+
+from ml_collections import ConfigDict
+
+from fsr_jax.errors import check
+from fsr_jax.run import report
+from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.loop import Run
+from fsr_jax.run.validate import notices, resolve_and_load
+from fsr_jax.run.workdir import Workdir
+from fsr_jax.step.engine import Engine
+from fsr_jax.step.parallel import Devices
+
+
+def train(
+    config, workdir: str, allow_config_change: bool = False,
+    stop_after_epochs: int | None = None,
+) -> dict | None:
+  """Trains, or continues to train, the run of `config` in `workdir`.
+
+  Args and Raises: as `Run` and `Run.train`.
+
+  Returns:
+    The summary, or None where the run was left before its end.
+  """
+  run = Run(config, workdir, allow_config_change)
+  print(run.opening(), flush=True)
+  for line in notices(run.config, run.data):
+    print(f"note: {line}", flush=True)
+  if 0 < run.step < run.num_steps:
+    print(f"continuing from step {run.step}", flush=True)
+  summary = run.train(stop_after_epochs)
+  if summary is None:
+    print(f"left at step {run.step}; the same command continues", flush=True)
+  else:
+    print(f"\n{report.table(summary)}\n\n{run.workdir.path}", flush=True)
+  return summary
+
+
+def evaluate(workdir: str, data_dir: str | None = None) -> dict:
+  """Evaluates the newest checkpoint of the run in `workdir`.
+
+  Args:
+    workdir: of a run that has a checkpoint.
+    data_dir: where the data are now; None for where the run had them.
+
+  Returns:
+    As Engine.evaluate; nothing is written.
+
+  Raises:
+    InputError: no run, no checkpoint, or a damaged one.
+  """
+  work = Workdir(workdir)
+  stored = work.read_config()
+  check(stored is not None, f"workdir {work.path} holds no run to evaluate")
+  check(
+      work.checkpoints.is_dir(),
+      f"workdir {work.path} has no checkpoint; train first",
+  )
+  config = ConfigDict(stored)
+  if data_dir is not None:
+    config.data.data_dir = data_dir
+  config, data = resolve_and_load(config)
+  engine = Engine(config, data, Devices(config.num_devices))
+  checkpoints = Checkpoints(work.checkpoints, config.keep_checkpoints)
+  check(
+      checkpoints.latest_step() is not None,
+      f"workdir {work.path} has no checkpoint; train first",
+  )
+  state = checkpoints.restore(engine.create_state())
+  result = engine.evaluate(engine.devices.put(state))
+  steps = config.num_epochs * engine.steps_per_epoch
+  print(f"{work.path}, step {int(state.step)} of {steps}")
+  print(report.table(result), flush=True)
+  return result

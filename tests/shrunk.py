@@ -1,0 +1,67 @@
+"""Small configs and data that several tests share."""
+
+import ml_collections
+import numpy as np
+
+from fsr_jax import config as config_lib
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.step.engine import Engine
+from fsr_jax.step.parallel import Devices
+
+
+def config(**fields) -> ml_collections.ConfigDict:
+  """Base config on 200 noisy digits, one device, two short epochs.
+
+  Args:
+    **fields: overrides; "data__noise" stands for data.noise.
+  """
+  c = config_lib.base()
+  c.update_from_flattened_dict({
+      "data.dataset": "digits",
+      "data.max_examples": 200,
+      "data.noise": "uniform",
+      "data.noise_ratio": 0.4,
+      "data.crop_padding": 1,
+      "network": "mlp",
+      "num_epochs": 2,
+      "warmup_epochs": 1,
+      "batch_size": 16,
+      "dictionary_size": 40,
+      "reward_batch_size": 16,
+      "eval_batch_size": 400,
+      "num_devices": 1,
+      "log_every_seconds": 0.0,
+  })
+  c.update_from_flattened_dict(
+      {name.replace("__", "."): value for name, value in fields.items()}
+  )
+  return c
+
+
+def frozen(**fields) -> ml_collections.FrozenConfigDict:
+  """`config` resolved and frozen, as steps take it."""
+  return ml_collections.FrozenConfigDict(config_lib.resolve(config(**fields)))
+
+
+def random_data(
+    num_examples=64, num_classes=4, shape=(4, 4, 1), num_test=20, seed=0
+) -> Data:
+  """Images of noise; labels cycle through the classes."""
+  rng = np.random.default_rng(seed)
+
+  def split(n):
+    image = rng.integers(0, 256, (n, *shape), dtype=np.uint8)
+    label = (np.arange(n) % num_classes).astype(np.int32)
+    return Split(image, label, label)
+
+  names = tuple(f"class {c}" for c in range(num_classes))
+  return Data(split(num_examples), split(num_test), names)
+
+
+def trained(c, data: Data, devices: int = 1):
+  """(Engine, state in place) after all epochs of a frozen config."""
+  engine = Engine(c, data, Devices(devices))
+  state = engine.devices.put(engine.create_state())
+  for epoch in range(c.num_epochs):
+    state, _, _ = engine.train_epoch(state, epoch)
+  return engine, state

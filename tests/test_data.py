@@ -1,0 +1,186 @@
+"""Label noise at exact rates, batch order, augmentation, bad data."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsr_jax.data import augment, corrupt, order, sources
+from fsr_jax.data.dataset import Data, Split, channel_statistics
+from fsr_jax.errors import InputError
+from tests import shrunk
+
+
+def rng(seed=0):
+  return np.random.default_rng(seed)
+
+
+LABEL = np.repeat(np.arange(10), 500).astype(np.int32)
+
+
+class NoiseTest(parameterized.TestCase):
+
+  @parameterized.parameters(0.0, 0.2, 0.4, 0.8, 1.0)
+  def test_uniform_flips_exactly_r_times_one_minus_one_over_c(self, ratio):
+    noisy = corrupt.uniform(LABEL, ratio, 10, rng())
+    for c in range(10):
+      wrong = np.mean(noisy[LABEL == c] != c)
+      self.assertAlmostEqual(wrong, ratio * 0.9, places=9)
+    # Every (class, wrong class) pair is equally frequent.
+    pairs = np.bincount(LABEL * 10 + noisy, minlength=100).reshape(10, 10)
+    off = pairs[~np.eye(10, dtype=bool)]
+    np.testing.assert_array_equal(off, np.full(90, round(500 * ratio / 10)))
+
+  def test_uniform_with_awkward_sizes(self):
+    label = np.repeat(np.arange(3), [7, 1, 12]).astype(np.int32)
+    noisy = corrupt.uniform(label, 0.5, 3, rng())
+    self.assertEqual(noisy.shape, label.shape)
+    self.assertEqual(noisy.dtype, np.int32)
+    self.assertLessEqual(np.sum(noisy != label), 4 + 0 + 6)
+
+  @parameterized.parameters(0.2, 0.4)
+  def test_asymmetric_flips_to_the_look_alike_only(self, ratio):
+    noisy = corrupt.asymmetric(LABEL, ratio, 10, rng())
+    target = {9: 1, 2: 0, 3: 5, 5: 3, 4: 7}
+    for c in range(10):
+      of_class = noisy[LABEL == c]
+      wrong = of_class[of_class != c]
+      if c in target:
+        self.assertLen(wrong, round(500 * ratio))
+        self.assertEqual(set(wrong.tolist()), {target[c]})
+      else:
+        self.assertEmpty(wrong)
+
+  def test_asymmetric_needs_cifar10(self):
+    with self.assertRaisesRegex(InputError, "10 classes"):
+      corrupt.asymmetric(LABEL, 0.4, 100, rng())
+
+  @parameterized.parameters("uniform", "asymmetric")
+  def test_same_seed_same_noise(self, name):
+    noise = corrupt.NOISES[name]
+    first, again = (noise(LABEL, 0.4, 10, rng(3)) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    self.assertTrue(np.any(first != noise(LABEL, 0.4, 10, rng(4))))
+
+  @parameterized.parameters(10, 50, 200)
+  def test_long_tail_sizes(self, ratio):
+    kept = corrupt.long_tail(LABEL, ratio, 10, rng())
+    count = np.bincount(LABEL[kept], minlength=10)
+    expected = [int(500 * ratio ** (-c / 9)) for c in range(10)]
+    np.testing.assert_array_equal(count, expected)
+    self.assertLen(set(kept.tolist()), len(kept))
+
+  def test_subset_is_balanced(self):
+    kept = corrupt.subset(LABEL, 203, 10, rng())
+    count = np.bincount(LABEL[kept], minlength=10)
+    np.testing.assert_array_equal(count, [21] * 3 + [20] * 7)
+
+
+class OrderTest(absltest.TestCase):
+
+  def test_every_example_at_most_once(self):
+    batches = order.epoch_order(0, 3, 103, 10)
+    self.assertEqual(batches.shape, (10, 10))
+    self.assertLen(set(np.array(batches).ravel().tolist()), 100)
+
+  def test_a_function_of_seed_and_epoch(self):
+    first = order.epoch_order(1, 5, 50, 10)
+    np.testing.assert_array_equal(first, order.epoch_order(1, 5, 50, 10))
+    for other in ((2, 5), (1, 6)):
+      self.assertTrue(np.any(first != order.epoch_order(*other, 50, 10)))
+
+
+class AugmentTest(absltest.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.image = rng().integers(1, 256, (64, 6, 6, 3), dtype=np.uint8)
+    self.keys = jax.random.split(jax.random.key(0), 64)
+
+  def test_off_is_identity(self):
+    out = augment.crop_and_flip(self.keys, jnp.array(self.image), 0, False)
+    np.testing.assert_array_equal(out, self.image)
+
+  def test_flip_mirrors_about_half(self):
+    out = np.array(
+        augment.crop_and_flip(self.keys, jnp.array(self.image), 0, True)
+    )
+    mirrored = np.all(out == self.image[:, :, ::-1], axis=(1, 2, 3))
+    same = np.all(out == self.image, axis=(1, 2, 3))
+    np.testing.assert_array_equal(mirrored ^ same, True)
+    self.assertBetween(mirrored.mean(), 0.3, 0.7)
+
+  def test_crops_are_windows_of_the_padded_image(self):
+    out = np.array(
+        augment.crop_and_flip(self.keys, jnp.array(self.image), 2, False)
+    )
+    offsets = set()
+    for image, crop in zip(self.image, out):
+      padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
+      found = [
+          (y, x) for y in range(5) for x in range(5)
+          if np.array_equal(padded[y:y + 6, x:x + 6], crop)
+      ]
+      self.assertLen(found, 1)
+      offsets.add(found[0])
+    self.assertGreater(len(offsets), 15)
+
+  def test_normalize_with_channel_statistics(self):
+    mean, std = channel_statistics(self.image)
+    out = np.array(augment.normalize(jnp.array(self.image), mean, std))
+    np.testing.assert_allclose(out.mean((0, 1, 2)), 0, atol=1e-5)
+    np.testing.assert_allclose(out.std((0, 1, 2)), 1, atol=1e-5)
+
+
+class ValidationTest(parameterized.TestCase):
+
+  def break_train(self, **changes):
+    data = shrunk.random_data()
+    fields = {"image": data.train.image, "label": data.train.label}
+    return Data(Split(**{**fields, **changes}), data.test, data.class_names)
+
+  def test_good_data_pass(self):
+    shrunk.random_data().validate()
+
+  @parameterized.parameters(-1, 4)
+  def test_label_out_of_range(self, bad):
+    label = shrunk.random_data().train.label.copy()
+    label[5] = bad
+    with self.assertRaisesRegex(InputError, rf"0\.\.3.*example 5: {bad}"):
+      self.break_train(label=label).validate()
+
+  def test_class_without_example(self):
+    label = np.minimum(shrunk.random_data().train.label, 2)
+    with self.assertRaisesRegex(InputError, "no training example: class 3"):
+      self.break_train(label=label).validate()
+
+  def test_wrong_dtype(self):
+    image = shrunk.random_data().train.image.astype(np.float32)
+    with self.assertRaisesRegex(InputError, "float32.*expected uint8"):
+      self.break_train(image=image).validate()
+
+  def test_shape_of_test_images(self):
+    image = np.zeros((64, 5, 5, 1), np.uint8)
+    with self.assertRaisesRegex(InputError, "same shape"):
+      self.break_train(image=image).validate()
+
+
+class DigitsTest(absltest.TestCase):
+
+  def test_load(self):
+    c = shrunk.frozen(data__max_examples=0)
+    data = sources.load(c.data, seed=0)
+    self.assertLen(data.train, 1400)
+    self.assertLen(data.test, 397)
+    wrong = np.mean(data.train.label != data.train.clean_label)
+    self.assertAlmostEqual(wrong, 0.36, delta=0.005)
+    again = sources.load(c.data, seed=0)
+    np.testing.assert_array_equal(data.train.label, again.train.label)
+    other = sources.load(c.data, seed=1)
+    self.assertTrue(np.any(data.train.label != other.train.label))
+    np.testing.assert_array_equal(data.test.image, other.test.image)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,107 @@
+"""The dictionary: balance, short classes, awkward K, Q and C."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsr_jax.maths import dictionary
+
+
+def select(score, label, k, c, epoch=0):
+  return np.array(
+      dictionary.select(jnp.array(score), jnp.array(label), k, c, epoch)
+  )
+
+
+class SelectTest(parameterized.TestCase):
+
+  def test_best_of_every_class_by_hand(self):
+    score = np.array([0.1, 0.9, 0.5, 0.8, 0.7, 0.6])
+    label = np.array([0, 0, 0, 1, 1, 1])
+    self.assertCountEqual(select(score, label, 4, 2), [1, 2, 3, 4])
+
+  @parameterized.product(k=[10, 30, 33], epoch=[0, 1, 7])
+  def test_against_sorting_each_class(self, k, epoch):
+    rng = np.random.default_rng(k)
+    c, label = 10, rng.integers(10, size=200)
+    score = rng.normal(size=200).astype(np.float32)
+    index = select(score, label, k, c, epoch)
+    self.assertLen(index, k)
+    self.assertLen(set(index.tolist()), k)
+    for cls in range(c):
+      members = np.flatnonzero(label == cls)
+      best = members[np.argsort(-score[members])]
+      chosen = index[label[index] == cls]
+      self.assertIn(len(chosen), (k // c, k // c + 1))
+      self.assertCountEqual(chosen, best[: len(chosen)])
+
+  def test_extra_slots_rotate_through_the_classes(self):
+    label = np.repeat(np.arange(5), 4)
+    extras = []
+    for epoch in range(5):
+      index = select(np.zeros(20), label, 7, 5, epoch)
+      count = np.bincount(label[index], minlength=5)
+      extras.append(count - 1)
+    np.testing.assert_array_equal(np.sum(extras, 0), [2] * 5)
+
+  def test_short_class_repeats_its_best_first(self):
+    score = np.array([0.3, 0.2, 0.9, 0.8, 0.7, 0.6, 0.5])
+    label = np.array([0, 0, 1, 1, 1, 1, 1])
+    index = select(score, label, 10, 2)
+    np.testing.assert_array_equal(
+        index[label[index] == 0], [0, 1, 0, 1, 0]
+    )
+    self.assertCountEqual(index[label[index] == 1], [2, 3, 4, 5, 6])
+
+  def test_fewer_slots_than_classes_take_turns(self):
+    label = np.repeat(np.arange(7), 3)
+    seen = []
+    for epoch in range(7):
+      index = select(np.tile([0.0, 2.0, 1.0], 7), label, 3, 7, epoch)
+      self.assertLen(set(label[index].tolist()), 3)
+      np.testing.assert_array_equal(index % 3, [1, 1, 1])  # each one's best
+      seen += label[index].tolist()
+    np.testing.assert_array_equal(np.bincount(seen), [3] * 7)
+
+  def test_many_classes_late_epoch_does_not_overflow(self):
+    c, k = 8142, 2000
+    index = select(np.zeros(c), np.arange(c), k, c, epoch=10**6)
+    self.assertLen(set(index.tolist()), k)
+    expected = (np.arange(k) + (10**6 % c) * k) % c
+    np.testing.assert_array_equal(index, expected)
+
+  def test_never_seen_comes_last(self):
+    score = np.array([-np.inf, -5.0, -np.inf, -6.0], np.float32)
+    index = select(score, np.zeros(4, int), 2, 1)
+    np.testing.assert_array_equal(index, [1, 3])
+
+
+class DrawTest(parameterized.TestCase):
+
+  @parameterized.parameters(
+      (100, 20, 10), (100, 100, 10), (33, 25, 10), (30, 7, 10), (20, 19, 3)
+  )
+  def test_balanced_without_replacement(self, k, q, c):
+    label = jnp.arange(k) % c
+    available = np.bincount(label, minlength=c)
+    for seed in range(5):
+      slots = np.array(dictionary.draw(jax.random.key(seed), label, q, c))
+      self.assertLen(set(slots.tolist()), q)
+      count = np.bincount(np.array(label)[slots], minlength=c)
+      open_classes = count < available
+      if open_classes.any():
+        self.assertLessEqual(count.max() - count[open_classes].min(), 1)
+
+  def test_every_slot_is_drawn_equally_often(self):
+    label = jnp.arange(12) % 4
+    draws = jax.vmap(lambda k: dictionary.draw(k, label, 5, 4))(
+        jax.random.split(jax.random.key(0), 3000)
+    )
+    share = np.bincount(np.array(draws).ravel(), minlength=12) / 3000
+    np.testing.assert_allclose(share, 5 / 12, atol=0.04)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,94 @@
+"""The same run on 1, 2 and 8 devices, up to the order of sums."""
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import jax
+import numpy as np
+
+from fsr_jax.data import sources
+from fsr_jax.errors import InputError
+from fsr_jax.step.engine import Engine
+from fsr_jax.step.parallel import Devices
+from tests import shrunk
+
+
+class ParallelTest(parameterized.TestCase):
+
+  def assert_same(self, first, other, rtol, atol):
+    np.testing.assert_array_equal(first.dictionary.index, other.dictionary.index)
+    np.testing.assert_array_equal(first.tables.visits, other.tables.visits)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol),
+        first, other,
+    )
+
+  def test_every_part_on_1_2_and_8_devices(self):
+    c = shrunk.frozen(
+        pusher="mixed_margin", lookahead_momentum=0.5, label_smoothing=0.1
+    )
+    data = sources.load(c.data, c.seed)
+    engine, state = shrunk.trained(c, data)
+    one, accuracy = engine.devices.get(state), engine.evaluate(state)
+    for devices in (2, 8):
+      engine, state = shrunk.trained(c, data, devices)
+      self.assert_same(one, engine.devices.get(state), rtol=2e-4, atol=2e-5)
+      for name, value in engine.evaluate(state).items():
+        self.assertAlmostEqual(value, accuracy[name], places=4)
+      # Every replica holds the same state, bit for bit.
+      for leaf in jax.tree.leaves(state):
+        copies = [np.asarray(shard.data) for shard in leaf.addressable_shards]
+        for copy in copies[1:]:
+          np.testing.assert_array_equal(copy, copies[0])
+
+  def test_shift_rule_takes_the_global_minimum(self):
+    c = shrunk.frozen(
+        weight_rule="shift", weight_lr=50.0, num_epochs=1, warmup_epochs=0
+    )
+    data = sources.load(c.data, c.seed)
+    one, four = (
+        engine.devices.get(state)
+        for engine, state in (shrunk.trained(c, data, n) for n in (1, 4))
+    )
+    self.assert_same(one, four, rtol=2e-4, atol=2e-5)
+
+  def test_global_batch_norm(self):
+    # Three steps: sums in another order soon flip a ReLU.
+    c = shrunk.frozen(
+        network="resnet8", data__max_examples=50, num_epochs=1,
+        warmup_epochs=0,
+    )
+    data = sources.load(c.data, c.seed)
+    one, two = (
+        engine.devices.get(state)
+        for engine, state in (shrunk.trained(c, data, n) for n in (1, 2))
+    )
+    self.assert_same(one, two, rtol=1e-3, atol=1e-4)
+
+  def test_local_batch_norm_differs_but_replicas_agree(self):
+    c = shrunk.frozen(
+        network="resnet8", batch_norm_global=False, data__max_examples=50,
+        num_epochs=1,
+    )
+    data = sources.load(c.data, c.seed)
+    engine, state = shrunk.trained(c, data, 2)
+    for leaf in jax.tree.leaves(state):
+      first, second = (np.asarray(s.data) for s in leaf.addressable_shards)
+      np.testing.assert_array_equal(first, second)
+
+  @parameterized.named_parameters(
+      ("batch", {"batch_size": 20}, "batch_size=20 is not divisible by 8"),
+      ("rewards", {"reward_batch_size": 20}, "reward_batch_size=20"),
+      ("pairs", {"batch_size": 24}, "each 3; expected an even number"),
+  )
+  def test_sizes_that_do_not_divide(self, fields, message):
+    c = shrunk.frozen(**fields)
+    with self.assertRaisesRegex(InputError, message):
+      Engine(c, shrunk.random_data(), Devices(8))
+
+  def test_more_devices_than_there_are(self):
+    with self.assertRaisesRegex(InputError, "num_devices=9, but .* 8 cpu"):
+      Devices(9)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,336 @@
+"""The step against a reference written without it, and its limit cases."""
+
+import functools
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from fsr_jax import models
+from fsr_jax.data import order
+from fsr_jax.maths import dictionary, losses, mixup, reweight
+from fsr_jax.step import engine as engines
+from fsr_jax.step import state as states
+from fsr_jax.step import train
+from fsr_jax.step.evaluate import count_batch
+from fsr_jax.step.metrics import Metrics
+from fsr_jax.step.parallel import Devices
+from tests import shrunk
+
+NO_AUGMENTATION = {"data__crop_padding": 0, "data__flip": False}
+
+
+def setup(data=None, **fields):
+  """(Context, Resident, state) for one device."""
+  c = shrunk.frozen(**{**NO_AUGMENTATION, **fields})
+  data = data or shrunk.random_data()
+  network = models.create(c.network, data.num_classes)
+  tx = states.optimizer(c, len(data.train) // c.batch_size)
+  ctx = train.Context(c, network, tx, data.num_classes, None)
+  resident = states.Resident(
+      jnp.array(data.train.image), jnp.array(data.train.label),
+      jnp.array([0.5]), jnp.array([0.25]),
+  )
+  create = jax.jit(
+      lambda resident: states.create(
+          c, network, tx, resident, data.num_classes
+      )
+  )
+  return ctx, resident, create(resident)
+
+
+def step(state, resident, index, *, ctx, active):
+  """The compiled step; compiled, for the tests' own speed."""
+  compiled = jax.jit(
+      functools.partial(train.train_step, ctx=ctx, active=active)
+  )
+  return compiled(state, resident, index)
+
+
+def images(resident, index):
+  return (resident.image[index] / 255.0 - 0.5) / 0.25
+
+
+class TrainStepTest(parameterized.TestCase):
+
+  def test_plain_step_is_sgd_on_the_mean_loss(self):
+    ctx, resident, state = setup(method="plain", lr_warmup_epochs=0)
+    index = jnp.arange(16)
+    new, metrics = step(
+        state, resident, index, ctx=ctx, active=True
+    )
+
+    def loss(params):
+      features, _ = ctx.network.features(
+          params, {}, images(resident, index), train=True
+      )
+      logits = ctx.network.head(params["head"], features)
+      return optax.softmax_cross_entropy_with_integer_labels(
+          logits, resident.label[index]
+      ).mean()
+
+    value, gradient = jax.value_and_grad(loss)(state.params)
+    expected = jax.tree.map(
+        lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+        new.params, expected,
+    )
+    np.testing.assert_allclose(metrics.loss, value, rtol=1e-6)
+    self.assertEqual(int(new.step), 1)
+
+  @parameterized.product(weight_rule=["clip", "shift"], mixed=[False, True])
+  def test_fsr_step_from_its_equations(self, weight_rule, mixed):
+    """Weights by jax.grad's definition, loss and tables by hand, MLP."""
+    ctx, resident, state = setup(
+        mixup=mixed, pseudo_loss_weight=2.0, weight_rule=weight_rule,
+        pusher="negative_loss", label_smoothing=0.1,
+    )
+    old = np.full((64, 4), 0.25, np.float32)
+    state = state.replace(
+        tables=state.tables._replace(
+            pseudo_label=jnp.array(old * 0.9), visits=jnp.ones(64, jnp.int32)
+        )
+    )
+    index = jnp.arange(16)
+    new, metrics = step(
+        state, resident, index, ctx=ctx, active=True
+    )
+
+    batch_key, reward_key = jax.random.split(order.step_key(0, state.step))
+    x = clean = images(resident, index)
+    hard = np.eye(4)[np.array(resident.label[index])]
+    y = 0.9 * hard + 0.1 / 4
+    if mixed:
+      keys = order.example_keys(batch_key, 16)
+      mix_keys = jax.vmap(jax.random.split)(keys)[:, 1]
+      lam = np.array(mixup.coefficients(mix_keys))
+      pair = np.arange(16) ^ 1
+      x = lam[:, None, None, None] * x + (1 - lam[:, None, None, None]) * x[pair]
+      y = lam[:, None] * y + (1 - lam[:, None]) * y[pair]
+    slot = dictionary.draw(
+        jax.random.split(reward_key)[0], state.dictionary.label, 16, 4
+    )
+    trusted = state.dictionary.index[slot]
+    head, meta = ctx.network.head, state.params["head"]
+
+    def features(params, image):
+      return ctx.network.features(params, {}, image, train=True)[0]
+
+    h = features(state.params, x)
+    reward_h = features(state.params, images(resident, trusted))
+    reward_y = np.eye(4)[np.array(resident.label[trusted])]
+    g = reweight.weight_gradient_by_definition(
+        lambda p: losses.cross_entropy(head(p, h), y),
+        lambda p: losses.cross_entropy(head(p, reward_h), reward_y),
+        meta, 0.1,
+    )
+    raw = np.maximum(0, -g)
+    if weight_rule == "shift":
+      raw = (1 / 16 - g) - np.min(1 / 16 - g) + 1 / 16
+    weights = raw / (raw.sum() + 1e-5)
+    np.testing.assert_allclose(
+        new.tables.last_weight[index], 16 * weights, rtol=2e-3, atol=1e-4
+    )
+
+    def loss(params):
+      weighted = losses.cross_entropy(head(params["head"], features(params, x)), y)
+      logits = head(params["head"], features(params, clean))
+      pseudo = losses.cross_entropy(logits, old[:16])
+      return jnp.sum(weights * weighted) + 2.0 * jnp.mean(pseudo), logits
+
+    (value, logits), gradient = jax.value_and_grad(loss, has_aux=True)(
+        state.params
+    )
+    np.testing.assert_allclose(metrics.loss, value, rtol=1e-4)
+    expected = jax.tree.map(
+        lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5),
+        new.params, expected,
+    )
+    score = -losses.cross_entropy(logits, hard)
+    np.testing.assert_allclose(
+        new.tables.score[index], 0.1 * score, rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        new.tables.pseudo_label[index],
+        0.1 * 0.9 * old[:16] + 0.9 * jax.nn.softmax(logits), rtol=1e-4,
+    )
+    np.testing.assert_array_equal(new.tables.visits[16:], 1)
+    np.testing.assert_array_equal(new.tables.score[16:], 0)
+
+  def test_warm_up_has_uniform_weights_and_no_pseudo_loss(self):
+    ctx, resident, state = setup(mixup=False)
+    fsr, metrics = step(
+        state, resident, jnp.arange(16), ctx=ctx, active=False
+    )
+    plain_ctx, _, plain_state = setup(method="plain")
+    plain, _ = step(
+        plain_state, resident, jnp.arange(16), ctx=plain_ctx, active=True
+    )
+    jax.tree.map(np.testing.assert_array_equal, fsr.params, plain.params)
+    np.testing.assert_allclose(fsr.tables.last_weight[:16], 1.0)
+    self.assertEqual(float(metrics.zero_weights), 0)
+    self.assertTrue(np.all(fsr.tables.score[:16] != 0))
+
+  def test_running_statistics_come_from_the_un_mixed_images(self):
+    fields = {"network": "resnet8", "pseudo_loss_weight": 0.0}
+    mixed_ctx, resident, state = setup(mixup=True, **fields)
+    clean_ctx, _, _ = setup(mixup=False, **fields)
+    after = [
+        step(
+            state, resident, jnp.arange(16), ctx=ctx, active=False
+        )[0].batch_stats
+        for ctx in (mixed_ctx, clean_ctx)
+    ]
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+        *after,
+    )
+
+  def test_batch_in_which_no_sample_helps_is_counted(self):
+    """Every label of the batch is the opposite of the dictionary's."""
+    data = shrunk.random_data(num_examples=32, num_classes=2)
+    ctx, resident, state = setup(
+        data=data, mixup=False, pseudo_loss_weight=0.0, dictionary_size=16,
+        reward_batch_size=16,
+    )
+    image = jnp.broadcast_to(resident.image[:1], resident.image.shape)
+    resident = resident.replace(image=image)
+    # All images are one; the dictionary calls it 1, the batch calls it 0.
+    state = state.replace(
+        dictionary=dictionary.Dictionary(
+            jnp.zeros(16, jnp.int32), jnp.ones(16, jnp.int32), image[:16]
+        )
+    )
+    zeros = jnp.arange(0, 32, 2)
+    new, metrics = step(
+        state, resident, zeros, ctx=ctx, active=True
+    )
+    self.assertEqual(int(new.zero_batches), 1)
+    self.assertEqual(float(metrics.zero_weights), 16)
+    np.testing.assert_allclose(metrics.loss, 0.0)
+
+  def test_lookahead_momentum_uses_the_heads_buffer(self):
+    ctx, resident, state = setup(lookahead_momentum=0.9, mixup=False)
+    features = jnp.ones((16, 128))
+    target = losses.one_hot(resident.label[:16], 4)
+    _, without, _ = train.sample_weights(ctx, state, features, target, None)
+    buffer = jax.tree.map(
+        jnp.ones_like, states.momentum_buffer(state.opt_state)
+    )
+    opt_state = optax.tree_utils.tree_set(state.opt_state, trace=buffer)
+    state = state.replace(opt_state=opt_state)
+    _, ahead, _ = train.sample_weights(ctx, state, features, target, None)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(
+            a - b, -0.1 * 0.9, rtol=1e-4, atol=1e-6
+        ),
+        ahead, without,
+    )
+
+  def test_non_finite_step_is_named(self):
+    ctx, resident, state = setup(learning_rate=1e38)
+    totals = Metrics.zero()
+    order_of_steps = jnp.arange(64).reshape(4, 16)
+    compiled = jax.jit(
+        functools.partial(engines.train_steps, ctx=ctx, active=False)
+    )
+    _, totals = compiled(state, totals, resident, order_of_steps)
+    self.assertBetween(int(totals.bad_step), 1, 3)
+
+
+class EngineTest(absltest.TestCase):
+
+  def test_scan_equals_single_steps(self):
+    data = shrunk.random_data(num_examples=70)
+    states_after = []
+    for steps_per_call in (1, 3):
+      c = shrunk.frozen(steps_per_call=steps_per_call)
+      engine, state = shrunk.trained(c, data)
+      states_after.append(engine.devices.get(state))
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5),
+        *states_after,
+    )
+
+  def test_two_runs_are_bit_equal(self):
+    data = shrunk.random_data()
+    c = shrunk.frozen()
+    first, again = (
+        engine.devices.get(state)
+        for engine, state in (shrunk.trained(c, data) for _ in range(2))
+    )
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+
+  def test_one_compilation_for_each_phase(self):
+    traces = []
+    original = train.total_loss
+
+    def counted(*args):
+      traces.append(args[-2] is not None)
+      return original(*args)
+
+    data = shrunk.random_data()
+    with absltest.mock.patch.object(train, "total_loss", counted):
+      c = shrunk.frozen(num_epochs=4, warmup_epochs=2)
+      engine, state = shrunk.trained(c, data)
+      engine.evaluate(state)
+    self.assertEqual(traces, [False, True])
+
+  def test_refill_takes_the_best_scores(self):
+    data = shrunk.random_data()
+    c = shrunk.frozen(num_epochs=1, dictionary_size=16)
+    engine, state = shrunk.trained(c, data)
+    host = engine.devices.get(state)
+    for cls in range(4):
+      members = np.flatnonzero(data.train.label == cls)
+      # One visit each: the order of the raw averages is that of the scores.
+      best = members[np.argsort(-host.tables.score[members])[:4]]
+      chosen = host.dictionary.index[host.dictionary.label == cls]
+      self.assertCountEqual(chosen, best)
+    np.testing.assert_array_equal(
+        host.dictionary.image, data.train.image[host.dictionary.index]
+    )
+
+  def test_every_test_example_counts_once(self):
+    data = shrunk.random_data(num_test=37)
+    accuracies = []
+    for size in (10, 37, 64):
+      c = shrunk.frozen(eval_batch_size=size)
+      engine = engines.Engine(c, data, Devices(1))
+      state = engine.devices.put(engine.create_state())
+      accuracies.append(engine.evaluate(state)["test_top1"])
+    self.assertLen(set(accuracies), 1)
+    self.assertEqual(round(accuracies[0] * 37), accuracies[0] * 37)
+
+
+class CountsTest(absltest.TestCase):
+
+  def test_by_hand(self):
+    logits = jnp.array([
+        [6.0, 5, 4, 3, 2, 1], [6, 5, 4, 3, 2, 1], [6, 5, 4, 3, 2, 1],
+        [np.nan] * 6,
+    ])
+    counts = count_batch(
+        logits, jnp.array([0, 4, 5, 0]), jnp.array([1.0, 1, 1, 0])
+    )
+    self.assertEqual(float(counts.examples), 3)
+    self.assertEqual(float(counts.top1), 1)
+    self.assertEqual(float(counts.top5), 2)
+    self.assertTrue(np.isfinite(counts.loss))
+
+  def test_fewer_than_five_classes(self):
+    counts = count_batch(jnp.eye(3), jnp.array([2, 1, 2]), jnp.ones(3))
+    self.assertEqual(float(counts.top1), 2)
+    self.assertEqual(float(counts.top5), 3)
+
+
+if __name__ == "__main__":
+  absltest.main()

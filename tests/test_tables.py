@@ -1,0 +1,76 @@
+"""Per-sample tables and MixUp by hand."""
+
+from absl.testing import absltest
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsr_jax.maths import mixup, tables
+
+
+def observe(t, index, score, weights, probabilities, **momenta):
+  seen = tables.Observation(
+      jnp.array(index), jnp.array(score), jnp.array(weights),
+      None if probabilities is None else jnp.array(probabilities),
+  )
+  momenta = {"score_momentum": 0.9, "pseudo_label_momentum": 0.1, **momenta}
+  return tables.update(t, seen, batch_size=2, **momenta)
+
+
+class TablesTest(absltest.TestCase):
+
+  def test_two_visits_by_hand(self):
+    t = tables.init(3, 2, relabel=True)
+    t = observe(t, [2, 0], [1.0, 5.0], [0.75, 0.25], [[1.0, 0.0], [0.5, 0.5]])
+    t = observe(t, [2, 1], [2.0, 7.0], [0.0, 1.0], [[0.0, 1.0], [0.5, 0.5]])
+    np.testing.assert_array_equal(t.visits, [1, 1, 2])
+    np.testing.assert_allclose(t.score[2], 0.9 * 0.1 * 1 + 0.1 * 2, rtol=1e-6)
+    np.testing.assert_allclose(t.last_weight, [0.5, 2.0, 0.0])  # B * omega
+    np.testing.assert_allclose(t.pseudo_label[2], [0.09, 0.9], rtol=1e-6)
+    debiased = tables.debias(t.score, t.visits, 0.9)
+    # (0.9 * 1 + 1 * 2) / (0.9 + 1): a weighted mean of what was seen.
+    np.testing.assert_allclose(debiased, [5.0, 7.0, 2.9 / 1.9], rtol=1e-5)
+
+  def test_debias_recovers_a_constant(self):
+    average = jnp.zeros(1)
+    for visit in range(1, 6):
+      average = tables.moving_average(average, jnp.array([-3.0]), 0.9)
+      value = tables.debias(average, jnp.array([visit]), 0.9)
+      np.testing.assert_allclose(value, [-3.0], rtol=1e-5)
+
+  def test_never_seen_is_zero_and_finite(self):
+    value = tables.debias(jnp.zeros((1, 2)), jnp.array([0]), 0.1)
+    np.testing.assert_array_equal(value, [[0.0, 0.0]])
+
+  def test_pseudo_labels_are_distributions_from_the_first_visit(self):
+    t = tables.init(2, 3, relabel=True)
+    t = observe(t, [1], [0.0], [0.5], [[0.2, 0.3, 0.5]])
+    labels = tables.pseudo_labels(t, jnp.array([0, 1]), 0.1)
+    np.testing.assert_allclose(labels, [[0, 0, 0], [0.2, 0.3, 0.5]], rtol=1e-5)
+
+  def test_no_pseudo_label_table_without_relabelling(self):
+    t = observe(tables.init(4, 1000, relabel=False), [1], [0.0], [0.5], None)
+    self.assertIsNone(t.pseudo_label)
+
+
+class MixupTest(absltest.TestCase):
+
+  def test_partner_is_the_neighbour(self):
+    np.testing.assert_array_equal(mixup.partner(4), [1, 0, 3, 2])
+    np.testing.assert_array_equal(mixup.partner(5), [1, 0, 3, 2, 0])
+
+  def test_mix_by_hand(self):
+    x = jnp.array([[0.0], [10.0]])
+    mixed = mixup.mix(x, jnp.array([0.5, 0.75]))
+    np.testing.assert_allclose(mixed, [[5.0], [7.5]])
+
+  def test_coefficients_keep_the_sample_dominant(self):
+    keys = jax.random.split(jax.random.key(0), 20000)
+    coefficient = mixup.coefficients(keys)
+    self.assertGreaterEqual(coefficient.min(), 0.5)
+    # E[1 - u^2/2] = 5/6.
+    self.assertAlmostEqual(float(coefficient.mean()), 5 / 6, delta=0.005)
+
+
+if __name__ == "__main__":
+  absltest.main()

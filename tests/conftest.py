@@ -1,6 +1,7 @@
 """Eight virtual CPU devices for the whole suite; set before JAX starts."""
 
 import os
+import tempfile
 
 from absl import flags
 
@@ -12,3 +13,10 @@ os.environ["XLA_FLAGS"] = (
 
 # absltest's temporary directories read absl flags, which pytest never parses.
 flags.FLAGS.mark_as_parsed()
+
+
+# Programs compiled once serve every test of a session (and its subprocesses).
+_CACHE = tempfile.TemporaryDirectory(prefix="fsr_jax_tests_")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"

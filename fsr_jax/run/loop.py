@@ -104,8 +104,8 @@ class Run:
     try:
       while self.step < self.num_steps and not self._stop:
         epoch = self.step // self.engine.steps_per_epoch
-        scalars.write(*self._train_epoch(epoch))
-        self._stop |= epoch + 1 == stop_after_epochs
+        then_stop = epoch + 1 == stop_after_epochs
+        scalars.write(*self._train_epoch(epoch, then_stop))
     finally:
       for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -119,8 +119,12 @@ class Run:
       raise KeyboardInterrupt
     self._stop = True
 
-  def _train_epoch(self, epoch: int) -> tuple[int, dict]:
+  def _train_epoch(self, epoch: int, then_stop: bool) -> tuple[int, dict]:
     """One epoch, or what is left of it: train, measure, save.
+
+    Args:
+      epoch: from 0.
+      then_stop: whether to leave the run at the end of it.
 
     Returns:
       (step, scalars) to be logged.
@@ -150,6 +154,7 @@ class Run:
     scalars = report.averages(totals)
     if finished:
       scalars |= self._measure(epoch)
+    self._stop |= finished and then_stop
     if self._stop or self._due(self.config.checkpoint_every_epochs, epoch):
       self._checkpoints.save(engine.devices.get(self._state))
     if self._progress.due() or self.step == self.num_steps:

@@ -1,0 +1,274 @@
+"""Runs: resume bit for bit, outputs, evaluation, refusals."""
+
+import json
+import os
+import pathlib
+import signal
+
+from absl.testing import absltest
+from absl.testing import parameterized
+import jax
+import numpy as np
+from tensorboardX.proto import event_pb2
+
+from fsr_jax.data import sources
+from fsr_jax.errors import InputError
+from fsr_jax.run import commands, loop
+from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.step.engine import Engine
+from fsr_jax.step.parallel import Devices
+from tests import shrunk
+
+
+def restored(workdir, config):
+  """The newest checkpoint of a run."""
+  c = shrunk.frozen(**config)
+  engine = Engine(c, sources.load(c.data, c.seed), Devices(1))
+  checkpoints = Checkpoints(pathlib.Path(workdir) / "checkpoints", 2)
+  return checkpoints.restore(engine.create_state())
+
+
+def contents(folder) -> dict[str, bytes]:
+  """Every file below `folder`."""
+  return {
+      str(path): path.read_bytes()
+      for path in pathlib.Path(folder).rglob("*")
+      if path.is_file()
+  }
+
+
+def event_scalars(workdir) -> dict[tuple[int, str], float]:
+  """{(step, name): value} of the TensorBoard events, read as the format
+  has it: length, its CRC, the event, its CRC."""
+  found = {}
+  for path in sorted(pathlib.Path(workdir).glob("events.out.tfevents.*")):
+    blob, at = path.read_bytes(), 0
+    while at < len(blob):
+      length = int.from_bytes(blob[at : at + 8], "little")
+      event = event_pb2.Event.FromString(blob[at + 12 : at + 12 + length])
+      at += 16 + length
+      for value in event.summary.value:
+        found[event.step, value.tag] = value.simple_value
+  return found
+
+
+class ResumeTest(parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ("fsr", {}),
+      ("plain_with_batch_norm", {"method": "plain", "network": "resnet8",
+                                 "data__max_examples": 50,
+                                 "eval_every_epochs": 4}),
+  )
+  def test_two_and_two_epochs_are_four_bit_for_bit(self, fields):
+    fields = {"num_epochs": 4, "warmup_epochs": 1, **fields}
+    whole, parts = (self.create_tempdir().full_path for _ in range(2))
+    summary = commands.train(shrunk.config(**fields), whole)
+    left = commands.train(
+        shrunk.config(**fields), parts, stop_after_epochs=2
+    )
+    self.assertIsNone(left)
+    half = restored(parts, fields)
+    self.assertEqual(2 * int(half.step), summary["steps"])
+    again = commands.train(shrunk.config(**fields), parts)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        restored(whole, fields), restored(parts, fields),
+    )
+    for key in ("test_top1", "test_top1_ema", "test_loss", "zero_batches"):
+      self.assertEqual(summary[key], again[key])
+
+  def test_signal_in_mid_epoch_saves_and_the_rest_is_bit_equal(self):
+    fields = {"num_epochs": 3}
+    whole, parts = (self.create_tempdir().full_path for _ in range(2))
+    commands.train(shrunk.config(**fields), whole)
+    run = loop.Run(shrunk.config(**fields), parts)
+    original, calls = run._progress.line, []
+
+    def line(step, *args):
+      calls.append(step)
+      if calls.count(17) == 1 and step == 17:
+        os.kill(os.getpid(), signal.SIGTERM)
+      original(step, *args)
+
+    run._progress.line = line
+    self.assertIsNone(run.train())
+    self.assertEqual(run.step, 17)
+    self.assertNotEqual(17 % run.engine.steps_per_epoch, 0)
+    commands.train(shrunk.config(**fields), parts)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        restored(whole, fields), restored(parts, fields),
+    )
+
+  def test_what_a_killed_run_logged_too_far_is_logged_once(self):
+    workdir = self.create_tempdir().full_path
+    commands.train(shrunk.config(num_epochs=3), workdir, stop_after_epochs=1)
+    path = pathlib.Path(workdir) / "metrics.jsonl"
+    with open(path, "a", encoding="utf-8") as file:
+      file.write('{"step": 24, "loss": 1.0}\n{"step": 3')
+    commands.train(shrunk.config(num_epochs=3), workdir)
+    steps = [json.loads(line)["step"] for line in path.open()]
+    self.assertEqual(steps, [12, 24, 36])
+
+  def test_another_number_of_devices_may_continue(self):
+    workdir = self.create_tempdir().full_path
+    commands.train(shrunk.config(), workdir, stop_after_epochs=1)
+    summary = commands.train(shrunk.config(num_devices=2), workdir)
+    self.assertEqual(summary["device"], "2 x cpu")
+
+
+class OutputsTest(absltest.TestCase):
+
+  def test_files_of_a_finished_run(self):
+    workdir = pathlib.Path(self.create_tempdir())
+    summary = commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
+    self.assertEqual(summary, json.loads((workdir / "summary.json").read_text()))
+    self.assertContainsSubset(
+        ["test_top1", "test_top1_ema", "test_top5", "dictionary_purity",
+         "zero_weight_fraction", "zero_weight_fraction_clean",
+         "zero_weight_fraction_wrong", "zero_batches", "seconds_per_step",
+         "examples_per_second", "epochs", "seed", "device", "versions"],
+        summary,
+    )
+    self.assertEqual(summary["epochs"], 2)
+    config = json.loads((workdir / "config.json").read_text())
+    self.assertEqual(config["data"]["noise_ratio"], 0.4)
+    self.assertTrue(config["mixup"])  # resolved, not None
+    steps = [p.name for p in (workdir / "checkpoints").iterdir()]
+    self.assertEqual(steps, ["24"])
+
+    lines = [json.loads(x) for x in (workdir / "metrics.jsonl").open()]
+    self.assertEqual([line["epoch"] for line in lines], [1, 2])
+    events = event_scalars(workdir)
+    for line in lines:
+      step = line.pop("step")
+      for name, value in line.items():
+        if value is not None:
+          self.assertAlmostEqual(events[step, name], value, places=5)
+
+    samples = (workdir / "samples.csv").read_text().splitlines()
+    self.assertLen(samples, 201)
+    self.assertEqual(
+        samples[0],
+        "index,label,score,weight,in_dictionary,suggested_label,confidence",
+    )
+    self.assertEqual(sum(int(row.split(",")[4]) for row in samples[1:]), 40)
+
+  def test_plain_has_no_purity(self):
+    workdir = self.create_tempdir().full_path
+    summary = commands.train(shrunk.config(method="plain"), workdir)
+    self.assertIsNone(summary["dictionary_purity"])
+    self.assertEqual(summary["zero_weight_fraction"], 0)
+    self.assertEqual(summary["zero_batches"], 0)
+
+  def test_evaluate_repeats_the_summary_and_writes_nothing(self):
+    workdir = self.create_tempdir().full_path
+    summary = commands.train(shrunk.config(), workdir)
+    before = contents(workdir)
+    result = commands.evaluate(workdir)
+    for key, value in result.items():
+      self.assertEqual(value, summary[key])
+    self.assertEqual(before, contents(workdir))
+
+  def test_finished_run_is_not_trained_again(self):
+    workdir = self.create_tempdir().full_path
+    first = commands.train(shrunk.config(), workdir)
+    again = commands.train(shrunk.config(), workdir)
+    self.assertEqual(first, again)
+
+
+class RefusalTest(parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ("method", {"method": "fsrr"}, "unknown method 'fsrr'; .*fsr, plain"),
+      ("dataset", {"data__dataset": "mnist"}, "unknown dataset.*cifar10"),
+      ("pusher", {"pusher": "x"}, "unknown pusher.*negative_loss"),
+      ("network", {"network": "x"}, "unknown network.*resnet32"),
+      ("noise", {"data__noise": "x"}, "unknown noise.*uniform"),
+      ("schedule", {"schedule": "x"}, "unknown schedule.*cosine_restarts"),
+      ("rule", {"weight_rule": "x"}, "unknown weight_rule.*clip, shift"),
+      ("q_above_k", {"reward_batch_size": 41}, "41 is larger than dict.*40"),
+      ("k_above_n", {"dictionary_size": 201}, "201 is larger than the 200"),
+      ("b_above_n", {"batch_size": 201}, "201 is larger than the 200"),
+      ("too_many", {"data__max_examples": 1401}, "more than the 1400"),
+      ("noise_ratio", {"data__noise_ratio": 1.1}, "expected a number in 0-1"),
+      ("negative_noise", {"data__noise_ratio": -0.1}, "in 0-1"),
+      ("ratio_of_none", {"data__noise": "none"}, "data.noise=none"),
+      ("nan", {"learning_rate": float("nan")}, "learning_rate=nan"),
+      ("batch", {"batch_size": -1}, "batch_size=-1; .* above 0"),
+      ("epochs", {"num_epochs": 0}, "num_epochs=0"),
+      ("class_vanishes",
+       {"data__max_examples": 12, "data__noise_ratio": 1.0, "batch_size": 2,
+        "dictionary_size": 2, "reward_batch_size": 2},
+       "classes have no training example"),
+      ("devices", {"num_devices": 9}, "8 cpu"),
+      ("decays", {"lr_decay_factors": (0.1,)}, "a factor for each"),
+  )
+  def test_one_clear_line_and_nothing_written(self, fields, message):
+    workdir = os.path.join(self.create_tempdir().full_path, "new")
+    with self.assertRaisesRegex(InputError, message) as caught:
+      commands.train(shrunk.config(**fields), workdir)
+    self.assertNotIn("\n", str(caught.exception))
+    self.assertFalse(os.path.exists(workdir))
+
+  def test_another_config_is_named_and_nothing_overwritten(self):
+    workdir = self.create_tempdir().full_path
+    commands.train(shrunk.config(), workdir, stop_after_epochs=1)
+    before = contents(workdir)
+    other = shrunk.config(learning_rate=0.2, data__noise_ratio=0.1)
+    with self.assertRaisesRegex(
+        InputError,
+        r"data.noise_ratio 0.4 there, 0.1 now; learning_rate 0.1 there, 0.2",
+    ):
+      commands.train(other, workdir)
+    self.assertEqual(before, contents(workdir))
+    summary = commands.train(other, workdir, allow_config_change=True)
+    self.assertIsNotNone(summary)
+    kept = json.loads(
+        (pathlib.Path(workdir) / "config.0.json").read_text()
+    )
+    self.assertEqual(kept["learning_rate"], 0.1)
+
+  def test_workdir_with_foreign_checkpoints(self):
+    workdir = pathlib.Path(self.create_tempdir())
+    (workdir / "checkpoints").mkdir()
+    with self.assertRaisesRegex(InputError, "no config.json"):
+      commands.train(shrunk.config(), str(workdir))
+
+  def test_workdir_that_is_a_file(self):
+    with self.assertRaisesRegex(InputError, "is a file"):
+      commands.train(shrunk.config(), self.create_tempfile().full_path)
+
+  def test_evaluate_without_a_run(self):
+    with self.assertRaisesRegex(InputError, "no run to evaluate"):
+      commands.evaluate(self.create_tempdir().full_path)
+
+  def test_non_finite_loss_names_the_step_and_keeps_the_checkpoint(self):
+    workdir = self.create_tempdir().full_path
+    fields = {"num_epochs": 3, "data__max_examples": 100}
+    commands.train(shrunk.config(**fields), workdir, stop_after_epochs=1)
+    before = contents(os.path.join(workdir, "checkpoints"))
+    broken = shrunk.config(**fields, learning_rate=1e38)
+    with self.assertRaisesRegex(InputError, r"NaN at step (7|8|9)\b"):
+      commands.train(broken, workdir, allow_config_change=True)
+    self.assertEqual(before, contents(os.path.join(workdir, "checkpoints")))
+
+  def test_flipped_bit_in_a_checkpoint_is_found(self):
+    workdir = pathlib.Path(self.create_tempdir())
+    commands.train(
+        shrunk.config(keep_checkpoints=1), str(workdir), stop_after_epochs=1
+    )
+    data = max(
+        (p for p in (workdir / "checkpoints").rglob("*") if p.is_file()),
+        key=lambda p: p.stat().st_size,
+    )
+    blob = bytearray(data.read_bytes())
+    blob[len(blob) // 2] ^= 1
+    data.write_bytes(bytes(blob))
+    with self.assertRaisesRegex(InputError, "move it away"):
+      commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,6 +1,6 @@
 """Plain training, its controls and FSR with each pusher, over several seeds.
 
-    python benchmarks/noise.py --out=runs/digits40 --config=configs/quickstart.py
+    python benchmarks/noise.py --out=runs/digits --config=configs/quickstart.py
     python benchmarks/noise.py --out=runs/cifar --rows=plain,negative_loss \\
         --config=configs/cifar_noise.py --seeds=0,1,2 -- \\
         --config.network=resnet8 --config.data.data_dir=DIR
@@ -17,8 +17,7 @@ import statistics
 import subprocess
 import sys
 
-from absl import app
-from absl import flags
+from absl import app, flags
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -58,7 +57,7 @@ _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
 
 
 def run(row: str, seed: str, extra: list[str]) -> dict | None:
-  """The summary of one run, trained if it is not finished; None if it failed."""
+  """The summary of one run, trained first if need be; None if it failed."""
   workdir = pathlib.Path(_OUT.value) / row / seed
   summary = workdir / "summary.json"
   if not summary.exists():

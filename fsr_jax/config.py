@@ -62,13 +62,13 @@ def base() -> ConfigDict:
   c.pseudo_loss_on_mixed = False
 
   # Devices.
-  c.num_devices = 0  # 0 = all of this machine's
+  c.num_devices = 0  # 0 = as many of this machine's as divide B and Q
   c.batch_norm_global = True  # statistics over the global batch
   c.steps_per_call = 0  # steps a compiled call; 0 = 1 on CPU, 100 elsewhere
 
   # Outputs.
   c.eval_every_epochs = 1
-  c.eval_batch_size = 1000  # over all devices
+  c.eval_batch_size = 1000  # over all devices, rounded up to divide
   c.checkpoint_every_epochs = 5
   c.keep_checkpoints = 2
   c.log_every_seconds = 10.0  # at most one progress line this often

@@ -1,7 +1,6 @@
 """Label noise at exact rates, batch order, augmentation, bad data."""
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,7 +24,7 @@ class NoiseTest(parameterized.TestCase):
   def test_uniform_flips_exactly_r_times_one_minus_one_over_c(self, ratio):
     noisy = corrupt.uniform(LABEL, ratio, 10, rng())
     for c in range(10):
-      wrong = np.mean(noisy[LABEL == c] != c)
+      wrong = np.mean(noisy[c == LABEL] != c)
       self.assertAlmostEqual(wrong, ratio * 0.9, places=9)
     # Every (class, wrong class) pair is equally frequent.
     pairs = np.bincount(LABEL * 10 + noisy, minlength=100).reshape(10, 10)
@@ -44,7 +43,7 @@ class NoiseTest(parameterized.TestCase):
     noisy = corrupt.asymmetric(LABEL, ratio, 10, rng())
     target = {9: 1, 2: 0, 3: 5, 5: 3, 4: 7}
     for c in range(10):
-      of_class = noisy[LABEL == c]
+      of_class = noisy[c == LABEL]
       wrong = of_class[of_class != c]
       if c in target:
         self.assertLen(wrong, round(500 * ratio))

@@ -1,7 +1,6 @@
 """The dictionary: balance, short classes, awkward K, Q and C."""
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,6 @@
 """Networks: published parameter counts, the split, batch norm."""
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,13 +1,12 @@
 """The same run on 1, 2 and 8 devices, up to the order of sums."""
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import numpy as np
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
-from fsr_jax.step.engine import Engine
+from fsr_jax.step.engine import devices_for
 from fsr_jax.step.parallel import Devices
 from tests import shrunk
 
@@ -15,7 +14,9 @@ from tests import shrunk
 class ParallelTest(parameterized.TestCase):
 
   def assert_same(self, first, other, rtol, atol):
-    np.testing.assert_array_equal(first.dictionary.index, other.dictionary.index)
+    np.testing.assert_array_equal(
+        first.dictionary.index, other.dictionary.index
+    )
     np.testing.assert_array_equal(first.tables.visits, other.tables.visits)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol),
@@ -76,14 +77,22 @@ class ParallelTest(parameterized.TestCase):
       np.testing.assert_array_equal(first, second)
 
   @parameterized.named_parameters(
-      ("batch", {"batch_size": 20}, "batch_size=20 is not divisible by 8"),
-      ("rewards", {"reward_batch_size": 20}, "reward_batch_size=20"),
-      ("pairs", {"batch_size": 24}, "each 3; expected an even number"),
+      ("batch", {"batch_size": 20}, "batch_size=20 is not divisible by 8", 2),
+      ("rewards", {"reward_batch_size": 20}, "reward_batch_size=20", 4),
+      ("pairs", {"batch_size": 24}, "an odd number .3.", 4),
+      ("prime", {"batch_size": 17}, "batch_size=17", 1),
   )
-  def test_sizes_that_do_not_divide(self, fields, message):
-    c = shrunk.frozen(**fields)
-    with self.assertRaisesRegex(InputError, message):
-      Engine(c, shrunk.random_data(), Devices(8))
+  def test_sizes_that_do_not_divide(self, fields, reason, fitting):
+    with self.assertRaisesRegex(InputError, f"num_devices=8: .*{reason}"):
+      devices_for(shrunk.frozen(num_devices=8, **fields))
+    devices, note = devices_for(shrunk.frozen(num_devices=0, **fields))
+    self.assertLen(devices, fitting)
+    self.assertRegex(note, f"using {fitting} of 8 devices: .*{reason}")
+
+  def test_all_devices_where_they_fit(self):
+    devices, note = devices_for(shrunk.frozen(num_devices=0))
+    self.assertLen(devices, 8)
+    self.assertIsNone(note)
 
   def test_more_devices_than_there_are(self):
     with self.assertRaisesRegex(InputError, "num_devices=9, but .* 8 cpu"):

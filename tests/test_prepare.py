@@ -4,8 +4,7 @@ import os
 import pathlib
 import sys
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax.data import prepare, sources

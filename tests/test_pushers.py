@@ -1,7 +1,6 @@
 """Pushers and losses by hand."""
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax.numpy as jnp
 import numpy as np
 

@@ -1,7 +1,6 @@
 """Weights: definition = production form = finite differences = closed form."""
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +57,7 @@ class WeightGradientTest(parameterized.TestCase):
       soft_targets=[False, True],
       momentum=[False, True],
   )
-  def test_definition_equals_production_form(self, head, soft_targets, momentum):
+  def test_definition_is_production_form(self, head, soft_targets, momentum):
     with jax.enable_x64(True):
       train, reward, params, _ = problem(head, soft_targets=soft_targets)
       extra = jax.tree.map(lambda p: 0.9 * jnp.cos(p), params)

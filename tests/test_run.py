@@ -5,8 +5,7 @@ import os
 import pathlib
 import signal
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import numpy as np
 from tensorboardX.proto import event_pb2
@@ -123,7 +122,8 @@ class OutputsTest(absltest.TestCase):
   def test_files_of_a_finished_run(self):
     workdir = pathlib.Path(self.create_tempdir())
     summary = commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
-    self.assertEqual(summary, json.loads((workdir / "summary.json").read_text()))
+    stored = json.loads((workdir / "summary.json").read_text())
+    self.assertEqual(summary, stored)
     self.assertContainsSubset(
         ["test_top1", "test_top1_ema", "test_top5", "dictionary_purity",
          "zero_weight_fraction", "zero_weight_fraction_clean",

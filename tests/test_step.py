@@ -2,8 +2,7 @@
 
 import functools
 
-from absl.testing import absltest
-from absl.testing import parameterized
+from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,8 +109,9 @@ class TrainStepTest(parameterized.TestCase):
       mix_keys = jax.vmap(jax.random.split)(keys)[:, 1]
       lam = np.array(mixup.coefficients(mix_keys))
       pair = np.arange(16) ^ 1
-      x = lam[:, None, None, None] * x + (1 - lam[:, None, None, None]) * x[pair]
-      y = lam[:, None] * y + (1 - lam[:, None]) * y[pair]
+      x4, y2 = lam[:, None, None, None], lam[:, None]
+      x = x4 * x + (1 - x4) * x[pair]
+      y = y2 * y + (1 - y2) * y[pair]
     slot = dictionary.draw(
         jax.random.split(reward_key)[0], state.dictionary.label, 16, 4
     )
@@ -138,7 +138,8 @@ class TrainStepTest(parameterized.TestCase):
     )
 
     def loss(params):
-      weighted = losses.cross_entropy(head(params["head"], features(params, x)), y)
+      mixed_logits = head(params["head"], features(params, x))
+      weighted = losses.cross_entropy(mixed_logits, y)
       logits = head(params["head"], features(params, clean))
       pseudo = losses.cross_entropy(logits, old[:16])
       return jnp.sum(weights * weighted) + 2.0 * jnp.mean(pseudo), logits

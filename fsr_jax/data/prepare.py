@@ -16,8 +16,7 @@ import sys
 import tarfile
 import urllib.request
 
-from absl import app
-from absl import flags
+from absl import app, flags
 import numpy as np
 from PIL import Image
 

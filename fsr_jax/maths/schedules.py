@@ -1,7 +1,7 @@
 """Learning-rate schedules: step -> learning rate."""
 
-import math
 from collections.abc import Callable, Sequence
+import math
 
 import jax
 import jax.numpy as jnp

@@ -1,10 +1,10 @@
 """Networks split into a backbone (features) and a head (logits)."""
 
+from fsr_jax.errors import choose
 from fsr_jax.models.classifier import Classifier, Network, build
 from fsr_jax.models.mlp import MLP
 from fsr_jax.models.resnet import CifarResNet
 from fsr_jax.models.wide_resnet import WideResNet
-from fsr_jax.errors import choose
 
 # name -> backbone(batch_norm_axis) as a Flax module: image -> [B, F].
 NETWORKS = {

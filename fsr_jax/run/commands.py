@@ -8,8 +8,7 @@ from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.loop import Run
 from fsr_jax.run.validate import notices, resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine
-from fsr_jax.step.parallel import Devices
+from fsr_jax.step.engine import Engine, devices_for
 
 
 def train(
@@ -25,7 +24,8 @@ def train(
   """
   run = Run(config, workdir, allow_config_change)
   print(run.opening(), flush=True)
-  for line in notices(run.config, run.data):
+  notes = [run.note] if run.note else []
+  for line in notes + notices(run.config, run.data):
     print(f"note: {line}", flush=True)
   if 0 < run.step < run.num_steps:
     print(f"continuing from step {run.step}", flush=True)
@@ -61,7 +61,8 @@ def evaluate(workdir: str, data_dir: str | None = None) -> dict:
   if data_dir is not None:
     config.data.data_dir = data_dir
   config, data = resolve_and_load(config)
-  engine = Engine(config, data, Devices(config.num_devices))
+  devices, _ = devices_for(config)
+  engine = Engine(config, data, devices)
   checkpoints = Checkpoints(work.checkpoints, config.keep_checkpoints)
   check(
       checkpoints.latest_step() is not None,

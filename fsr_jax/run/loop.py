@@ -11,9 +11,8 @@ from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.stopwatch import Stopwatch, versions
 from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine
+from fsr_jax.step.engine import Engine, devices_for
 from fsr_jax.step.metrics import ALL_FINITE
-from fsr_jax.step.parallel import Devices
 
 
 class NonFiniteError(InputError):
@@ -28,6 +27,7 @@ class Run:
     data: Data.
     workdir: Workdir.
     engine: Engine.
+    note: why not all devices are used; None if they are.
     num_parameters: of the network.
     step: training steps done of the whole run.
   """
@@ -48,9 +48,8 @@ class Run:
     self.workdir = Workdir(workdir)
     if not allow_config_change:
       self.workdir.check_config(self.config)
-    self.engine = Engine(
-        self.config, self.data, Devices(self.config.num_devices)
-    )
+    devices, self.note = devices_for(self.config)
+    self.engine = Engine(self.config, self.data, devices)
     host_state = self.engine.create_state()
     self.num_parameters = int(
         parameter_overview.count_parameters(host_state.params)

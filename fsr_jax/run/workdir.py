@@ -121,7 +121,8 @@ class Scalars:
       lines = metrics.read_text().splitlines()
       kept = [line for line in lines if _step_of(line) <= step]
       _write(metrics, "".join(line + "\n" for line in kept))
-    self._lines = open(metrics, "a", encoding="utf-8")
+    # Open as long as the run; closed by `close`.
+    self._lines = open(metrics, "a", encoding="utf-8")  # noqa: SIM115
     self._events = tensorboardX.SummaryWriter(
         str(path), purge_step=step + 1 if step else None
     )

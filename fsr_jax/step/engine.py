@@ -60,13 +60,8 @@ class Engine:
   """
 
   def __init__(self, config, data: Data, devices: Devices):
-    """Puts the data on the devices; compiles nothing yet.
-
-    Raises:
-      InputError: B, Q or the evaluation batch not divisible by the devices.
-    """
+    """Puts the data on the devices (see `devices_for`); compiles nothing."""
     self.config, self.devices = config, devices
-    _check_divisible(config, len(devices))
     self.steps_per_epoch = len(data.train) // config.batch_size
     self._num_examples = len(data.train)
     axis = devices.axis_name
@@ -171,7 +166,8 @@ class Engine:
       test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
       with `_ema`.
     """
-    size, total = self.config.eval_batch_size, self._num_test
+    total, count = self._num_test, len(self.devices)
+    size = -(-self.config.eval_batch_size // count) * count  # Rounded up.
     sums = []
     for start in range(0, total, size):
       index = np.arange(start, start + size)
@@ -196,16 +192,41 @@ class Engine:
     return result
 
 
-def _check_divisible(config, num_devices: int) -> None:
-  for field in ("batch_size", "reward_batch_size", "eval_batch_size"):
-    check(
-        config[field] % num_devices == 0,
-        f"{field}={config[field]} is not divisible by {num_devices} devices;"
-        f" change it or set num_devices (1 to {num_devices})",
+def _misfit(config, count: int) -> str | None:
+  """Why batches cannot be split over `count` devices; None if they can."""
+  for field in ("batch_size", "reward_batch_size"):
+    if config[field] % count:
+      return f"{field}={config[field]} is not divisible by {count} devices"
+  local = config.batch_size // count
+  if config.mixup and count > 1 and local % 2:
+    return (
+        f"MixUp pairs neighbours, but batch_size={config.batch_size} over"
+        f" {count} devices gives each an odd number ({local})"
     )
-  local = config.batch_size // num_devices
-  check(
-      not config.mixup or num_devices == 1 or local % 2 == 0,
-      f"MixUp pairs neighbours: batch_size={config.batch_size} over"
-      f" {num_devices} devices gives each {local}; expected an even number",
-  )
+  return None
+
+
+def devices_for(config) -> tuple[Devices, str | None]:
+  """The devices of a run.
+
+  Args:
+    config: resolved. num_devices=0 takes as many of this machine's devices as
+      the batch sizes can be split over; the result is the same for any number.
+
+  Returns:
+    (Devices, None or a line that says why not all are used).
+
+  Raises:
+    InputError: num_devices cannot be had or does not fit.
+  """
+  available = len(Devices())
+  if config.num_devices:
+    misfit = _misfit(config, config.num_devices)
+    check(misfit is None, f"num_devices={config.num_devices}: {misfit}")
+    return Devices(config.num_devices), None
+  count = next(n for n in range(available, 0, -1) if not _misfit(config, n))
+  note = None
+  if count < available:
+    reason = _misfit(config, available)
+    note = f"using {count} of {available} devices: {reason}"
+  return Devices(count), note

@@ -12,8 +12,14 @@ import jax.numpy as jnp
 import optax
 
 from fsr_jax.data import order
-from fsr_jax.maths import collectives, losses, pushers, reweight, schedules
-from fsr_jax.maths import tables
+from fsr_jax.maths import (
+  collectives,
+  losses,
+  pushers,
+  reweight,
+  schedules,
+  tables,
+)
 from fsr_jax.models import Network
 from fsr_jax.step import batch as batches
 from fsr_jax.step.batch import Batch, Rewards

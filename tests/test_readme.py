@@ -1,0 +1,128 @@
+"""The README's commands, as written; main.py's refusals, as a user sees them.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+from absl.testing import absltest, parameterized
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def commands() -> list[str]:
+  """Shell commands of the README, continued lines joined."""
+  text = (ROOT / "README.md").read_text()
+  blocks = re.findall(r"```(?:bash|sh)\n(.*?)```", text, re.DOTALL)
+  lines = "".join(blocks).replace("\\\n", " ").splitlines()
+  return [re.sub(r"\s+", " ", line) for line in lines if line.strip()]
+
+
+def main_py(*arguments):
+  environment = dict(os.environ)
+  environment.pop("XLA_FLAGS", None)  # The suite's virtual devices.
+  return subprocess.run(
+      [sys.executable, str(ROOT / "main.py"), *arguments],
+      cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+  )
+
+
+class ReadmeTest(absltest.TestCase):
+
+  def test_the_two_commands_come_first(self):
+    install, test = commands()[:2]
+    self.assertEqual(
+        install,
+        "pip install -r requirements.txt && python main.py"
+        " --config=configs/quickstart.py --workdir=runs/quickstart",
+    )
+    self.assertEqual(
+        test, "pip install -r requirements.txt pytest && python -m pytest"
+    )
+
+  def test_quickstart_as_written(self):
+    workdir = self.create_tempdir().full_path
+    _, command = commands()[0].split("&& python main.py ")
+    arguments = shlex.split(command.replace("runs/quickstart", workdir))
+    started = time.monotonic()
+    result = main_py(*arguments)
+    seconds = time.monotonic() - started
+    self.assertEqual(result.returncode, 0, result.stderr)
+    for words in ("epoch 60/60", "purity", "left", "test accuracy, EMA"):
+      self.assertIn(words, result.stdout)
+    summary = json.loads(
+        (pathlib.Path(workdir) / "summary.json").read_text()
+    )
+    # One seed; the mean over five is in docs/results.md.
+    self.assertGreater(summary["test_top1"], 0.92)
+    self.assertGreaterEqual(summary["dictionary_purity"], 0.97)
+    self.assertGreater(
+        summary["zero_weight_fraction_wrong"],
+        summary["zero_weight_fraction_clean"] + 0.2,
+    )
+    # A guard against gross slowness only: machines differ.
+    self.assertLess(seconds, 120)
+
+  def test_configs_and_modules_it_names_exist(self):
+    for command in commands():
+      for path in re.findall(r"(?:configs|benchmarks)/\w+\.py", command):
+        self.assertTrue((ROOT / path).exists(), path)
+
+  def test_links_lead_somewhere(self):
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+      for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        self.assertTrue((page.parent / link).exists(), f"{page}: {link}")
+
+
+class MainTest(parameterized.TestCase):
+
+  @parameterized.named_parameters(
+      ("field", ["--config.num_epoch=1"], "no field 'num_epoch'.*num_epochs"),
+      ("type", ["--config.num_epochs=many"], "invalid literal"),
+      ("flag", ["--wrkdir=x"], "wrkdir"),
+      ("mode", ["--mode=test"], "train|evaluate"),
+      ("file", ["--config=configs/nothing.py"], "configs/nothing.py"),
+      ("file_arguments", ["--config=configs/cifar_noise.py:a,b,c"],
+       "noise ratio 'c' is not a number"),
+      ("pusher", ["--config.pusher=best"], "choose one of: .*negative_loss"),
+      ("data_dir", ["--config=configs/cifar_noise.py",
+                    "--config.data.data_dir=/nowhere"],
+       "python -m fsr_jax.data.prepare"),
+      ("argument", ["train"], "unexpected argument 'train'"),
+  )
+  def test_one_clear_line(self, arguments, message):
+    workdir = pathlib.Path(self.create_tempdir()) / "new"
+    if not arguments[0].startswith("--config="):
+      arguments = ["--config=configs/quickstart.py", *arguments]
+    result = main_py(f"--workdir={workdir}", *arguments)
+    self.assertNotEqual(result.returncode, 0)
+    self.assertRegex(result.stderr, rf"^error: .*{message}")
+    self.assertLen(result.stderr.splitlines(), 1)
+    self.assertFalse(workdir.exists())
+
+  def test_missing_flags(self):
+    self.assertRegex(main_py("--workdir=x").stderr, "^error: --config is")
+    result = main_py("--config=configs/quickstart.py")
+    self.assertRegex(result.stderr, "^error: --workdir is missing")
+
+  def test_evaluate_needs_no_config(self):
+    workdir = self.create_tempdir().full_path
+    small = ["--config.num_epochs=2", "--config.data.max_examples=300"]
+    train = main_py(
+        "--config=configs/quickstart.py", f"--workdir={workdir}", *small
+    )
+    self.assertEqual(train.returncode, 0, train.stderr)
+    self.assertIn("note: warmup_epochs=10 covers all 2 epochs", train.stdout)
+    result = main_py("--mode=evaluate", f"--workdir={workdir}")
+    self.assertEqual(result.returncode, 0, result.stderr)
+    line = re.search("test accuracy, last step .*", result.stdout)[0]
+    self.assertIn(line, train.stdout)
+
+
+if __name__ == "__main__":
+  absltest.main()

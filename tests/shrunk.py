@@ -1,12 +1,36 @@
 """Small configs and data that several tests share."""
 
+from unittest import mock
+
+from flax import linen as nn
 import ml_collections
 import numpy as np
 
 from fsr_jax import config as config_lib
+from fsr_jax import models
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.step.engine import Engine
 from fsr_jax.step.parallel import Devices
+
+
+class TinyBatchNorm(nn.Module):
+  """A convolution and a batch norm: what compiles fastest with both."""
+
+  batch_norm_axis: str | None = None
+
+  @nn.compact
+  def __call__(self, image, train=False):
+    x = nn.Conv(4, (3, 3))(image)
+    axis = self.batch_norm_axis if train else None
+    x = nn.BatchNorm(use_running_average=not train, axis_name=axis)(x)
+    return nn.tanh(x).mean((1, 2))
+
+
+def with_tiny_batch_norm():
+  """Patches NETWORKS so that network="tiny" is TinyBatchNorm."""
+  return mock.patch.dict(
+      models.NETWORKS, tiny=lambda axis: TinyBatchNorm(axis)
+  )
 
 
 def config(**fields) -> ml_collections.ConfigDict:

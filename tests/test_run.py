@@ -55,12 +55,11 @@ class ResumeTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
       ("fsr", {}),
-      ("plain_with_batch_norm", {"method": "plain", "network": "resnet8",
-                                 "data__max_examples": 50,
-                                 "eval_every_epochs": 4}),
+      ("plain_with_batch_norm", {"method": "plain", "network": "tiny"}),
   )
   def test_two_and_two_epochs_are_four_bit_for_bit(self, fields):
     fields = {"num_epochs": 4, "warmup_epochs": 1, **fields}
+    self.enter_context(shrunk.with_tiny_batch_norm())
     whole, parts = (self.create_tempdir().full_path for _ in range(2))
     summary = commands.train(shrunk.config(**fields), whole)
     left = commands.train(

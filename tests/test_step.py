@@ -181,7 +181,8 @@ class TrainStepTest(parameterized.TestCase):
     self.assertTrue(np.all(fsr.tables.score[:16] != 0))
 
   def test_running_statistics_come_from_the_un_mixed_images(self):
-    fields = {"network": "resnet8", "pseudo_loss_weight": 0.0}
+    self.enter_context(shrunk.with_tiny_batch_norm())
+    fields = {"network": "tiny", "pseudo_loss_weight": 0.0}
     mixed_ctx, resident, state = setup(mixup=True, **fields)
     clean_ctx, _, _ = setup(mixup=False, **fields)
     after = [

@@ -54,6 +54,10 @@ class Run:
     self.num_parameters = int(
         parameter_overview.count_parameters(host_state.params)
     )
+    if self.workdir.read_config() is None:
+      # Before the checkpoints' directory: a run killed between the two could
+      # not be told from a stranger's.
+      self.workdir.write_config(self.config)
     self._checkpoints = Checkpoints(
         self.workdir.checkpoints, self.config.keep_checkpoints
     )

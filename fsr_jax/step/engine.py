@@ -219,14 +219,11 @@ def devices_for(config) -> tuple[Devices, str | None]:
   Raises:
     InputError: num_devices cannot be had or does not fit.
   """
-  available = len(Devices())
-  if config.num_devices:
-    misfit = _misfit(config, config.num_devices)
-    check(misfit is None, f"num_devices={config.num_devices}: {misfit}")
-    return Devices(config.num_devices), None
-  count = next(n for n in range(available, 0, -1) if not _misfit(config, n))
-  note = None
-  if count < available:
-    reason = _misfit(config, available)
-    note = f"using {count} of {available} devices: {reason}"
-  return Devices(count), note
+  devices = Devices(config.num_devices)
+  misfit = _misfit(config, len(devices))
+  if misfit is None:
+    return devices, None
+  check(not config.num_devices, f"num_devices={len(devices)}: {misfit}")
+  fitting = (n for n in range(len(devices), 0, -1) if not _misfit(config, n))
+  count = next(fitting)  # One device always fits.
+  return Devices(count), f"using {count} of {len(devices)} devices: {misfit}"

@@ -37,6 +37,10 @@ ROWS = {
         "pusher": "mixed_margin", "lookahead_momentum": 0.9,
     },
     "meta_margin": {"pusher": "meta_margin"},
+    "negative_loss_mixup": {
+        "pusher": "negative_loss", "pseudo_loss_weight": 0,
+    },
+    "mixed_margin_mixup": {"pusher": "mixed_margin", "pseudo_loss_weight": 0},
     "negative_loss_raw": {"pusher": "negative_loss", **_NO_REGULARIZERS},
     "area_under_margin_raw": {
         "pusher": "area_under_margin", **_NO_REGULARIZERS,

@@ -9,6 +9,8 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
     os.environ.get("XLA_FLAGS", "")
     + " --xla_force_host_platform_device_count=8"
+    # Compiling is most of the suite's time; fast code is not what it tests.
+    + " --xla_backend_optimization_level=0"
 )
 
 # absltest's temporary directories read absl flags, which pytest never parses.

@@ -95,15 +95,15 @@ class AugmentTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.image = rng().integers(1, 256, (64, 6, 6, 3), dtype=np.uint8)
-    self.keys = jax.random.split(jax.random.key(0), 64)
+    self.u = jax.random.uniform(jax.random.key(0), (64, 3))
 
   def test_off_is_identity(self):
-    out = augment.crop_and_flip(self.keys, jnp.array(self.image), 0, False)
+    out = augment.crop_and_flip(self.u, jnp.array(self.image), 0, False)
     np.testing.assert_array_equal(out, self.image)
 
   def test_flip_mirrors_about_half(self):
     out = np.array(
-        augment.crop_and_flip(self.keys, jnp.array(self.image), 0, True)
+        augment.crop_and_flip(self.u, jnp.array(self.image), 0, True)
     )
     mirrored = np.all(out == self.image[:, :, ::-1], axis=(1, 2, 3))
     same = np.all(out == self.image, axis=(1, 2, 3))
@@ -112,7 +112,7 @@ class AugmentTest(absltest.TestCase):
 
   def test_crops_are_windows_of_the_padded_image(self):
     out = np.array(
-        augment.crop_and_flip(self.keys, jnp.array(self.image), 2, False)
+        augment.crop_and_flip(self.u, jnp.array(self.image), 2, False)
     )
     offsets = set()
     for image, crop in zip(self.image, out):
@@ -124,6 +124,13 @@ class AugmentTest(absltest.TestCase):
       self.assertLen(found, 1)
       offsets.add(found[0])
     self.assertGreater(len(offsets), 15)
+
+  def test_corners_are_reached_and_not_passed(self):
+    u = jnp.array([[0.0, 0.0, 0.9], [0.9999999, 0.9999999, 0.9]])
+    out = augment.crop_and_flip(u, jnp.array(self.image[:2]), 2, False)
+    self.assertTrue(np.all(out[0, :2] == 0) and np.all(out[1, -2:] == 0))
+    np.testing.assert_array_equal(out[0, 2:, 2:], self.image[0, :4, :4])
+    np.testing.assert_array_equal(out[1, :4, :4], self.image[1, 2:, 2:])
 
   def test_normalize_with_channel_statistics(self):
     mean, std = channel_statistics(self.image)

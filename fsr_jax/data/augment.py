@@ -1,17 +1,19 @@
-"""Random crop and flip of uint8 images, one key an image; normalisation."""
+"""Random crop and flip of uint8 images from given uniforms; normalisation."""
 
 import jax
 import jax.numpy as jnp
 
+# Uniforms an image takes.
+UNIFORMS = 3
+
 
 def crop_and_flip(
-    keys: jax.Array, image: jax.Array, crop_padding: int, flip: bool
+    uniforms: jax.Array, image: jax.Array, crop_padding: int, flip: bool
 ) -> jax.Array:
   """Pads with zeros, crops back at a random place, mirrors every second image.
 
   Args:
-    keys: typed PRNG keys [B], one an image, so that the result does not depend
-      on how a batch is split over devices.
+    uniforms: float32 [B, 3] in 0-1: top, left, mirror of each image.
     image: uint8 [B, H, W, channels].
     crop_padding: pixels on every side; 0 = no crop.
     flip: mirror left-right with probability 1/2.
@@ -21,22 +23,18 @@ def crop_and_flip(
 
   Source: section 5.1 (He et al. 2016: pad 4, crop, flip).
   """
-  if not (crop_padding or flip):
-    return image
 
-  def one(key, x):
-    y_key, x_key, flip_key = jax.random.split(key, 3)
+  def one(u, x):
     if crop_padding:
       pad = crop_padding
       padded = jnp.pad(x, ((pad, pad), (pad, pad), (0, 0)))
-      top = jax.random.randint(y_key, (), 0, 2 * pad + 1)
-      left = jax.random.randint(x_key, (), 0, 2 * pad + 1)
+      top, left = (u[:2] * (2 * pad + 1)).astype(jnp.int32)
       x = jax.lax.dynamic_slice(padded, (top, left, 0), x.shape)
     if flip:
-      x = jnp.where(jax.random.bernoulli(flip_key), x[:, ::-1], x)
+      x = jnp.where(u[2] < 0.5, x[:, ::-1], x)
     return x
 
-  return jax.vmap(one)(keys, image)
+  return jax.vmap(one)(uniforms, image)
 
 
 def normalize(image: jax.Array, mean: jax.Array, std: jax.Array) -> jax.Array:

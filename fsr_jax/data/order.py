@@ -42,6 +42,15 @@ def step_key(seed: int, step: jax.Array) -> jax.Array:
   return jax.random.fold_in(stream(seed, STEP), step)
 
 
-def example_keys(key: jax.Array, batch_size: int) -> jax.Array:
-  """Typed PRNG keys [B], by position in the global batch."""
-  return jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(batch_size))
+def step_uniforms(key: jax.Array, batch_size: int, count: int) -> jax.Array:
+  """All randomness of a batch in one draw, by position in the global batch.
+
+  Args:
+    key: typed PRNG key.
+    batch_size: B, over all devices.
+    count: uniforms an example.
+
+  Returns:
+    float32 [B, count] in 0-1, the same for any number of devices.
+  """
+  return jax.random.uniform(key, (batch_size, count))

@@ -82,13 +82,13 @@ def draw(
 
   Source: Algorithm 1; the scheme is ours.
   """
-  slot_key, class_key = jax.random.split(key)
   size = label.shape[0]
-  by_class = jnp.lexsort((jax.random.uniform(slot_key, (size,)), label))
+  u = jax.random.uniform(key, (size + num_classes,))
+  slot_order, class_order = u[:size], u[size:]
+  by_class = jnp.lexsort((slot_order, label))
   count = jnp.bincount(label, length=num_classes)
   start = jnp.cumsum(count) - count
   sorted_label = label[by_class]
   turn = jnp.arange(size) - start[sorted_label]
-  class_order = jax.random.uniform(class_key, (num_classes,))
   taking_turns = jnp.lexsort((class_order[sorted_label], turn))
   return by_class[taking_turns[:reward_batch_size]].astype(jnp.int32)

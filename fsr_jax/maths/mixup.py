@@ -18,18 +18,17 @@ def partner(batch_size: int) -> jax.Array:
   return jnp.where(other < batch_size, other, 0)
 
 
-def coefficients(keys: jax.Array) -> jax.Array:
-  """lambda = 1 - u^2/2 in [1/2, 1], u uniform, one a sample.
+def coefficients(u: jax.Array) -> jax.Array:
+  """lambda = 1 - u^2/2 in [1/2, 1], one a sample.
 
   Args:
-    keys: typed PRNG keys [B], one a sample.
+    u: float32 [B], uniform in 0-1.
 
   Returns:
     float32 [B]. Close to max(l, 1-l) with l ~ Beta(1/2, 1/2).
 
   Source: released code (the paper says MixUp and gives no distribution).
   """
-  u = jax.vmap(jax.random.uniform)(keys)
   return 1.0 - 0.5 * jnp.square(u)
 
 

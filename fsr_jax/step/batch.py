@@ -40,9 +40,9 @@ class Rewards(NamedTuple):
   target: jax.Array
 
 
-def _augmented(config, data: Resident, keys, image):
+def _augmented(config, data: Resident, uniforms, image):
   cropped = augment.crop_and_flip(
-      keys, image, config.data.crop_padding, config.data.flip
+      uniforms, image, config.data.crop_padding, config.data.flip
   )
   return augment.normalize(cropped, data.mean, data.std)
 
@@ -64,16 +64,15 @@ def gather(
   Returns:
     Batch.
   """
-  keys = order.example_keys(key, index.shape[0])
+  u = order.step_uniforms(key, index.shape[0], augment.UNIFORMS + 1)
+  u = collectives.local_slice(u, axis_name)
   index = collectives.local_slice(index, axis_name)
-  keys = collectives.local_slice(keys, axis_name)
-  crop_keys, mix_keys = jax.vmap(jax.random.split, out_axes=1)(keys)
   label = data.label[index]
-  image = _augmented(config, data, crop_keys, data.image[index])
+  image = _augmented(config, data, u[:, 1:], data.image[index])
   target = losses.one_hot(label, num_classes, config.label_smoothing)
   if not config.mixup:
     return Batch(index, label, image, target, clean_image=image)
-  coefficient = mixup.coefficients(mix_keys)
+  coefficient = mixup.coefficients(u[:, 0])
   return Batch(
       index,
       label,
@@ -105,10 +104,10 @@ def draw_rewards(
   draw_key, crop_key = jax.random.split(key)
   size = config.reward_batch_size
   slot = dictionary.draw(draw_key, trusted.label, size, num_classes)
-  keys = order.example_keys(crop_key, size)
+  u = order.step_uniforms(crop_key, size, augment.UNIFORMS)
+  u = collectives.local_slice(u, axis_name)
   slot = collectives.local_slice(slot, axis_name)
-  keys = collectives.local_slice(keys, axis_name)
   return Rewards(
-      _augmented(config, data, keys, trusted.image[slot]),
+      _augmented(config, data, u, trusted.image[slot]),
       losses.one_hot(trusted.label[slot], num_classes),
   )

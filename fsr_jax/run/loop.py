@@ -67,7 +67,7 @@ class Run:
     self.step = int(host_state.step)
     self._state = self.engine.devices.put(host_state)
     self._progress = report.Progress(
-        self.config, self.engine.steps_per_epoch, self.step
+        self.config, self.engine.steps_per_epoch
     )
     self._stopwatch = Stopwatch()
     self._stop = False

@@ -38,16 +38,15 @@ def averages(totals: Metrics) -> dict[str, float]:
 class Progress:
   """One line at most every `every` seconds, and the time that is left."""
 
-  def __init__(self, config, steps_per_epoch: int, first_step: int):
+  def __init__(self, config, steps_per_epoch: int):
     self._epochs = config.num_epochs
     self._per_epoch = steps_per_epoch
     self._every = config.log_every_seconds
     self._learned = config.method == "fsr"
     self._started = self._printed = time.monotonic()
-    # Speed is that of the stretch since the last line: compilation and the
-    # slower steps after the warm-up show at once.
-    self._mark = (self._started, first_step)
-    self._rate = None
+    # (time, step) of the last line: the time left is judged by the stretch
+    # since then, so not before the second line, which is after compilation.
+    self._mark = None
     # The newest of each, shown until the next evaluation or refill.
     self._latest: dict = {}
 
@@ -69,9 +68,7 @@ class Progress:
     """
     now = time.monotonic()
     total = self._epochs * self._per_epoch
-    if step > self._mark[1]:
-      self._rate = (now - self._mark[0]) / (step - self._mark[1])
-    self._mark, self._printed = (now, step), now
+    before, self._mark, self._printed = self._mark, (now, step), now
     test = number(self._latest.get("test_top1"))
     ema = number(self._latest.get("test_top1_ema"))
     parts = [
@@ -88,8 +85,9 @@ class Progress:
           f"zero weights {scalars['zero_weight_share']:.2f}",
       ]
     parts.append(duration(now - self._started))
-    if self._rate is not None and step < total:
-      parts.append(f"{duration(self._rate * (total - step))} left")
+    if before is not None and before[1] < step < total:
+      rate = (now - before[0]) / (step - before[1])
+      parts.append(f"{duration(rate * (total - step))} left")
     print("  ".join(parts), flush=True)
 
 

@@ -103,6 +103,7 @@ class Engine:
 
   @property
   def steps_per_call(self) -> int:
+    """Training steps of one compiled call."""
     default = 1 if self.devices.platform == "cpu" else _ACCELERATOR_STEPS
     return self.config.steps_per_call or default
 
@@ -144,10 +145,14 @@ class Engine:
     done = first_step
     while done < self.steps_per_epoch:
       chunk = batches[done : done + self.steps_per_call]
+      # One call runs while the next is prepared, and no more: else a whole
+      # epoch would be queued at once, deaf to progress and signals.
+      before = totals
       state, totals = self._steps[active](
           state, totals, self._train, self.devices.put(chunk)
       )
       done += len(chunk)
+      jax.block_until_ready(before)
       # A stop at the last step would lose the refill: it waits until then.
       if on_progress(done, totals) and done < self.steps_per_epoch:
         return state, totals, False

@@ -75,12 +75,13 @@ def parse(argv: list[str]) -> list[str]:
   # A config file is executed Python: it can raise anything. What went wrong
   # stands in the last line; before it there may be a traceback.
   except Exception as error:
-    line = str(error).strip().splitlines()[-1].strip()
-    raise InputError(line.split("InputError: ")[-1]) from error
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    raise InputError(lines[-1].strip().split("InputError: ")[-1]) from error
 
 
 if __name__ == "__main__":
   try:
     app.run(main, flags_parser=parse)
-  except InputError as error:
+  # The file system's own words: no space left, permission denied, ...
+  except (InputError, OSError) as error:
     sys.exit(f"error: {error}")

@@ -7,7 +7,7 @@ from ml_collections.config_dict import placeholder
 def _data() -> ConfigDict:
   d = ConfigDict()
   d.dataset = "cifar10"  # a key of sources.SOURCES
-  d.data_dir = placeholder(str)  # TFDS directory; None = TFDS's default
+  d.data_dir = placeholder(str)  # of TFDS; None = ~/tensorflow_datasets
   d.max_examples = 0  # class-balanced training subset; 0 = everything
   d.imbalance_ratio = 1.0  # largest over smallest class; 1 = as it is
   d.noise = "none"  # none | uniform | asymmetric
@@ -58,7 +58,7 @@ def base() -> ConfigDict:
   c.pseudo_loss_weight = placeholder(float)  # p
   c.pseudo_label_momentum = 0.1  # beta
   # True: pseudo loss and pseudo-labels use the mixed forward pass (released
-  # code); saves one forward and backward pass a step.
+  # code); saves a backward pass a step, memory too.
   c.pseudo_loss_on_mixed = False
 
   # Devices.
@@ -72,7 +72,7 @@ def base() -> ConfigDict:
   c.checkpoint_every_epochs = 5
   c.keep_checkpoints = 2
   c.log_every_seconds = 10.0  # at most one progress line this often
-  return c
+  return c.lock()  # A misspelt field in a config file is an error.
 
 
 # Fields that say where and how a run is done, not what it computes: a run may

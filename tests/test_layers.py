@@ -67,7 +67,9 @@ class LayersTest(absltest.TestCase):
     for field in config_lib.flatten(config_lib.base().to_dict()):
       name = field.split(".")[-1]
       with self.subTest(field):
-        self.assertRegex(code, rf"(\.{name}\b|\"{name}\")")
+        self.assertRegex(
+            code, rf"(\bconfig|\bc|data_config|\.data)\.{name}\b|\"{name}\""
+        )
 
 
 if __name__ == "__main__":

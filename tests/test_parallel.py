@@ -68,7 +68,11 @@ class ParallelTest(parameterized.TestCase):
   def test_local_batch_norm_differs_but_replicas_agree(self):
     c = shrunk.frozen(network="tiny", batch_norm_global=False, num_epochs=1)
     data = sources.load(c.data, c.seed)
+    engine, state = shrunk.trained(c, data, 1)
+    one = engine.devices.get(state.params["head"]["kernel"])
     engine, state = shrunk.trained(c, data, 2)
+    two = engine.devices.get(state.params["head"]["kernel"])
+    self.assertGreater(np.abs(one - two).max(), 1e-4)
     for leaf in jax.tree.leaves(state):
       first, second = (np.asarray(s.data) for s in leaf.addressable_shards)
       np.testing.assert_array_equal(first, second)

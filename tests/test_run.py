@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import jax
@@ -12,7 +13,8 @@ from tensorboardX.proto import event_pb2
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands, loop
+from fsr_jax.run import commands, loop, validate
+from fsr_jax.run import workdir as workdir_lib
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.step.engine import Engine
 from fsr_jax.step.parallel import Devices
@@ -99,6 +101,32 @@ class ResumeTest(parameterized.TestCase):
         restored(whole, fields), restored(parts, fields),
     )
 
+  def test_signal_between_epochs_saves(self):
+    workdir = self.create_tempdir().full_path
+    fields = {"num_epochs": 3, "checkpoint_every_epochs": 100}
+    run = loop.Run(shrunk.config(**fields), workdir)
+    original = run._progress.update
+
+    def update(scalars):
+      os.kill(os.getpid(), signal.SIGTERM)
+      original(scalars)
+
+    run._progress.update = update
+    self.assertIsNone(run.train())
+    self.assertEqual(int(restored(workdir, fields).step), 12)
+
+  def test_full_disk_while_the_config_is_replaced_loses_nothing(self):
+    workdir = pathlib.Path(self.create_tempdir())
+    commands.train(shrunk.config(), str(workdir), stop_after_epochs=1)
+    before = (workdir / "config.json").read_text()
+    full = mock.patch.object(
+        workdir_lib, "_write", side_effect=OSError(28, "No space left")
+    )
+    with full, self.assertRaises(OSError):
+      commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
+    self.assertEqual((workdir / "config.json").read_text(), before)
+    self.assertIsNotNone(commands.train(shrunk.config(), str(workdir)))
+
   def test_what_a_killed_run_logged_too_far_is_logged_once(self):
     workdir = self.create_tempdir().full_path
     commands.train(shrunk.config(num_epochs=3), workdir, stop_after_epochs=1)
@@ -114,6 +142,13 @@ class ResumeTest(parameterized.TestCase):
     commands.train(shrunk.config(), workdir, stop_after_epochs=1)
     summary = commands.train(shrunk.config(num_devices=2), workdir)
     self.assertEqual(summary["device"], "2 x cpu")
+    whole = self.create_tempdir().full_path
+    expected = commands.train(shrunk.config(), whole)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5),
+        restored(workdir, {}), restored(whole, {}),
+    )
+    self.assertAlmostEqual(summary["test_top1"], expected["test_top1"])
 
 
 class OutputsTest(absltest.TestCase):
@@ -150,9 +185,10 @@ class OutputsTest(absltest.TestCase):
     self.assertLen(samples, 201)
     self.assertEqual(
         samples[0],
-        "index,label,score,weight,in_dictionary,suggested_label,confidence",
+        "index,label,visits,score,weight,in_dictionary,suggested_label,"
+        "confidence",
     )
-    self.assertEqual(sum(int(row.split(",")[4]) for row in samples[1:]), 40)
+    self.assertEqual(sum(int(row.split(",")[5]) for row in samples[1:]), 40)
 
   def test_plain_has_no_purity(self):
     workdir = self.create_tempdir().full_path
@@ -164,10 +200,15 @@ class OutputsTest(absltest.TestCase):
   def test_evaluate_repeats_the_summary_and_writes_nothing(self):
     workdir = self.create_tempdir().full_path
     summary = commands.train(shrunk.config(), workdir)
+    # A save in flight of a training run.
+    flying = pathlib.Path(workdir) / "checkpoints/999.orbax-checkpoint-tmp"
+    flying.mkdir()
+    (flying / "half").write_text("a state")
     before = contents(workdir)
     result = commands.evaluate(workdir)
     for key, value in result.items():
-      self.assertEqual(value, summary[key])
+      # On all eight devices, where the run had one.
+      self.assertAlmostEqual(value, summary[key], places=5)
     self.assertEqual(before, contents(workdir))
 
   def test_finished_run_is_not_trained_again(self):
@@ -202,7 +243,10 @@ class RefusalTest(parameterized.TestCase):
         "dictionary_size": 2, "reward_batch_size": 2},
        "classes have no training example"),
       ("devices", {"num_devices": 9}, "8 cpu"),
-      ("decays", {"lr_decay_factors": (0.1,)}, "a factor for each"),
+      ("decays", {"lr_decay_factors": (0.1,), "schedule": "step"},
+       "a factor in 0-1 for each"),
+      ("no_numbers", {"lr_decay_epochs": ("a", "b"), "schedule": "step"},
+       "expected increasing epochs"),
   )
   def test_one_clear_line_and_nothing_written(self, fields, message):
     workdir = os.path.join(self.create_tempdir().full_path, "new")
@@ -215,12 +259,17 @@ class RefusalTest(parameterized.TestCase):
     workdir = self.create_tempdir().full_path
     commands.train(shrunk.config(), workdir, stop_after_epochs=1)
     before = contents(workdir)
-    other = shrunk.config(learning_rate=0.2, data__noise_ratio=0.1)
+    other = shrunk.config(learning_rate=0.2, momentum=0.8)
     with self.assertRaisesRegex(
         InputError,
-        r"data.noise_ratio 0.4 there, 0.1 now; learning_rate 0.1 there, 0.2",
+        r"learning_rate 0.1 there, 0.2 now; momentum 0.9 there, 0.8 now",
     ):
       commands.train(other, workdir)
+    for field in ({"data__noise_ratio": 0.1}, {"batch_size": 8}):
+      with self.assertRaisesRegex(InputError, "choose another workdir$"):
+        commands.train(
+            shrunk.config(**field), workdir, allow_config_change=True
+        )
     self.assertEqual(before, contents(workdir))
     summary = commands.train(other, workdir, allow_config_change=True)
     self.assertIsNotNone(summary)
@@ -228,6 +277,47 @@ class RefusalTest(parameterized.TestCase):
         (pathlib.Path(workdir) / "config.0.json").read_text()
     )
     self.assertEqual(kept["learning_rate"], 0.1)
+
+  def test_field_of_no_config(self):
+    with self.assertRaisesRegex(AttributeError, "num_epoch"):
+      shrunk.config().num_epoch = 3
+    c = shrunk.config().unlock()
+    c.num_epoch = 3
+    with self.assertRaisesRegex(InputError, "unknown or missing: num_epoch"):
+      commands.train(c, self.create_tempdir().full_path)
+
+  def test_plain_ignores_the_dictionarys_sizes(self):
+    c = shrunk.frozen(
+        method="plain", dictionary_size=5000, reward_batch_size=6000
+    )
+    validate.validate_config(c)
+    validate.validate_against_data(c, sources.load(c.data, 0))
+
+  def test_beyond_the_end(self):
+    workdir = self.create_tempdir().full_path
+    commands.train(shrunk.config(), workdir, stop_after_epochs=2)
+    shorter = shrunk.config(num_epochs=1, warmup_epochs=1)
+    with self.assertRaisesRegex(InputError, "at step 24, beyond the 12"):
+      commands.train(shorter, workdir, allow_config_change=True)
+
+  def test_two_processes_in_one_workdir(self):
+    workdir = self.create_tempdir().full_path
+    run = loop.Run(shrunk.config(), workdir)
+    with self.assertRaisesRegex(InputError, "another process trains"):
+      loop.Run(shrunk.config(), workdir)
+    run.workdir.unlock()
+
+  @parameterized.parameters("[]", "null", "{", "")
+  def test_damaged_config_file(self, text):
+    workdir = pathlib.Path(self.create_tempdir())
+    (workdir / "config.json").write_text(text)
+    with self.assertRaisesRegex(InputError, "not the JSON of a config"):
+      commands.train(shrunk.config(), str(workdir))
+    self.assertEqual((workdir / "config.json").read_text(), text)
+
+  def test_bucket(self):
+    with self.assertRaisesRegex(InputError, "local or mounted"):
+      commands.train(shrunk.config(), "gs://bucket/run")
 
   def test_workdir_with_foreign_checkpoints(self):
     workdir = pathlib.Path(self.create_tempdir())
@@ -248,8 +338,9 @@ class RefusalTest(parameterized.TestCase):
     fields = {"num_epochs": 3, "data__max_examples": 100}
     commands.train(shrunk.config(**fields), workdir, stop_after_epochs=1)
     before = contents(os.path.join(workdir, "checkpoints"))
-    broken = shrunk.config(**fields, learning_rate=1e38)
-    with self.assertRaisesRegex(InputError, r"NaN at step (7|8|9)\b"):
+    # The first update overflows; loss and gradient before it are finite.
+    broken = shrunk.config(**fields, learning_rate=1e38, weight_decay=100.0)
+    with self.assertRaisesRegex(InputError, r"NaN at step (6|7)\b"):
       commands.train(broken, workdir, allow_config_change=True)
     self.assertEqual(before, contents(os.path.join(workdir, "checkpoints")))
 

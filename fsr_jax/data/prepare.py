@@ -8,6 +8,7 @@ The archive's SHA-256 is checked before anything is read from it.
 """
 
 import hashlib
+import http.client
 import io
 import os
 import pathlib
@@ -64,18 +65,25 @@ def fetch(url: str, path: pathlib.Path, sha256: str) -> pathlib.Path:
   Raises:
     InputError: no connection, or another digest.
   """
-  if not path.exists():
+  if path.exists():
+    _check_digest(path, sha256)
+    return path
+  partial = path.with_name(path.name + ".part")
+  try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".part")
-    try:
-      with urllib.request.urlopen(url) as reply, open(partial, "wb") as file:
-        shutil.copyfileobj(reply, file)
-    except OSError as error:
-      raise InputError(
-          f"cannot download {url} ({error}); on a machine with internet"
-          f" access fetch it and put it at {path}"
-      ) from error
-    os.replace(partial, path)
+    with urllib.request.urlopen(url) as reply, open(partial, "wb") as file:
+      shutil.copyfileobj(reply, file)
+  except (OSError, http.client.HTTPException) as error:
+    raise InputError(
+        f"cannot download {url} to {path} ({error}); on a machine with"
+        f" internet access fetch it and put it at {path}"
+    ) from error
+  _check_digest(partial, sha256)
+  os.replace(partial, path)
+  return path
+
+
+def _check_digest(path: pathlib.Path, sha256: str) -> None:
   with open(path, "rb") as file:
     digest = hashlib.file_digest(file, "sha256").hexdigest()
   check(
@@ -83,7 +91,6 @@ def fetch(url: str, path: pathlib.Path, sha256: str) -> pathlib.Path:
       f"{path} has SHA-256 {digest}, expected {sha256}; delete it and try"
       " again",
   )
-  return path
 
 
 def read_records(blob: bytes, label_keys: tuple[str, ...]):

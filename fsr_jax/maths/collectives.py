@@ -1,8 +1,8 @@
 """Sums over devices that are the identity where there is only one.
 
-The per-device step names its axis; `axis_name=None` is a single device. No
-function of this package differentiates through a collective: gradients are
-taken locally and reduced afterwards.
+The per-device step names its axis; `axis_name=None` is a single device. The
+equations never differentiate through a collective: gradients are taken locally
+and reduced afterwards. (Batch norm over the global batch does, in Flax.)
 """
 
 from typing import Any

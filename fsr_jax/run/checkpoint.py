@@ -33,13 +33,22 @@ def _digest(array: np.ndarray) -> int:
 class Checkpoints:
   """The checkpoints of one run, newest kept; saved in the background."""
 
-  def __init__(self, directory: pathlib.Path, keep: int):
-    """Opens `directory`, which is made if it is missing."""
+  def __init__(self, directory: pathlib.Path, keep: int | None = None):
+    """Opens `directory`.
+
+    Args:
+      directory: made if it is missing and `keep` is given.
+      keep: how many to keep; None opens it for reading alone and leaves
+        everything in it as it is, a training run's save in flight too.
+    """
     self._directory = directory
+    writing = keep is not None
     self._manager = ocp.CheckpointManager(
         directory,
         options=ocp.CheckpointManagerOptions(
-            max_to_keep=keep, cleanup_tmp_directories=True
+            max_to_keep=keep,
+            create=writing,
+            cleanup_tmp_directories=writing,
         ),
         item_names=("state", "digests"),
     )

@@ -58,12 +58,13 @@ def evaluate(workdir: str, data_dir: str | None = None) -> dict:
       f"workdir {work.path} has no checkpoint; train first",
   )
   config = ConfigDict(stored)
+  config.num_devices = 0  # This machine's; they do not change the result.
   if data_dir is not None:
     config.data.data_dir = data_dir
   config, data = resolve_and_load(config)
   devices, _ = devices_for(config)
   engine = Engine(config, data, devices)
-  checkpoints = Checkpoints(work.checkpoints, config.keep_checkpoints)
+  checkpoints = Checkpoints(work.checkpoints)
   check(
       checkpoints.latest_step() is not None,
       f"workdir {work.path} has no checkpoint; train first",

@@ -5,7 +5,7 @@ import time
 
 from clu import parameter_overview
 
-from fsr_jax.errors import InputError
+from fsr_jax.errors import InputError, check
 from fsr_jax.run import monitor, report
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.stopwatch import Stopwatch, versions
@@ -46,14 +46,14 @@ class Run:
     """
     self.config, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
-    if not allow_config_change:
-      self.workdir.check_config(self.config)
+    self.workdir.check_config(self.config, allow_config_change)
     devices, self.note = devices_for(self.config)
     self.engine = Engine(self.config, self.data, devices)
     host_state = self.engine.create_state()
     self.num_parameters = int(
         parameter_overview.count_parameters(host_state.params)
     )
+    self.workdir.lock()
     if self.workdir.read_config() is None:
       # Before the checkpoints' directory: a run killed between the two could
       # not be told from a stranger's.
@@ -63,8 +63,13 @@ class Run:
     )
     if self._checkpoints.latest_step() is not None:
       host_state = self._checkpoints.restore(host_state)
-    self.workdir.write_config(self.config)
     self.step = int(host_state.step)
+    check(
+        self.step <= self.num_steps,
+        f"workdir {self.workdir.path} is at step {self.step}, beyond the"
+        f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
+    )
+    self.workdir.write_config(self.config)
     self._state = self.engine.devices.put(host_state)
     self._progress = report.Progress(
         self.config, self.engine.steps_per_epoch
@@ -84,7 +89,7 @@ class Run:
     return self.config.num_epochs * self.engine.steps_per_epoch
 
   def train(self, stop_after_epochs: int | None = None) -> dict | None:
-    """Trains to the end of the run.
+    """Trains to the end of the run. Call it once.
 
     SIGTERM and SIGINT (Ctrl-C) save a checkpoint and leave.
 
@@ -103,17 +108,24 @@ class Run:
         number: signal.signal(number, self._on_signal)
         for number in (signal.SIGTERM, signal.SIGINT)
     }
+    first_step, per_epoch = self.step, self.engine.steps_per_epoch
+    last_step = self.num_steps
+    if stop_after_epochs is not None:
+      last_step = min(last_step, stop_after_epochs * per_epoch)
     scalars = self.workdir.open_scalars(self.step)
     try:
-      while self.step < self.num_steps and not self._stop:
-        epoch = self.step // self.engine.steps_per_epoch
-        then_stop = epoch + 1 == stop_after_epochs
-        scalars.write(*self._train_epoch(epoch, then_stop))
+      while self.step < last_step and not self._stop:
+        epoch = self.step // per_epoch
+        scalars.write(*self._train_epoch(epoch))
+      if self.step > first_step:
+        # Left or finished; there already where it was due.
+        self._checkpoints.save(self.engine.devices.get(self._state))
     finally:
       for number, handler in handlers.items():
         signal.signal(number, handler)
       scalars.close()
       self._checkpoints.close()
+      self.workdir.unlock()
     return self._finish() if self.step == self.num_steps else None
 
   def _on_signal(self, number, frame):
@@ -122,12 +134,8 @@ class Run:
       raise KeyboardInterrupt
     self._stop = True
 
-  def _train_epoch(self, epoch: int, then_stop: bool) -> tuple[int, dict]:
-    """One epoch, or what is left of it: train, measure, save.
-
-    Args:
-      epoch: from 0.
-      then_stop: whether to leave the run at the end of it.
+  def _train_epoch(self, epoch: int) -> tuple[int, dict]:
+    """One epoch, or what is left of it: train, save, measure.
 
     Returns:
       (step, scalars) to be logged.
@@ -154,12 +162,12 @@ class Run:
         int(totals.steps),
         time.monotonic() - started,
     )
-    scalars = report.averages(totals)
-    if finished:
-      scalars |= self._measure(epoch)
-    self._stop |= finished and then_stop
+    # Saved before it is measured: after a SIGTERM seconds count.
     if self._stop or self._due(self.config.checkpoint_every_epochs, epoch):
       self._checkpoints.save(engine.devices.get(self._state))
+    scalars = report.averages(totals)
+    if finished and not self._stop:
+      scalars |= self._measure(epoch)
     if self._progress.due() or self.step == self.num_steps:
       self._progress.line(self.step, epoch, scalars)
     return self.step, scalars

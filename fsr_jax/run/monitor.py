@@ -62,7 +62,8 @@ def samples(
     config: resolved.
 
   Returns:
-    Columns [N]: index, label (class name), score (higher = more trustworthy),
+    Columns [N]: index, label (class name), visits (times seen; with 0 the
+    rest is void), score (higher = more trustworthy; NaN where never seen),
     weight (moving average of B * omega; 1 = plain training), in_dictionary
     (0/1) and, with re-labelling, suggested_label and its confidence (0-1).
   """
@@ -76,7 +77,12 @@ def samples(
   columns = {
       "index": np.arange(len(data.train)),
       "label": names[data.train.label],
-      "score": average(tables.score, config.score_momentum),
+      "visits": tables.visits,
+      "score": np.where(
+          tables.visits > 0,
+          average(tables.score, config.score_momentum),
+          np.nan,
+      ),
       "weight": average(tables.mean_weight, config.score_momentum),
       "in_dictionary": in_dictionary,
   }

@@ -31,7 +31,7 @@ def averages(totals: Metrics) -> dict[str, float]:
       "loss": float(totals.loss) / steps,
       "reward_loss": float(totals.reward_loss) / steps,
       "train_top1": float(totals.correct) / examples,
-      "zero_weight_fraction": float(totals.zero_weights) / examples,
+      "train_zero_weights": float(totals.zero_weights) / examples,
   }
 
 
@@ -82,7 +82,7 @@ class Progress:
       purity = number(self._latest.get("dictionary_purity"))
       parts += [
           f"purity {purity}",
-          f"zero weights {scalars['zero_weight_fraction']:.2f}",
+          f"zero weights {scalars['train_zero_weights']:.2f}",
       ]
     parts.append(duration(now - self._started))
     if before is not None and before[1] < step < total:

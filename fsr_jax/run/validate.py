@@ -65,6 +65,13 @@ def resolve_and_load(config: ConfigDict) -> tuple[FrozenConfigDict, Data]:
   Raises:
     InputError: the message says what, where and what was expected.
   """
+  known = config_lib.flatten(config_lib.base().to_dict())
+  given = config_lib.flatten(config.to_dict())
+  check(
+      known.keys() == given.keys(),
+      "the config must have the fields of fsr_jax/config.py; unknown or"
+      f" missing: {', '.join(sorted(known.keys() ^ given.keys()))}",
+  )
   config = FrozenConfigDict(config_lib.resolve(config))
   validate_config(config)
   data = sources.load(config.data, config.seed)
@@ -99,7 +106,8 @@ def validate_config(config) -> None:
       f" data.noise to one of: {', '.join(corrupt.NOISES)}",
   )
   check(
-      config.reward_batch_size <= config.dictionary_size,
+      config.method != "fsr"
+      or config.reward_batch_size <= config.dictionary_size,
       f"reward_batch_size={config.reward_batch_size} is larger than"
       f" dictionary_size={config.dictionary_size}; a reward batch is drawn"
       " from the dictionary without replacement",
@@ -109,14 +117,21 @@ def validate_config(config) -> None:
       f"lr_warmup_epochs={config.lr_warmup_epochs} leaves nothing of"
       f" num_epochs={config.num_epochs}",
   )
+  if config.schedule == "step":
+    _validate_decays(config)
+
+
+def _validate_decays(config) -> None:
   epochs, factors = config.lr_decay_epochs, config.lr_decay_factors
   check(
-      len(epochs) == len(factors)
+      all(isinstance(x, int) for x in epochs)
+      and all(isinstance(x, int | float) and 0 <= x <= 1 for x in factors)
+      and len(epochs) == len(factors)
       and list(epochs) == sorted(set(epochs))
       and all(epoch > config.lr_warmup_epochs for epoch in epochs),
       f"lr_decay_epochs={tuple(epochs)} and"
       f" lr_decay_factors={tuple(factors)}; expected increasing epochs after"
-      " lr_warmup_epochs and a factor for each",
+      " lr_warmup_epochs and a factor in 0-1 for each",
   )
 
 
@@ -126,7 +141,10 @@ def validate_against_data(config, data: Data) -> None:
   Raises:
     InputError: B or K larger than the training set.
   """
-  for field in ("batch_size", "dictionary_size"):
+  fields = ["batch_size"]
+  if config.method == "fsr":
+    fields.append("dictionary_size")
+  for field in fields:
     check(
         config[field] <= len(data.train),
         f"{field}={config[field]} is larger than the {len(data.train)}"

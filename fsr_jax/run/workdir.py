@@ -1,9 +1,13 @@
 """The workdir: which run lives there, and its files."""
 
 import csv
+import fcntl
+import itertools
 import json
+import math
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import tensorboardX
@@ -21,7 +25,11 @@ class Workdir:
   """
 
   def __init__(self, path: str):
-    self.path = pathlib.Path(path).expanduser().absolute()
+    check(
+        "://" not in path,
+        f"workdir {path}: only local or mounted directories can be used",
+    )
+    self.path = pathlib.Path(os.path.expanduser(path)).absolute()
     check(
         not self.path.exists() or self.path.is_dir(),
         f"workdir {self.path} is a file; expected a directory",
@@ -45,13 +53,39 @@ class Workdir:
             " another workdir",
         )
       return None
-    try:
-      return json.loads(self._config.read_text())
-    except ValueError as error:
-      raise InputError(f"{self._config} is not JSON: {error}") from error
+    config = _read_json(self._config)
+    check(
+        isinstance(config, dict),
+        f"{self._config} is not the JSON of a config; move it away or choose"
+        " another workdir",
+    )
+    return config
 
-  def check_config(self, config) -> None:
+  def lock(self) -> None:
+    """Makes the directory this process's own until the process ends.
+
+    Raises:
+      InputError: another process trains here.
+    """
+    self.path.mkdir(parents=True, exist_ok=True)
+    self._lock = open(self.path / ".lock", "w")  # noqa: SIM115
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise InputError(
+          f"another process trains in workdir {self.path}"
+      ) from error
+
+  def unlock(self) -> None:
+    """Gives the directory back."""
+    self._lock.close()
+
+  def check_config(self, config, allow_change: bool) -> None:
     """Refuses to mix two runs.
+
+    Args:
+      config: resolved.
+      allow_change: let fields differ that the state does not depend on.
 
     Raises:
       InputError: a run with another config lives here; names the differing
@@ -62,17 +96,24 @@ class Workdir:
       return
     ours = config_lib.flatten(_plain(config))
     theirs = config_lib.flatten(stored)
-    differing = [
-        f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
+    differing = {
+        field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
         for field in sorted(ours.keys() | theirs.keys())
         if field not in config_lib.FREE_FIELDS
         and theirs.get(field) != ours.get(field)
+    }
+    head = f"workdir {self.path} holds a run with another config"
+    # Epochs, steps and the per-sample tables mean something else with these.
+    fixed = [
+        text
+        for field, text in differing.items()
+        if field == "batch_size" or field.startswith("data.")
     ]
+    check(not fixed, f"{head} ({'; '.join(fixed)}); choose another workdir")
     check(
-        not differing,
-        f"workdir {self.path} holds a run with another config"
-        f" ({'; '.join(differing)}); choose another workdir, or continue that"
-        " run with these fields by --allow_config_change",
+        allow_change or not differing,
+        f"{head} ({'; '.join(differing.values())}); choose another workdir, or"
+        " continue that run with these fields by --allow_config_change",
     )
 
   def write_config(self, config) -> None:
@@ -80,19 +121,19 @@ class Workdir:
     text = json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
     self.path.mkdir(parents=True, exist_ok=True)
     if self._config.exists() and self._config.read_text() != text:
-      number = len(list(self.path.glob("config.*.json")))
-      os.replace(self._config, self.path / f"config.{number}.json")
+      names = (self.path / f"config.{i}.json" for i in itertools.count())
+      free = next(name for name in names if not name.exists())
+      shutil.copy2(self._config, free)
     _write(self._config, text)
 
   def write_summary(self, summary: dict) -> None:
     """Writes summary.json, flat keys, null for what is unknown."""
-    _write(self._summary, json.dumps(summary, indent=2) + "\n")
+    _write(self._summary, json.dumps(_finite(summary), indent=2) + "\n")
 
   def read_summary(self) -> dict | None:
-    """The summary of a finished run, or None."""
-    if not self._summary.exists():
-      return None
-    return json.loads(self._summary.read_text())
+    """The summary of a finished run; None where there is no readable one."""
+    summary = _read_json(self._summary)
+    return summary if isinstance(summary, dict) else None
 
   def write_samples(self, columns: dict[str, np.ndarray]) -> None:
     """Writes samples.csv: one row a training example.
@@ -124,11 +165,12 @@ class Scalars:
     # Open as long as the run; closed by `close`.
     self._lines = open(metrics, "a", encoding="utf-8")  # noqa: SIM115
     self._events = tensorboardX.SummaryWriter(
-        str(path), purge_step=step + 1 if step else None
+        str(path), purge_step=step + 1
     )
 
   def write(self, step: int, scalars: dict[str, float | None]) -> None:
     """Writes one line and one event a scalar; None is left out of events."""
+    scalars = _finite(scalars)
     self._lines.write(json.dumps({"step": step, **scalars}) + "\n")
     self._lines.flush()
     for name, value in scalars.items():
@@ -139,6 +181,22 @@ class Scalars:
   def close(self) -> None:
     self._lines.close()
     self._events.close()
+
+
+def _finite(values: dict) -> dict:
+  """None for infinite and NaN, which JSON does not have."""
+  return {
+      key: None if isinstance(x, float) and not math.isfinite(x) else x
+      for key, x in values.items()
+  }
+
+
+def _read_json(path: pathlib.Path) -> object:
+  """What the file holds; None where there is none or it is no JSON."""
+  try:
+    return json.loads(path.read_text())
+  except (FileNotFoundError, ValueError):
+    return None
 
 
 def _step_of(line: str) -> float:

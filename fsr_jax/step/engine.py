@@ -140,7 +140,9 @@ class Engine:
     config = self.config
     order_key = (config.seed, epoch, self._num_examples, config.batch_size)
     batches = np.asarray(order.epoch_order(*order_key))
-    active = epoch >= config.warmup_epochs
+    # Plain training has one phase, so compiles one program.
+    learning = config.method == "fsr" or config.pseudo_loss_weight > 0
+    active = learning and epoch >= config.warmup_epochs
     totals = self.devices.put(Metrics.zero())
     done = first_step
     while done < self.steps_per_epoch:
@@ -172,7 +174,8 @@ class Engine:
       with `_ema`.
     """
     total, count = self._num_test, len(self.devices)
-    size = -(-self.config.eval_batch_size // count) * count  # Rounded up.
+    size = min(self.config.eval_batch_size, total)
+    size = -(-size // count) * count  # Rounded up.
     sums = []
     for start in range(0, total, size):
       index = np.arange(start, start + size)
@@ -199,7 +202,10 @@ class Engine:
 
 def _misfit(config, count: int) -> str | None:
   """Why batches cannot be split over `count` devices; None if they can."""
-  for field in ("batch_size", "reward_batch_size"):
+  fields = ["batch_size"]
+  if config.method == "fsr":
+    fields.append("reward_batch_size")
+  for field in fields:
     if config[field] % count:
       return f"{field}={config[field]} is not divisible by {count} devices"
   local = config.batch_size // count

@@ -205,12 +205,15 @@ def train_step(
       state.params, ctx, state, batch, rewards, pseudo_label
   )
   loss, gradient = collectives.psum((loss, gradient), axis)
-  metrics = _measure(ctx, state.step, batch, outcome, loss, gradient)
-  return _advance(ctx, state, batch, outcome, gradient, metrics), metrics
+  none_helped = collectives.psum(jnp.sum(outcome.weights), axis) == 0
+  new = _advance(ctx, state, batch, outcome, gradient, none_helped)
+  # The update can overflow where loss and gradient did not.
+  size = loss + collectives.global_norm((gradient, new.params))
+  return new, _measure(ctx, state.step, batch, outcome, loss, size)
 
 
-def _measure(ctx, step, batch, outcome, loss, gradient) -> Metrics:
-  """Metrics of one step, summed over devices."""
+def _measure(ctx, step, batch, outcome, loss, size) -> Metrics:
+  """Metrics of one step, summed over devices; bad unless `size` is finite."""
   correct = jnp.argmax(outcome.logits, -1) == batch.label
   zero = outcome.weights == 0
   correct, zero, examples = collectives.psum(
@@ -221,7 +224,6 @@ def _measure(ctx, step, batch, outcome, loss, gradient) -> Metrics:
       ),
       ctx.axis_name,
   )
-  finite = jnp.isfinite(loss + collectives.global_norm(gradient))
   return Metrics(
       loss=loss,
       reward_loss=outcome.reward_loss,
@@ -229,11 +231,11 @@ def _measure(ctx, step, batch, outcome, loss, gradient) -> Metrics:
       zero_weights=zero,
       examples=examples,
       steps=jnp.ones(()),
-      bad_step=jnp.where(finite, ALL_FINITE, step),
+      bad_step=jnp.where(jnp.isfinite(size), ALL_FINITE, step),
   )
 
 
-def _advance(ctx, state, batch, outcome, gradient, metrics) -> TrainState:
+def _advance(ctx, state, batch, outcome, gradient, none_helped) -> TrainState:
   """Steps 7 to 9: update, moving averages, tables."""
   config, axis = ctx.config, ctx.axis_name
   updates, opt_state = ctx.tx.update(gradient, state.opt_state, state.params)
@@ -254,7 +256,6 @@ def _advance(ctx, state, batch, outcome, gradient, metrics) -> TrainState:
   seen = tables.Observation(
       batch.index, outcome.score, outcome.weights, probabilities
   )
-  none_helped = metrics.zero_weights == metrics.examples
   return TrainState(
       step=state.step + 1,
       params=params,

@@ -237,14 +237,24 @@ class TrainStepTest(parameterized.TestCase):
     )
 
   def test_non_finite_step_is_named(self):
-    ctx, resident, state = setup(learning_rate=1e38)
+    ctx, resident, state = setup()
+    poison = resident.image.astype(jnp.float32).at[40].set(jnp.nan)
+    resident = resident.replace(image=poison)  # In the third batch.
+    state = state.replace(step=jnp.int32(100))
     totals = Metrics.zero()
     order_of_steps = jnp.arange(64).reshape(4, 16)
     compiled = jax.jit(
         functools.partial(engines.train_steps, ctx=ctx, active=False)
     )
     _, totals = compiled(state, totals, resident, order_of_steps)
-    self.assertBetween(int(totals.bad_step), 1, 3)
+    self.assertEqual(int(totals.bad_step), 102)
+
+  def test_update_that_overflows_is_named_at_once(self):
+    """Loss and gradient are finite; the state after the step is not."""
+    ctx, resident, state = setup(learning_rate=1e38, weight_decay=100.0)
+    _, metrics = step(state, resident, jnp.arange(16), ctx=ctx, active=False)
+    self.assertTrue(np.isfinite(metrics.loss))
+    self.assertEqual(int(metrics.bad_step), 0)
 
 
 class EngineTest(absltest.TestCase):

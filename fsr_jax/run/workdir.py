@@ -75,6 +75,8 @@ class Workdir:
       raise InputError(
           f"another process trains in workdir {self.path}"
       ) from error
+    except OSError:
+      pass  # A file system without locks, a mounted bucket for example.
 
   def unlock(self) -> None:
     """Gives the directory back."""

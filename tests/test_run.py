@@ -78,8 +78,13 @@ class ResumeTest(parameterized.TestCase):
     for key in ("test_top1", "test_top1_ema", "test_loss", "zero_batches"):
       self.assertEqual(summary[key], again[key])
 
-  def test_signal_in_mid_epoch_saves_and_the_rest_is_bit_equal(self):
-    fields = {"num_epochs": 3}
+  @parameterized.named_parameters(
+      ("one_step_a_call", {}),
+      ("five_steps_a_call", {"steps_per_call": 5}),
+      ("two_devices", {"num_devices": 2}),
+  )
+  def test_signal_in_mid_epoch_saves_and_the_rest_is_bit_equal(self, fields):
+    fields = {"num_epochs": 3, **fields}
     whole, parts = (self.create_tempdir().full_path for _ in range(2))
     commands.train(shrunk.config(**fields), whole)
     run = loop.Run(shrunk.config(**fields), parts)

@@ -11,6 +11,7 @@ import sys
 import time
 
 from absl.testing import absltest, parameterized
+import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -67,6 +68,20 @@ class ReadmeTest(absltest.TestCase):
     )
     # A guard against gross slowness only: machines differ.
     self.assertLess(seconds, 120)
+
+  def test_the_python_example_runs(self):
+    text = (ROOT / "README.md").read_text()
+    code, = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    rng = np.random.default_rng(0)
+    names = {
+        "params": {"w": rng.normal(size=(4, 3))},
+        "h": rng.normal(size=(6, 4)), "y": np.eye(3)[rng.integers(3, size=6)],
+        "h_trusted": rng.normal(size=(5, 4)),
+        "y_trusted": np.eye(3)[rng.integers(3, size=5)],
+    }
+    exec(code, names)
+    self.assertEqual(names["weights"].shape, (6,))
+    self.assertAlmostEqual(float(names["weights"].sum()), 1.0, places=3)
 
   def test_configs_and_modules_it_names_exist(self):
     for command in commands():

@@ -27,6 +27,13 @@ class ParallelTest(parameterized.TestCase):
         first, other,
     )
 
+  def assert_same_on(self, first, other, c):
+    """Trains `c` on two numbers of devices and compares the states."""
+    data = sources.load(c.data, c.seed)
+    runs = [shrunk.trained(c, data, count) for count in (first, other)]
+    one, two = (engine.devices.get(state) for engine, state in runs)
+    self.assert_same(one, two, rtol=2e-4, atol=2e-5)
+
   def test_every_part_on_1_2_and_8_devices(self):
     c = shrunk.frozen(
         pusher="mixed_margin", lookahead_momentum=0.5, label_smoothing=0.1
@@ -49,21 +56,11 @@ class ParallelTest(parameterized.TestCase):
     c = shrunk.frozen(
         weight_rule="shift", weight_lr=50.0, num_epochs=1, warmup_epochs=0
     )
-    data = sources.load(c.data, c.seed)
-    one, four = (
-        engine.devices.get(state)
-        for engine, state in (shrunk.trained(c, data, n) for n in (1, 4))
-    )
-    self.assert_same(one, four, rtol=2e-4, atol=2e-5)
+    self.assert_same_on(1, 4, c)
 
   def test_global_batch_norm(self):
     c = shrunk.frozen(network="tiny")
-    data = sources.load(c.data, c.seed)
-    one, two = (
-        engine.devices.get(state)
-        for engine, state in (shrunk.trained(c, data, n) for n in (1, 2))
-    )
-    self.assert_same(one, two, rtol=2e-4, atol=2e-5)
+    self.assert_same_on(1, 2, c)
 
   def test_local_batch_norm_differs_but_replicas_agree(self):
     c = shrunk.frozen(network="tiny", batch_norm_global=False, num_epochs=1)

@@ -53,8 +53,10 @@ def evaluate(workdir: str, data_dir: str | None = None) -> dict:
   work = Workdir(workdir)
   stored = work.read_config()
   check(stored is not None, f"workdir {work.path} holds no run to evaluate")
+  saved = work.checkpoints.is_dir()
+  checkpoints = Checkpoints(work.checkpoints) if saved else None
   check(
-      work.checkpoints.is_dir(),
+      saved and checkpoints.latest_step() is not None,
       f"workdir {work.path} has no checkpoint; train first",
   )
   config = ConfigDict(stored)
@@ -64,11 +66,6 @@ def evaluate(workdir: str, data_dir: str | None = None) -> dict:
   config, data = resolve_and_load(config)
   devices, _ = devices_for(config)
   engine = Engine(config, data, devices)
-  checkpoints = Checkpoints(work.checkpoints)
-  check(
-      checkpoints.latest_step() is not None,
-      f"workdir {work.path} has no checkpoint; train first",
-  )
   state = checkpoints.restore(engine.create_state())
   result = engine.evaluate(engine.devices.put(state))
   steps = config.num_epochs * engine.steps_per_epoch

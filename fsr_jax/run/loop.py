@@ -16,7 +16,7 @@ from fsr_jax.step.metrics import ALL_FINITE
 
 
 class NonFiniteError(InputError):
-  """The loss or a gradient stopped being a number."""
+  """The loss, a gradient or a parameter stopped being a number."""
 
 
 class Run:
@@ -112,21 +112,21 @@ class Run:
     last_step = self.num_steps
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
-    scalars = self.workdir.open_scalars(self.step)
+    writer, scalars = self.workdir.open_scalars(self.step), {}
     try:
       while self.step < last_step and not self._stop:
         epoch = self.step // per_epoch
-        scalars.write(*self._train_epoch(epoch))
+        scalars = self._train_epoch(epoch)
+        writer.write(self.step, scalars)
       if self.step > first_step:
-        # Left or finished; there already where it was due.
-        self._checkpoints.save(self.engine.devices.get(self._state))
+        self._save()
     finally:
       for number, handler in handlers.items():
         signal.signal(number, handler)
-      scalars.close()
+      writer.close()
       self._checkpoints.close()
       self.workdir.unlock()
-    return self._finish() if self.step == self.num_steps else None
+    return self._finish(scalars) if self.step == self.num_steps else None
 
   def _on_signal(self, number, frame):
     del number, frame
@@ -134,11 +134,16 @@ class Run:
       raise KeyboardInterrupt
     self._stop = True
 
-  def _train_epoch(self, epoch: int) -> tuple[int, dict]:
+  def _save(self) -> None:
+    """Saves the state, unless this step is saved already."""
+    if self._checkpoints.latest_step() != self.step:
+      self._checkpoints.save(self.engine.devices.get(self._state))
+
+  def _train_epoch(self, epoch: int) -> dict:
     """One epoch, or what is left of it: train, save, measure.
 
     Returns:
-      (step, scalars) to be logged.
+      Scalars to be logged.
     """
     engine, started = self.engine, time.monotonic()
     first = epoch * engine.steps_per_epoch
@@ -164,13 +169,13 @@ class Run:
     )
     # Saved before it is measured: after a SIGTERM seconds count.
     if self._stop or self._due(self.config.checkpoint_every_epochs, epoch):
-      self._checkpoints.save(engine.devices.get(self._state))
+      self._save()
     scalars = report.averages(totals)
     if finished and not self._stop:
       scalars |= self._measure(epoch)
     if self._progress.due() or self.step == self.num_steps:
       self._progress.line(self.step, epoch, scalars)
-    return self.step, scalars
+    return scalars
 
   def _due(self, every: int, epoch: int) -> bool:
     return (epoch + 1) % every == 0 or epoch + 1 == self.config.num_epochs
@@ -198,16 +203,22 @@ class Run:
         (state.tables, state.dictionary, state.zero_batches)
     )
 
-  def _finish(self) -> dict:
-    """Summary and samples of a finished run."""
+  def _finish(self, scalars: dict) -> dict:
+    """Summary and samples of a finished run.
+
+    Args:
+      scalars: of the last epoch; {} where nothing was left to train.
+    """
     config = self.config
+    # The last epoch was evaluated, unless a signal cut it short.
+    tested = {k: v for k, v in scalars.items() if k.startswith("test_")}
     tables, dictionary, zero_batches = self._tables()
     previous = self.workdir.read_summary() or {}
     seconds = self._stopwatch.seconds_per_step()
     if seconds is None:  # Nothing was left to train.
       seconds = previous.get("seconds_per_step")
     summary = {
-        **self.engine.evaluate(self._state),
+        **(tested or self.engine.evaluate(self._state)),
         **monitor.measure(
             tables, dictionary, zero_batches, self.data, self._learned
         ),

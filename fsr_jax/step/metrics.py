@@ -18,8 +18,8 @@ class Metrics(flax.struct.PyTreeNode):
     zero_weights: float32, samples of weight 0.
     examples: float32, samples.
     steps: float32, steps.
-    bad_step: int32, the first step with a non-finite loss or gradient;
-      ALL_FINITE where there is none.
+    bad_step: int32, the first step whose loss, gradient or updated parameters
+      are not finite; ALL_FINITE where there is none.
   """
 
   loss: jax.Array

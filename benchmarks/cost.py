@@ -20,9 +20,9 @@ from ml_collections import FrozenConfigDict
 import numpy as np
 
 from fsr_jax import config as config_lib
-from fsr_jax import models
+from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.step import state as states
-from fsr_jax.step.train import Context, train_step
+from fsr_jax.step.train import context, train_step
 
 ROWS = {
     "plain": {"method": "plain"},
@@ -33,6 +33,8 @@ ROWS = {
     "FSR, MixUp": {"pseudo_loss_weight": 0.0},
     "FSR, MixUp + re-labelling": {},
     "FSR, pseudo_loss_on_mixed": {"pseudo_loss_on_mixed": True},
+    "L2R": {"method": "l2r"},
+    "Meta-Weight-Net": {"method": "mwn"},
 }
 
 _NETWORK = flags.DEFINE_string("network", "resnet32", "A key of NETWORKS.")
@@ -50,12 +52,10 @@ def compiled_step(fields: dict, data: states.Resident, num_classes: int):
       **fields,
   )
   config = FrozenConfigDict(config_lib.resolve(config))
-  network = models.create(config.network, num_classes)
-  tx = states.optimizer(config, steps_per_epoch=10)
-  ctx = Context(config, network, tx, num_classes, axis_name=None)
-  state = jax.jit(
-      lambda data: states.create(config, network, tx, data, num_classes)
-  )(data)
+  ctx = context(config, num_classes, steps_per_epoch=10, axis_name=None)
+  held_out = Dictionary(data.label, data.label, data.image)
+  create = functools.partial(states.create, config, ctx.network, ctx.tx)
+  state = jax.jit(create)(data, held_out)
   step = jax.jit(functools.partial(train_step, ctx=ctx, active=True))
   index = jnp.arange(_BATCH.value)
   return step.lower(state, data, index).compile(), state
@@ -76,6 +76,7 @@ def main(argv):
       jnp.array(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)),
       jnp.arange(size, dtype=jnp.int32) % num_classes,
       jnp.full(3, 0.5), jnp.full(3, 0.25),
+      jnp.full(num_classes, size // num_classes),
   )
   index = jnp.arange(_BATCH.value)
   steps = {

@@ -3,12 +3,54 @@
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+# What a method is made of: fields of the config that differ from _PARTS.
+METHODS = {
+    "fsr": {
+        "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
+    },
+    "plain": {},
+    "label_smoothing": {"label_smoothing": 0.1},
+    "focal": {"loss": "focal"},
+    "cb": {"class_balanced": True},
+    "cb_focal": {"class_balanced": True, "loss": "focal"},
+    "gce": {"loss": "gce"},
+    "forward_correction": {"loss": "forward_correction"},
+    "elr": {
+        "pseudo_loss": "elr", "pseudo_loss_weight": 3.0,
+        "pseudo_label_momentum": 0.7,
+    },
+    "remix": {"mixup": True, "remix": True},
+    "mwn": {
+        "weighting": "weight_net", "rewards": "held_out", "meta_blocks": -1,
+    },
+    "l2r": {
+        "weighting": "lookahead", "rewards": "held_out", "meta_blocks": -1,
+    },
+}
+
+_PARTS = {
+    "weighting": "uniform",
+    "rewards": "dictionary",
+    "meta_blocks": 0,
+    "loss": "cross_entropy",
+    "class_balanced": False,
+    "label_smoothing": 0.0,
+    "mixup": False,
+    "remix": False,
+    "pseudo_loss": "cross_entropy",
+    "pseudo_loss_weight": 0.0,
+    "pseudo_label_momentum": 0.1,
+}
+
 
 def _data() -> ConfigDict:
   d = ConfigDict()
   d.dataset = "cifar10"  # a key of sources.SOURCES
   d.data_dir = placeholder(str)  # of TFDS; None = ~/tensorflow_datasets
   d.max_examples = 0  # class-balanced training subset; 0 = everything
+  # Class-balanced examples with clean labels, taken out of the training set
+  # before the long tail and the noise; for rewards=held_out.
+  d.held_out = 0
   d.imbalance_ratio = 1.0  # largest over smallest class; 1 = as it is
   d.noise = "none"  # none | uniform | asymmetric
   d.noise_ratio = 0.0  # fraction 0-1 of the labels that are redrawn
@@ -17,18 +59,8 @@ def _data() -> ConfigDict:
   return d
 
 
-def base() -> ConfigDict:
-  """The base configuration: CIFAR noise settings of the paper's Table 4."""
-  c = ConfigDict()
-
-  # What is trained.
-  c.method = "fsr"  # fsr | plain (uniform weights)
-  c.network = "resnet32"  # a key of models.NETWORKS
-  c.seed = 0  # decides everything random, the noisy labels included
-
-  c.data = _data()
-
-  # Optimisation (released code).
+def _optimisation(c: ConfigDict) -> None:
+  """Optimisation (released code)."""
   c.num_epochs = 127
   c.batch_size = 100  # B, over all devices
   c.learning_rate = 0.1  # peak
@@ -38,28 +70,69 @@ def base() -> ConfigDict:
   c.lr_decay_factors = (0.01, 0.0001)  # ... and to which share of the peak
   c.momentum = 0.9  # SGD, not Nesterov
   c.weight_decay = 5e-4  # on all parameters
-  c.label_smoothing = 0.0  # fraction 0-1
-  # None = what the method does: on for fsr, off for plain.
-  c.mixup = placeholder(bool)
   c.ema_decay = 0.999  # ceiling of the weights' moving average
 
-  # Re-weighting.
+
+def _parts(c: ConfigDict) -> None:
+  """The parts a method is made of; None = as METHODS says."""
+  c.weighting = placeholder(str)  # uniform | lookahead | weight_net
+  c.rewards = placeholder(str)  # dictionary | held_out
+  c.meta_blocks = placeholder(int)  # of Theta^meta; 0 = head, -1 = everything
+  c.loss = placeholder(str)  # a key of losses.LOSSES
+  c.class_balanced = placeholder(bool)  # losses times a weight of their class
+  c.label_smoothing = placeholder(float)  # fraction 0-1
+  c.mixup = placeholder(bool)
+  c.remix = placeholder(bool)  # MixUp whose labels favour the smaller class
+  c.pseudo_loss = placeholder(str)  # cross_entropy | elr
+  c.pseudo_loss_weight = placeholder(float)  # p; 0 = no re-labelling
+  c.pseudo_label_momentum = placeholder(float)  # beta
+
+  # Constants of those parts.
+  c.focal_gamma = 2.0
+  c.gce_q = 0.7  # 0 = cross entropy, 1 = mean absolute error
+  c.transition = "estimated"  # known | estimated, for loss=forward_correction
+  c.class_balance_beta = 0.9999
+  c.remix_ratio = 3.0  # of class sizes, from which on the smaller takes all
+  c.weight_net_lr = 1e-3  # of Adam
+
+
+def _reweighting(c: ConfigDict) -> None:
+  """Learned weights and pseudo-labels."""
   c.warmup_epochs = 20  # E: before it, uniform weights and no pseudo loss
   c.dictionary_size = 2000  # K
+  # Fraction 0-1 of each class that may be trusted, of which K/C are drawn each
+  # epoch; 0 = always the K/C best (paper).
+  c.dictionary_share = 0.0
   c.reward_batch_size = 200  # Q, over all devices
   c.lookahead_lr = 0.1  # eta, does not follow the schedule
   c.lookahead_momentum = 0.0  # share of the momentum buffer (released 0.9)
-  c.weight_rule = "clip"  # clip (noise) | shift (long tail)
-  c.weight_lr = 1.0  # alpha
+  # Share of its past in the reward gradient v; 0 = this step's alone (paper).
+  c.reward_momentum = 0.0
+  c.reward_batch_norm = "own"  # statistics of its batch: own|joint|running
+  # With MixUp, learn the weights of the mixed samples (paper) or of the
+  # un-mixed ones, whose labels then carry them into the mix?
+  c.weigh_mixed = True
+  c.weight_rule = "clip"  # clip (noise) | shift (long tail) | relative (both)
+  c.weight_lr = 1.0  # alpha; cancels in clip
   c.pusher = "negative_loss"  # a key of pushers.PUSHERS
   c.score_momentum = 0.9  # lambda
-
-  # Re-labelling. None = what the method does: 2 for fsr, 0 (off) for plain.
-  c.pseudo_loss_weight = placeholder(float)  # p
-  c.pseudo_label_momentum = 0.1  # beta
   # True: pseudo loss and pseudo-labels use the mixed forward pass (released
   # code); saves a backward pass a step, memory too.
   c.pseudo_loss_on_mixed = False
+
+
+def base() -> ConfigDict:
+  """The base configuration: CIFAR noise settings of the paper's Table 4."""
+  c = ConfigDict()
+
+  # What is trained.
+  c.method = "fsr"  # a key of METHODS
+  c.network = "resnet32"  # a key of models.NETWORKS
+  c.seed = 0  # decides everything random, the noisy labels included
+  c.data = _data()
+  _optimisation(c)
+  _parts(c)
+  _reweighting(c)
 
   # Devices.
   c.num_devices = 0  # 0 = as many of this machine's as divide B and Q
@@ -90,13 +163,11 @@ FREE_FIELDS = frozenset({
 
 
 def resolve(config: ConfigDict) -> ConfigDict:
-  """A copy with the fields that follow `method` filled in."""
+  """A copy in which the parts left open are filled in from the method."""
   config = ConfigDict(config.to_dict())
-  learned = config.method == "fsr"
-  if config.mixup is None:
-    config.mixup = learned
-  if config.pseudo_loss_weight is None:
-    config.pseudo_loss_weight = 2.0 if learned else 0.0
+  for field, default in _PARTS.items():
+    if config[field] is None:
+      config[field] = METHODS[config.method].get(field, default)
   return config
 
 

@@ -29,7 +29,7 @@ class TinyBatchNorm(nn.Module):
 def with_tiny_batch_norm():
   """Patches NETWORKS so that network="tiny" is TinyBatchNorm."""
   return mock.patch.dict(
-      models.NETWORKS, tiny=TinyBatchNorm
+      models.NETWORKS, tiny=lambda axis: (TinyBatchNorm(axis),)
   )
 
 

@@ -77,6 +77,43 @@ class SelectTest(parameterized.TestCase):
     np.testing.assert_array_equal(index, [1, 3])
 
 
+class PoolTest(absltest.TestCase):
+
+  def select(self, score, label, k, c, share, seed=0):
+    u = jax.random.uniform(jax.random.key(seed), (len(label),))
+    return np.array(
+        dictionary.select_from_pool(
+            jnp.array(score), jnp.array(label), k, c, seed, share, u
+        )
+    )
+
+  def test_random_ones_of_the_best_share(self):
+    rng = np.random.default_rng(0)
+    label, score = np.repeat(np.arange(4), 50), rng.normal(size=200)
+    drawn = [self.select(score, label, 20, 4, 0.2, seed) for seed in range(30)]
+    for cls in range(4):
+      members = np.flatnonzero(label == cls)
+      pool = members[np.argsort(-score[members])[:10]]
+      seen = [index[label[index] == cls] for index in drawn]
+      for chosen in seen:
+        self.assertLen(set(chosen.tolist()), 5)
+      self.assertCountEqual(set(np.concatenate(seen).tolist()), pool)
+
+  def test_a_pool_of_as_many_as_slots_is_the_best(self):
+    rng = np.random.default_rng(1)
+    label, score = np.repeat(np.arange(4), 50), rng.normal(size=200)
+    self.assertCountEqual(
+        self.select(score, label, 40, 4, 0.2), select(score, label, 40, 4)
+    )
+
+  def test_small_class_trusts_its_share_only(self):
+    score = np.array([0.1, 0.9, 0.5] + [0.0] * 10)
+    label = np.array([0] * 3 + [1] * 10)
+    index = self.select(score, label, 8, 2, 0.4)
+    self.assertEqual(index[label[index] == 0].tolist(), [1] * 4)
+    self.assertLen(set(index[label[index] == 1].tolist()), 4)
+
+
 class DrawTest(parameterized.TestCase):
 
   @parameterized.parameters(

@@ -40,7 +40,8 @@ class ModelsTest(parameterized.TestCase):
       features, stats = network.features(
           params, stats, jnp.zeros((2, 32, 32, 3)), train=True
       )
-      return params, features, network.head(params["head"], features)
+      logits, _ = network.head(params["head"], stats, features, train=True)
+      return params, features, logits
 
     params, features, logits = jax.eval_shape(forward, jax.random.key(0))
     self.assertCountEqual(params, ["backbone", "head"])

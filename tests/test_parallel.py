@@ -52,6 +52,13 @@ class ParallelTest(parameterized.TestCase):
         for copy in copies[1:]:
           np.testing.assert_array_equal(copy, copies[0])
 
+  def test_relative_rule_takes_the_global_scale(self):
+    c = shrunk.frozen(
+        weight_rule="relative", weight_lr=2.0, num_epochs=1, warmup_epochs=0,
+        weigh_mixed=False, reward_momentum=0.5, dictionary_share=0.3,
+    )
+    self.assert_same_on(1, 4, c)
+
   def test_shift_rule_takes_the_global_minimum(self):
     c = shrunk.frozen(
         weight_rule="shift", weight_lr=50.0, num_epochs=1, warmup_epochs=0
@@ -66,9 +73,9 @@ class ParallelTest(parameterized.TestCase):
     c = shrunk.frozen(network="tiny", batch_norm_global=False, num_epochs=1)
     data = sources.load(c.data, c.seed)
     engine, state = shrunk.trained(c, data, 1)
-    one = engine.devices.get(state.params["head"]["kernel"])
+    one = engine.devices.get(state.params["head"]["linear"]["kernel"])
     engine, state = shrunk.trained(c, data, 2)
-    two = engine.devices.get(state.params["head"]["kernel"])
+    two = engine.devices.get(state.params["head"]["linear"]["kernel"])
     self.assertGreater(np.abs(one - two).max(), 1e-4)
     for leaf in jax.tree.leaves(state):
       first, second = (np.asarray(s.data) for s in leaf.addressable_shards)

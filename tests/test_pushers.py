@@ -4,7 +4,7 @@ from absl.testing import absltest, parameterized
 import jax.numpy as jnp
 import numpy as np
 
-from fsr_jax.maths import losses, pushers
+from fsr_jax.maths import losses, pushers, tables
 
 # Softmax of (log 3, 0) is (3/4, 1/4); of (0, 0) it is (1/2, 1/2).
 EVIDENCE = pushers.Evidence(
@@ -12,6 +12,7 @@ EVIDENCE = pushers.Evidence(
     logits=jnp.array([[np.log(3.0), 0.0], [np.log(3.0), 0.0]]),
     lookahead_logits=jnp.zeros((2, 2)),
     mixed_loss=jnp.array([2.0, 3.0]),
+    recall=jnp.array([tables.NEVER_KNOWN, tables.KNOWN], jnp.int8),
 )
 
 
@@ -23,6 +24,8 @@ class PushersTest(parameterized.TestCase):
       ("mixed_margin", "mixed_margin", [2 - np.log(2), 3 - np.log(2)]),
       ("negative_loss", "negative_loss", [-np.log(4 / 3), -np.log(4)]),
       ("area_under_margin", "area_under_margin", [np.log(3), -np.log(3)]),
+      ("max_margin", "max_margin", [0.5, 0.5]),
+      ("forgetting", "forgetting", [0.0, -1.0]),
   )
   def test_by_hand(self, name, expected):
     np.testing.assert_allclose(
@@ -30,7 +33,18 @@ class PushersTest(parameterized.TestCase):
     )
 
   def test_all_pushers_are_tested_by_hand(self):
-    self.assertLen(pushers.PUSHERS, 4)
+    self.assertLen(pushers.PUSHERS, 6)
+
+  @parameterized.parameters(
+      # Never known and still wrong; forgotten before and still wrong;
+      # known and now wrong.
+      (tables.NEVER_KNOWN, -1.0), (tables.FORGOTTEN, 0.0), (tables.KNOWN, -1.0)
+  )
+  def test_forgetting_counts_events(self, recall, expected):
+    evidence = EVIDENCE._replace(recall=jnp.full(2, recall, jnp.int8))
+    np.testing.assert_array_equal(
+        pushers.forgetting(evidence), [0.0, expected]
+    )
 
   def test_eq_5_prefers_the_wrong_label(self):
     """Why eq. 5 is not the default: the step on the very batch that is scored

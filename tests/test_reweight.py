@@ -181,6 +181,28 @@ class RuleTest(absltest.TestCase):
     raw = reweight.clip(jnp.array([0.3, 0.2]), 1.0, 2)
     np.testing.assert_array_equal(reweight.normalize(raw), [0.0, 0.0])
 
+  def test_relative_by_hand(self):
+    # Root mean square 5: 1 - 2 g / 5.
+    raw = reweight.relative(jnp.array([1.0, -7.0]), 2.0, 2)
+    np.testing.assert_allclose(raw, [0.6, 3.8], rtol=1e-6)
+    clipped = reweight.relative(jnp.array([7.0, -1.0]), 2.0, 2)
+    np.testing.assert_allclose(clipped, [0.0, 1.4], rtol=1e-6)
+
+  def test_relative_lies_between_plain_training_and_clip(self):
+    g = jnp.array([0.3, -0.1, -0.4, 0.2, -0.05])
+    plain, clip = (
+        reweight.normalize(reweight.relative(g, alpha, 5))
+        for alpha in (1e-6, 1e6)
+    )
+    np.testing.assert_allclose(plain, 0.2, rtol=1e-4)
+    np.testing.assert_allclose(
+        clip, reweight.normalize(reweight.clip(g, 1.0, 5)), rtol=1e-3
+    )
+
+  def test_relative_of_no_gradient_is_uniform(self):
+    raw = reweight.relative(jnp.zeros(4), 3.0, 4)
+    np.testing.assert_array_equal(raw, 1.0)
+
   def test_shift_by_hand(self):
     # 1/2 - g = (0.6, 0.2); minus its minimum plus 1/2: (0.9, 0.5).
     raw = reweight.shift(jnp.array([-0.1, 0.3]), 1.0, 2)

@@ -8,12 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from fsr_jax import models
 from fsr_jax.data import order
 from fsr_jax.maths import dictionary, losses, reweight
 from fsr_jax.step import engine as engines
 from fsr_jax.step import state as states
-from fsr_jax.step import train
+from fsr_jax.step import train, weighting
 from fsr_jax.step.evaluate import count_batch
 from fsr_jax.step.metrics import Metrics
 from fsr_jax.step.parallel import Devices
@@ -26,19 +25,15 @@ def setup(data=None, **fields):
   """(Context, Resident, state) for one device."""
   c = shrunk.frozen(**{**NO_AUGMENTATION, **fields})
   data = data or shrunk.random_data()
-  network = models.create(c.network, data.num_classes)
-  tx = states.optimizer(c, len(data.train) // c.batch_size)
-  ctx = train.Context(c, network, tx, data.num_classes, None)
-  resident = states.Resident(
-      jnp.array(data.train.image), jnp.array(data.train.label),
-      jnp.array([0.5]), jnp.array([0.25]),
+  ctx = train.context(
+      c, data.num_classes, len(data.train) // c.batch_size, None
   )
-  create = jax.jit(
-      lambda resident: states.create(
-          c, network, tx, resident, data.num_classes
-      )
+  resident, _ = engines.residents(data)
+  resident = jax.tree.map(jnp.asarray, resident).replace(
+      mean=jnp.array([0.5]), std=jnp.array([0.25])
   )
-  return ctx, resident, create(resident)
+  create = functools.partial(states.create, c, ctx.network, ctx.tx)
+  return ctx, resident, jax.jit(create)(resident)
 
 
 def step(state, resident, index, *, ctx, active):
@@ -66,7 +61,7 @@ class TrainStepTest(parameterized.TestCase):
       features, _ = ctx.network.features(
           params, {}, images(resident, index), train=True
       )
-      logits = ctx.network.head(params["head"], features)
+      logits, _ = ctx.network.head(params["head"], {}, features, True)
       return optax.softmax_cross_entropy_with_integer_labels(
           logits, resident.label[index]
       ).mean()
@@ -115,7 +110,10 @@ class TrainStepTest(parameterized.TestCase):
         jax.random.split(reward_key)[0], state.dictionary.label, 16, 4
     )
     trusted = state.dictionary.index[slot]
-    head, meta = ctx.network.head, state.params["head"]
+    meta = state.params["head"]
+
+    def head(params, features):
+      return ctx.network.head(params, {}, features, True)[0]
 
     def features(params, image):
       return ctx.network.features(params, {}, image, train=True)[0]
@@ -220,15 +218,19 @@ class TrainStepTest(parameterized.TestCase):
 
   def test_lookahead_momentum_uses_the_heads_buffer(self):
     ctx, resident, state = setup(lookahead_momentum=0.9, mixup=False)
-    features = jnp.ones((16, 128))
-    target = losses.one_hot(resident.label[:16], 4)
-    _, without, _ = train.sample_weights(ctx, state, features, target, None)
     buffer = jax.tree.map(
-        jnp.ones_like, states.momentum_buffer(state.opt_state)
+        jnp.ones_like, optax.tree_utils.tree_get(state.opt_state, "trace")
     )
-    opt_state = optax.tree_utils.tree_set(state.opt_state, trace=buffer)
-    state = state.replace(opt_state=opt_state)
-    _, ahead, _ = train.sample_weights(ctx, state, features, target, None)
+    moving = state.replace(
+        opt_state=optax.tree_utils.tree_set(state.opt_state, trace=buffer)
+    )
+    without, ahead = (
+        weighting.learn(
+            ctx, s, losses.cross_entropy, jnp.ones((16, 128)),
+            losses.one_hot(resident.label[:16], 4), None, None,
+        ).lookahead_params
+        for s in (state, moving)
+    )
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(
             a - b, -0.1 * 0.9, rtol=1e-4, atol=1e-6

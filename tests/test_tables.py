@@ -8,9 +8,12 @@ import numpy as np
 from fsr_jax.maths import mixup, tables
 
 
-def observe(t, index, score, weights, probabilities, **momenta):
+def observe(
+    t, index, score, weights, probabilities, correct=False, **momenta
+):
   seen = tables.Observation(
       jnp.array(index), jnp.array(score), jnp.array(weights),
+      jnp.array(correct),
       None if probabilities is None else jnp.array(probabilities),
   )
   momenta = {"score_momentum": 0.9, "pseudo_label_momentum": 0.1, **momenta}
@@ -30,6 +33,20 @@ class TablesTest(absltest.TestCase):
     debiased = tables.debias(t.score, t.visits, 0.9)
     # (0.9 * 1 + 1 * 2) / (0.9 + 1): a weighted mean of what was seen.
     np.testing.assert_allclose(debiased, [5.0, 7.0, 2.9 / 1.9], rtol=1e-5)
+
+  def test_recall_remembers_what_was_known(self):
+    t = tables.init(3, 2, relabel=False)
+    history = []
+    for correct in ([False, True, True], [False, False, True], [True] * 3):
+      t = observe(
+          t, [0, 1, 2], [0.0] * 3, [0.0] * 3, None, correct=correct
+      )
+      history.append(list(t.recall))
+    never, forgot, known = range(3)
+    self.assertEqual(
+        history,
+        [[never, known, known], [never, forgot, known], [known] * 3],
+    )
 
   def test_debias_recovers_a_constant(self):
     average = jnp.zeros(1)

@@ -37,11 +37,13 @@ class Data:
   Attributes:
     train, test: Split.
     class_names: one name a class, C of them.
+    held_out: clean samples in no other split, or None.
   """
 
   train: Split
   test: Split
   class_names: tuple[str, ...]
+  held_out: Split | None = None
 
   @property
   def num_classes(self) -> int:
@@ -54,13 +56,17 @@ class Data:
       InputError: labels outside 0..C-1, a class without a training example,
         or lengths and shapes that do not fit together.
     """
-    for name, split in (("train", self.train), ("test", self.test)):
+    shape = self.train.image.shape[1:]
+    for name in ("train", "test", "held_out"):
+      split = getattr(self, name)
+      if split is None:
+        continue
       _validate_split(name, split, self.num_classes)
-    check(
-        self.train.image.shape[1:] == self.test.image.shape[1:],
-        f"train images are {self.train.image.shape[1:]} but test images are"
-        f" {self.test.image.shape[1:]}; expected the same shape",
-    )
+      check(
+          split.image.shape[1:] == shape,
+          f"train images are {shape} but {name} images are"
+          f" {split.image.shape[1:]}; expected the same shape",
+      )
     count = np.bincount(self.train.label, minlength=self.num_classes)
     empty = [self.class_names[c] for c in np.flatnonzero(count == 0)]
     check(

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 
 # First fold of the run's key: one stream a purpose. Never renumber: stored
 # runs resume by these.
-INIT, ORDER, STEP, FIRST_DICTIONARY = range(4)
+INIT, ORDER, STEP, FIRST_DICTIONARY, WEIGHT_NET, DICTIONARY = range(6)
 
 
 def stream(seed: int, purpose: int) -> jax.Array:
-  """Typed PRNG key of one purpose (INIT, ORDER, STEP, FIRST_DICTIONARY)."""
+  """Typed PRNG key of one purpose (INIT, ORDER, ...)."""
   return jax.random.fold_in(jax.random.key(seed), purpose)
 
 

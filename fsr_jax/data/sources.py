@@ -121,9 +121,21 @@ def load(data_config, seed: int) -> Data:
   data = SOURCES[data_config.dataset](data_config.data_dir)
   num_classes, train = data.num_classes, data.train
   # Separate streams, so that e.g. the noise does not move with the subset.
-  subset_rng, tail_rng, noise_rng = (
-      np.random.default_rng([seed, stream]) for stream in range(3)
+  subset_rng, tail_rng, noise_rng, held_out_rng = (
+      np.random.default_rng([seed, stream]) for stream in range(4)
   )
+  held_out = None
+  if data_config.held_out:
+    check(
+        data_config.held_out < len(train),
+        f"data.held_out={data_config.held_out} leaves nothing of the"
+        f" {len(train)} training examples of {data_config.dataset}",
+    )
+    chosen = corrupt.subset(
+        train.label, data_config.held_out, num_classes, held_out_rng
+    )
+    held_out = train.take(chosen)
+    train = train.take(np.setdiff1d(np.arange(len(train)), chosen))
   if data_config.max_examples:
     check(
         data_config.max_examples <= len(train),
@@ -145,4 +157,4 @@ def load(data_config, seed: int) -> Data:
       train.label, data_config.noise_ratio, num_classes, noise_rng
   )
   train = Split(train.image, noisy, clean_label=train.label)
-  return Data(train, data.test, data.class_names).validate()
+  return Data(train, data.test, data.class_names, held_out).validate()

@@ -48,15 +48,64 @@ def select(
   Source: eq. 4, section 4.1; balance from Algorithm 1's names; the rotation
   and the repeats are ours (the released code leaves stale entries).
   """
+  best_first, start, count = _rank(score, label, num_classes)
+  rank, slot_class = _slots(dictionary_size, num_classes, epoch)
+  rank %= jnp.maximum(count[slot_class], 1)
+  return best_first[start[slot_class] + rank]
+
+
+def select_from_pool(
+    score: jax.Array,
+    label: jax.Array,
+    dictionary_size: int,
+    num_classes: int,
+    epoch: jax.Array | int,
+    share: float,
+    u: jax.Array,
+) -> jax.Array:
+  """Random ones among the best `share` of every class.
+
+  As `select`, but a class's slots are filled from a pool of its
+  max(1, floor(share n_c)) best samples: drawn at random where the pool has
+  more of them than slots (so the dictionary is not only its easiest samples
+  and changes from epoch to epoch), repeated where it has fewer (so a small
+  class does not trust all of its labels, wrong ones included).
+
+  Args:
+    score, label, dictionary_size, num_classes, epoch: as for `select`.
+    share: fraction 0-1 of each class that may be trusted.
+    u: float [N], uniform in 0-1, drawn anew each epoch.
+
+  Returns:
+    int32 [K], indices of examples.
+
+  Source: ours; measured in docs/results.md.
+  """
+  best_first, start, count = _rank(score, label, num_classes)
+  position = jnp.arange(label.shape[0])
+  pool = jnp.maximum(1, jnp.floor(share * count)).astype(jnp.int32)
+  rank = position - start[label[best_first]]
+  in_pool = rank < pool[label[best_first]]
+  # The pool's samples in random order, before the rest of their class.
+  shuffled = jnp.lexsort((jnp.where(in_pool, u, 2.0), label[best_first]))
+  rank, slot_class = _slots(dictionary_size, num_classes, epoch)
+  rank %= pool[slot_class]
+  return best_first[shuffled[start[slot_class] + rank]]
+
+
+def _rank(score, label, num_classes):
+  """(samples by class and falling score [N], first position [C], size [C])."""
   best_first = jnp.lexsort((-score, label)).astype(jnp.int32)
   count = jnp.bincount(label, length=num_classes)
-  start = jnp.cumsum(count) - count
+  return best_first, jnp.cumsum(count) - count, count
+
+
+def _slots(dictionary_size, num_classes, epoch):
+  """(rank within its class, class) of each slot, int32 [K]."""
   slot = jnp.arange(dictionary_size)
   # Only the offset's remainder matters; taking it first avoids overflow.
   offset = (epoch % num_classes) * (dictionary_size % num_classes)
-  slot_class = (slot + offset) % num_classes
-  rank = (slot // num_classes) % jnp.maximum(count[slot_class], 1)
-  return best_first[start[slot_class] + rank]
+  return slot // num_classes, (slot + offset) % num_classes
 
 
 def draw(

@@ -1,4 +1,4 @@
-"""Softmax cross entropy and its targets."""
+"""Losses of a sample; those on a target are linear in the target."""
 
 import jax
 import jax.numpy as jnp
@@ -35,3 +35,89 @@ def one_hot(label: jax.Array, num_classes: int,
   """
   hard = jax.nn.one_hot(label, num_classes, dtype=jnp.float32)
   return (1.0 - smoothing) * hard + smoothing / num_classes
+
+
+def focal(logits: jax.Array, target: jax.Array, gamma: float) -> jax.Array:
+  """sum_c y_c (1 - p_c)^gamma (-log p_c): hard samples count more.
+
+  Args:
+    logits: float [B, C].
+    target: float [B, C].
+    gamma: >= 0; 0 is cross entropy.
+
+  Returns:
+    float [B], nats.
+
+  Source: Lin et al., ICCV 2017, eq. 4, in softmax form.
+  """
+  log_p = jax.nn.log_softmax(logits)
+  # The power of exactly 0 has no finite gradient for gamma < 1.
+  rest = jnp.maximum(-jnp.expm1(log_p), jnp.finfo(log_p.dtype).tiny)
+  return -jnp.sum(target * rest**gamma * log_p, axis=-1)
+
+
+def generalized_cross_entropy(
+    logits: jax.Array, target: jax.Array, q: float
+) -> jax.Array:
+  """sum_c y_c (1 - p_c^q) / q: bounded, so wrong labels cannot dominate.
+
+  Args:
+    logits: float [B, C].
+    target: float [B, C].
+    q: above 0, at most 1; towards 0 it is cross entropy, at 1 half the
+      absolute error sum_c |y_c - p_c| on a one-hot target.
+
+  Returns:
+    float [B], in 0-1/q for targets that sum to 1; nats as q goes to 0.
+
+  Source: Zhang & Sabuncu, NeurIPS 2018, eq. 6; without their truncation.
+  """
+  log_p = jax.nn.log_softmax(logits)
+  return jnp.sum(target * -jnp.expm1(q * log_p), axis=-1) / q
+
+
+def forward_corrected(
+    logits: jax.Array, target: jax.Array, transition: jax.Array
+) -> jax.Array:
+  """-sum_c y_c log (p^T T)_c: the given label's probability under the noise.
+
+  Args:
+    logits: float [B, C].
+    target: float [B, C].
+    transition: T float [C, C], T_ij = P(given label j | true label i), rows
+      summing to 1; the identity is cross entropy. A column of zeros, a label
+      that is never given, costs nothing. Not differentiated.
+
+  Returns:
+    float [B], nats. Holds [B, C, C] numbers on the way.
+
+  Source: Patrini et al., CVPR 2017, Theorem 2.
+  """
+  log_t = jax.lax.stop_gradient(jnp.log(transition))
+  # Such a label would cost infinity whatever is predicted (label smoothing
+  # puts a share of the target on every label); log 1 = 0 in its place.
+  given = jnp.any(log_t > -jnp.inf, axis=0)
+  log_t = jnp.where(given, log_t, 0.0)
+  # Never leaves the log scale: the gradient is right where p underflows.
+  log_p = jax.nn.log_softmax(logits)[:, :, None]
+  log_noisy = jax.nn.logsumexp(log_p + log_t, axis=1)
+  return -jnp.sum(target * log_noisy, axis=-1)
+
+
+def early_learning(logits: jax.Array, average: jax.Array) -> jax.Array:
+  """log(1 - <p, t>): lower, the more the prediction stays what it was.
+
+  Args:
+    logits: float [B, C].
+    average: t float [B, C], moving average of p, this step's included; rows
+      summing to at most 1; not differentiated.
+
+  Returns:
+    float [B], nats, in log(1e-4)-0.
+
+  Source: Liu et al., NeurIPS 2020 (ELR), eq. 6. p is clipped to 1e-4 and
+  1 - 1e-4, as in its authors' code: it bounds loss and gradient.
+  """
+  p = jnp.clip(jax.nn.softmax(logits), 1e-4, 1 - 1e-4)
+  agreement = jnp.sum(p * jax.lax.stop_gradient(average), axis=-1)
+  return jnp.log1p(-agreement)

@@ -45,3 +45,33 @@ def mix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
   shape = (-1,) + (1,) * (x.ndim - 1)
   c = coefficient.reshape(shape).astype(x.dtype)
   return c * x + (1 - c) * x[partner(x.shape[0])]
+
+
+def remix_coefficients(
+    coefficient: jax.Array, label: jax.Array, count: jax.Array, ratio: float
+) -> jax.Array:
+  """Share of a sample's own label in its mix, 1 where its class is far smaller.
+
+  For a pair (i, j) with share lambda of i in the image, Remix gives i the share
+  1 of the label if kappa n_i <= n_j and 1 - lambda < tau, the share 0 if
+  n_i >= kappa n_j and lambda < tau, and lambda otherwise; tau = 1/2. Here
+  lambda >= 1/2 belongs to sample i, so lambda < tau never holds: the branch 0
+  does not occur, and the condition on 1 - lambda always holds. This is all of
+  Remix, not half of it: a pair with lambda < 1/2 is the pair (j, i) with
+  1 - lambda > 1/2, for which the two branches change places.
+
+  Args:
+    coefficient: float [B], lambda, from `coefficients`.
+    label: int32 [B].
+    count: int [C], examples of each class.
+    ratio: kappa, >= 1.
+
+  Returns:
+    float [B], in [1/2, 1]: share of the own label, the rest is the partner's.
+
+  Source: Chou et al., ECCV 2020 workshops, eqs. 4 to 6; tau as in their
+  experiments.
+  """
+  own = count[label]
+  other = own[partner(label.shape[0])]
+  return jnp.where(own * ratio <= other, 1.0, coefficient)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.maths import losses
+from fsr_jax.maths import losses, tables
 
 
 class Evidence(NamedTuple):
@@ -21,12 +21,14 @@ class Evidence(NamedTuple):
     lookahead_logits: float [B, C], of the un-mixed image under Theta*.
     mixed_loss: float [B], loss of the mixed image on the mixed target under
       Theta; the plain loss where MixUp is off. Nats.
+    recall: int8 [B], the sample's past (see tables.Recall).
   """
 
   target: jax.Array
   logits: jax.Array
   lookahead_logits: jax.Array
   mixed_loss: jax.Array
+  recall: jax.Array
 
 
 def meta_margin(e: Evidence) -> jax.Array:
@@ -64,10 +66,41 @@ def area_under_margin(e: Evidence) -> jax.Array:
   return label_logit - jnp.max(others, axis=-1)
 
 
+def max_margin(e: Evidence) -> jax.Array:
+  """Largest minus second largest probability. float [B], 0-1.
+
+  Certainty whatever the label: margin sampling of active learning, turned
+  round. Source: section 5.5, which gives no formula.
+  """
+  best, _ = jax.lax.top_k(jax.nn.softmax(e.logits), 2)
+  return best[:, 0] - best[:, 1]
+
+
+def forgetting(e: Evidence) -> jax.Array:
+  """-1 where the label is forgotten or was never known, else 0. float [B].
+
+  A forgetting event: the prediction was right at the last visit and is wrong
+  at this one. Source: Toneva et al., ICLR 2019 (the paper's [53]), who rank
+  samples never learned as the least trustworthy; the average over visits
+  stands for their count.
+  """
+  correct = is_correct(e)
+  forgotten = (e.recall == tables.KNOWN) & ~correct
+  unknown = (e.recall == tables.NEVER_KNOWN) & ~correct
+  return -(forgotten | unknown).astype(e.logits.dtype)
+
+
+def is_correct(e: Evidence) -> jax.Array:
+  """bool [B], whether the given label is the prediction."""
+  return jnp.argmax(e.logits, -1) == jnp.argmax(e.target, -1)
+
+
 # name -> pusher(evidence) -> float [B].
 PUSHERS = {
     "meta_margin": meta_margin,
     "mixed_margin": mixed_margin,
     "negative_loss": negative_loss,
     "area_under_margin": area_under_margin,
+    "max_margin": max_margin,
+    "forgetting": forgetting,
 }

@@ -162,8 +162,25 @@ def shift(g: jax.Array, weight_lr: float, batch_size: int,
   return raw - collectives.pmin(jnp.min(raw), axis_name) + 1.0 / batch_size
 
 
+def relative(g: jax.Array, weight_lr: float, batch_size: int,
+             axis_name: str | None = None) -> jax.Array:
+  """max(0, 1 - alpha g / rms(g)): the paper's rule with g on its own scale.
+
+  The paper's text, max(0, 1/B - alpha g), hardly moves the weights because
+  alpha g is far below 1/B. Measured in units of its root mean square over the
+  global batch, alpha says how far they move: 0 is plain training, infinity is
+  `clip`.
+
+  Source: ours; measured in docs/results.md.
+  """
+  square = collectives.psum(jnp.sum(jnp.square(g)), axis_name) / batch_size
+  # The smallest normal number keeps a batch of zero gradients at weight 1.
+  scale = jnp.sqrt(jnp.maximum(square, jnp.finfo(g.dtype).tiny))
+  return jnp.maximum(0.0, 1.0 - weight_lr * g / scale)
+
+
 # name -> rule(g [b], alpha, B, axis_name) -> float [b], not yet normalised.
-WEIGHT_RULES = {"clip": clip, "shift": shift}
+WEIGHT_RULES = {"clip": clip, "shift": shift, "relative": relative}
 
 # Added to the sum of weights before dividing by it (released code).
 _SUM_EPSILON = 1e-5

@@ -11,6 +11,9 @@ import jax.numpy as jnp
 
 from fsr_jax.maths import collectives
 
+# Values of Tables.recall: how the given label has been predicted so far.
+NEVER_KNOWN, FORGOTTEN, KNOWN = range(3)
+
 
 class Tables(NamedTuple):
   """One row an example, the same on every device.
@@ -20,6 +23,8 @@ class Tables(NamedTuple):
     score: float32 [N], moving average of the pusher, not debiased.
     last_weight: float32 [N], B * omega at the last visit (1 = plain training).
     mean_weight: float32 [N], moving average of B * omega, not debiased.
+    recall: int8 [N]: KNOWN, the last prediction was the given label;
+      FORGOTTEN, an earlier one was; NEVER_KNOWN.
     pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
       where re-labelling is off (C may be thousands).
   """
@@ -28,15 +33,25 @@ class Tables(NamedTuple):
   score: jax.Array
   last_weight: jax.Array
   mean_weight: jax.Array
+  recall: jax.Array
   pseudo_label: jax.Array | None
 
 
 class Observation(NamedTuple):
-  """What one step saw of its batch: [b], [b], [b], [b], [b, C] or None."""
+  """What one step saw of its batch.
+
+  Attributes:
+    index: int32 [b], at most once a batch.
+    score: float32 [b].
+    weights: float32 [b].
+    correct: bool [b], whether the prediction is the given label.
+    probabilities: float32 [b, C], f(x), or None.
+  """
 
   index: jax.Array
   score: jax.Array
   weights: jax.Array
+  correct: jax.Array
   probabilities: jax.Array | None
 
 
@@ -48,6 +63,7 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
       score=zeros,
       last_weight=zeros,
       mean_weight=zeros,
+      recall=jnp.full(num_examples, NEVER_KNOWN, jnp.int8),
       pseudo_label=(
           jnp.zeros((num_examples, num_classes), jnp.float32)
           if relabel
@@ -107,7 +123,7 @@ def update(
 
   Args:
     tables: Tables.
-    seen: Observation of this device's share; an index at most once a batch.
+    seen: Observation of this device's share.
     batch_size: B, over all devices.
     score_momentum: lambda.
     pseudo_label_momentum: beta.
@@ -124,6 +140,7 @@ def update(
   def averaged(table, value, decay):
     return table.at[index].set(moving_average(table[index], value, decay))
 
+  missed = jnp.minimum(tables.recall[index], FORGOTTEN)
   pseudo_label = None
   if seen.probabilities is not None:
     pseudo_label = averaged(
@@ -134,5 +151,8 @@ def update(
       score=averaged(tables.score, seen.score, score_momentum),
       last_weight=tables.last_weight.at[index].set(relative),
       mean_weight=averaged(tables.mean_weight, relative, score_momentum),
+      recall=tables.recall.at[index].set(
+          jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)
+      ),
       pseudo_label=pseudo_label,
   )

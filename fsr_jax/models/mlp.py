@@ -4,7 +4,7 @@ from flax import linen as nn
 import jax
 
 
-class MLP(nn.Module):
+class Hidden(nn.Module):
   """Flattened image -> one hidden layer of `width` ReLU features."""
 
   width: int
@@ -15,3 +15,8 @@ class MLP(nn.Module):
     del train
     flat = image.reshape(image.shape[0], -1)
     return nn.relu(nn.Dense(self.width)(flat))
+
+
+def mlp(width: int) -> tuple[nn.Module, ...]:
+  """Blocks of a network with one hidden layer."""
+  return (Hidden(width),)

@@ -6,6 +6,8 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.models.classifier import Stack
+
 # Normal with variance 2 / fan-out: He et al. 2015, as in their ResNet code.
 he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
@@ -49,24 +51,42 @@ class BasicBlock(nn.Module):
     return nn.relu(x + y)
 
 
-class CifarResNet(nn.Module):
-  """ResNet-(6 n + 2) with n = `blocks` a stage: 16, 32, 64 channels.
+class Stem(nn.Module):
+  """The first convolution: image -> 16 channels."""
 
-  Attributes:
-    blocks: 5 for ResNet-32.
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
-  """
-
-  blocks: int
   batch_norm_axis: str | None = None
 
   @nn.compact
-  def __call__(self, image: jax.Array, train: bool = False) -> jax.Array:
-    """image float [B, H, W, channels] -> float [B, 64]."""
+  def __call__(self, image: jax.Array, train: bool) -> jax.Array:
     norm = batch_norm(train, self.batch_norm_axis)
-    x = nn.relu(norm()(conv3x3(16)(image)))
-    for stage, width in enumerate((16, 32, 64)):
-      for block in range(self.blocks):
-        stride = 2 if stage > 0 and block == 0 else 1
-        x = BasicBlock(width, stride, self.batch_norm_axis)(x, train)
+    return nn.relu(norm()(conv3x3(16)(image)))
+
+
+class Pool(nn.Module):
+  """Mean over the image: float [B, H, W, F] -> [B, F]."""
+
+  @nn.compact
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    del train
     return jnp.mean(x, axis=(1, 2))
+
+
+def cifar_resnet(
+    blocks: int, batch_norm_axis: str | None = None
+) -> tuple[nn.Module, ...]:
+  """Blocks of ResNet-(6 n + 2), n = `blocks` a stage: 16, 32, 64 channels.
+
+  Args:
+    blocks: n; 5 for ResNet-32.
+    batch_norm_axis: device axis of the batch-norm statistics, or None.
+
+  Returns:
+    Modules: image float [B, H, W, channels] -> ... -> float [B, 64].
+  """
+  layers = [Stem(batch_norm_axis)]
+  for stage, width in enumerate((16, 32, 64)):
+    for block in range(blocks):
+      stride = 2 if stage > 0 and block == 0 else 1
+      layers.append(BasicBlock(width, stride, batch_norm_axis))
+  # The pooling has no parameters to be looked ahead: no block of its own.
+  return (*layers[:-1], Stack((layers[-1], Pool())))

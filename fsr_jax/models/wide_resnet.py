@@ -4,6 +4,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.models.classifier import Stack
 from fsr_jax.models.resnet import batch_norm, conv3x3, he_normal
 
 
@@ -28,28 +29,42 @@ class WideBlock(nn.Module):
     return x + y
 
 
-class WideResNet(nn.Module):
-  """WRN-(6 n + 4)-k with n = `blocks` a stage and k = `widen`, no dropout.
+class Stem(nn.Module):
+  """The first convolution: image -> 16 channels."""
 
-  Attributes:
-    blocks: 4 for WRN-28.
-    widen: 10 for WRN-28-10.
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
-  """
+  @nn.compact
+  def __call__(self, image: jax.Array, train: bool) -> jax.Array:
+    del train
+    return conv3x3(16)(image)
 
-  blocks: int
-  widen: int
+
+class NormPool(nn.Module):
+  """The last batch norm, ReLU, mean over the image: -> float [B, F]."""
+
   batch_norm_axis: str | None = None
 
   @nn.compact
-  def __call__(self, image: jax.Array, train: bool = False) -> jax.Array:
-    """image float [B, H, W, channels] -> float [B, 64 * widen]."""
-    x = conv3x3(16)(image)
-    for stage, width in enumerate((16, 32, 64)):
-      for block in range(self.blocks):
-        stride = 2 if stage > 0 and block == 0 else 1
-        x = WideBlock(width * self.widen, stride, self.batch_norm_axis)(
-            x, train
-        )
+  def __call__(self, x: jax.Array, train: bool) -> jax.Array:
     x = nn.relu(batch_norm(train, self.batch_norm_axis)()(x))
     return jnp.mean(x, axis=(1, 2))
+
+
+def wide_resnet(
+    blocks: int, widen: int, batch_norm_axis: str | None = None
+) -> tuple[nn.Module, ...]:
+  """Blocks of WRN-(6 n + 4)-k, n = `blocks` a stage, k = `widen`; no dropout.
+
+  Args:
+    blocks: n; 4 for WRN-28.
+    widen: k; 10 for WRN-28-10.
+    batch_norm_axis: device axis of the batch-norm statistics, or None.
+
+  Returns:
+    Modules: image float [B, H, W, channels] -> ... -> float [B, 64 k].
+  """
+  layers = [Stem()]
+  for stage, width in enumerate((16, 32, 64)):
+    for block in range(blocks):
+      stride = 2 if stage > 0 and block == 0 else 1
+      layers.append(WideBlock(width * widen, stride, batch_norm_axis))
+  return (*layers[:-1], Stack((layers[-1], NormPool(batch_norm_axis))))

@@ -13,6 +13,7 @@ from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.step.engine import Engine, devices_for
 from fsr_jax.step.metrics import ALL_FINITE
+from fsr_jax.step.state import keeps_dictionary
 
 
 class NonFiniteError(InputError):
@@ -194,7 +195,7 @@ class Run:
 
   @property
   def _learned(self) -> bool:
-    return self.config.method == "fsr"
+    return keeps_dictionary(self.config)
 
   def _tables(self):
     """(tables, dictionary, zero_batches) as numpy arrays."""

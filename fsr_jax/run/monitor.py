@@ -86,7 +86,7 @@ def samples(
       "weight": average(tables.mean_weight, config.score_momentum),
       "in_dictionary": in_dictionary,
   }
-  if config.pseudo_loss_weight:
+  if tables.pseudo_label is not None:
     pseudo_label = average(tables.pseudo_label, config.pseudo_label_momentum)
     columns["suggested_label"] = names[pseudo_label.argmax(-1)]
     columns["confidence"] = pseudo_label.max(-1)

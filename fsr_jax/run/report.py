@@ -1,5 +1,6 @@
 """What a person at the terminal sees."""
 
+import math
 import time
 
 import numpy as np
@@ -27,12 +28,17 @@ def averages(totals: Metrics) -> dict[str, float]:
   """Means over the steps or examples of Metrics of numpy scalars."""
   steps = max(float(totals.steps), 1.0)
   examples = max(float(totals.examples), 1.0)
-  return {
+  result = {
       "loss": float(totals.loss) / steps,
+      "train_loss": float(totals.train_loss) / steps,
       "reward_loss": float(totals.reward_loss) / steps,
       "train_top1": float(totals.correct) / examples,
       "train_zero_weights": float(totals.zero_weights) / examples,
   }
+  lookahead_loss = float(totals.lookahead_loss) / steps
+  if math.isfinite(lookahead_loss):
+    result["lookahead_loss"] = lookahead_loss
+  return result
 
 
 class Progress:
@@ -42,7 +48,7 @@ class Progress:
     self._epochs = config.num_epochs
     self._per_epoch = steps_per_epoch
     self._every = config.log_every_seconds
-    self._learned = config.method == "fsr"
+    self._learned = config.weighting != "uniform"
     self._started = self._printed = time.monotonic()
     # (time, step) of the last line: the time left is judged by the stretch
     # since then, so not before the second line, which is after compilation.

@@ -10,9 +10,12 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
 from fsr_jax.models import NETWORKS
-from fsr_jax.step.state import SCHEDULES
-
-METHODS = ("fsr", "plain")
+from fsr_jax.step import objective, weighting
+from fsr_jax.step.state import (
+  SCHEDULES,
+  estimates_transition,
+  keeps_dictionary,
+)
 
 # What a field must be: (test, words for the message).
 _POSITIVE = (lambda x: x > 0, "above 0")
@@ -23,6 +26,7 @@ _BELOW_ONE = (lambda x: 0 <= x < 1, "in 0-1, below 1")
 _RANGES = {
     "seed": _NOT_NEGATIVE,
     "data.max_examples": _NOT_NEGATIVE,
+    "data.held_out": _NOT_NEGATIVE,
     "data.imbalance_ratio": (lambda x: x >= 1, "1 or above"),
     "data.noise_ratio": _FRACTION,
     "data.crop_padding": _NOT_NEGATIVE,
@@ -36,9 +40,16 @@ _RANGES = {
     "ema_decay": _FRACTION,
     "warmup_epochs": _NOT_NEGATIVE,
     "dictionary_size": _POSITIVE,
+    "dictionary_share": _FRACTION,
     "reward_batch_size": _POSITIVE,
     "lookahead_lr": _POSITIVE,
     "lookahead_momentum": _NOT_NEGATIVE,
+    "reward_momentum": _BELOW_ONE,
+    "focal_gamma": _NOT_NEGATIVE,
+    "gce_q": (lambda x: 0 < x <= 1, "above 0, at most 1"),
+    "class_balance_beta": _BELOW_ONE,
+    "remix_ratio": (lambda x: x >= 1, "1 or above"),
+    "weight_net_lr": _POSITIVE,
     "weight_lr": _POSITIVE,
     "score_momentum": _BELOW_ONE,
     "pseudo_loss_weight": _NOT_NEGATIVE,
@@ -72,6 +83,7 @@ def resolve_and_load(config: ConfigDict) -> tuple[FrozenConfigDict, Data]:
       "the config must have the fields of fsr_jax/config.py; unknown or"
       f" missing: {', '.join(sorted(known.keys() ^ given.keys()))}",
   )
+  choose("method", config.method, config_lib.METHODS)
   config = FrozenConfigDict(config_lib.resolve(config))
   validate_config(config)
   data = sources.load(config.data, config.seed)
@@ -86,13 +98,21 @@ def validate_config(config) -> None:
     InputError: an unknown name (lists the choices), a value out of range, or
       fields that contradict each other.
   """
-  choose("method", config.method, METHODS)
   choose("network", config.network, NETWORKS)
   choose("dataset", config.data.dataset, sources.SOURCES)
   choose("noise", config.data.noise, corrupt.NOISES)
   choose("pusher", config.pusher, pushers.PUSHERS)
   choose("schedule", config.schedule, SCHEDULES)
+  choose("weighting", config.weighting, weighting.WEIGHTINGS)
+  choose("rewards", config.rewards, weighting.REWARDS)
   choose("weight_rule", config.weight_rule, reweight.WEIGHT_RULES)
+  choose(
+      "reward_batch_norm", config.reward_batch_norm,
+      weighting.REWARD_BATCH_NORMS,
+  )
+  choose("loss", config.loss, objective.LOSSES)
+  choose("pseudo_loss", config.pseudo_loss, objective.PSEUDO_LOSSES)
+  choose("transition", config.transition, ("known", "estimated"))
   flat = config_lib.flatten(config.to_dict())
   for field, (holds, words) in _RANGES.items():
     value = flat[field]
@@ -105,12 +125,12 @@ def validate_config(config) -> None:
       f"data.noise_ratio={config.data.noise_ratio} but data.noise=none; set"
       f" data.noise to one of: {', '.join(corrupt.NOISES)}",
   )
+  if config.weighting != "uniform":
+    _validate_rewards(config)
   check(
-      config.method != "fsr"
-      or config.reward_batch_size <= config.dictionary_size,
-      f"reward_batch_size={config.reward_batch_size} is larger than"
-      f" dictionary_size={config.dictionary_size}; a reward batch is drawn"
-      " from the dictionary without replacement",
+      not estimates_transition(config) or config.warmup_epochs > 0,
+      "warmup_epochs=0 but transition=estimated, which is done at the end of"
+      " the warm-up; expected 1 or more",
   )
   check(
       config.lr_warmup_epochs < config.num_epochs,
@@ -119,6 +139,24 @@ def validate_config(config) -> None:
   )
   if config.schedule == "step":
     _validate_decays(config)
+
+
+def _validate_rewards(config) -> None:
+  source = "dictionary_size"
+  size = config.dictionary_size
+  if config.rewards == "held_out":
+    source, size = "data.held_out", config.data.held_out
+    check(
+        size > 0,
+        f"method={config.method} draws rewards from held-out clean samples, but"
+        " data.held_out=0; set it to how many shall be set aside",
+    )
+  check(
+      config.reward_batch_size <= size,
+      f"reward_batch_size={config.reward_batch_size} is larger than"
+      f" {source}={size}; a reward batch is drawn from them without"
+      " replacement",
+  )
 
 
 def _validate_decays(config) -> None:
@@ -142,7 +180,7 @@ def validate_against_data(config, data: Data) -> None:
     InputError: B or K larger than the training set.
   """
   fields = ["batch_size"]
-  if config.method == "fsr":
+  if keeps_dictionary(config):
     fields.append("dictionary_size")
   for field in fields:
     check(
@@ -155,12 +193,15 @@ def validate_against_data(config, data: Data) -> None:
 def notices(config, data: Data) -> list[str]:
   """What is allowed but perhaps not meant, one line each."""
   lines = []
-  if config.method == "fsr" and config.warmup_epochs >= config.num_epochs:
+  if (
+      config.weighting != "uniform"
+      and config.warmup_epochs >= config.num_epochs
+  ):
     lines.append(
         f"warmup_epochs={config.warmup_epochs} covers all"
         f" {config.num_epochs} epochs: no weights will be learned"
     )
-  if config.method == "fsr" and config.dictionary_size < data.num_classes:
+  if keeps_dictionary(config) and config.dictionary_size < data.num_classes:
     lines.append(
         f"dictionary_size={config.dictionary_size} is below the"
         f" {data.num_classes} classes: they take turns from epoch to epoch"

@@ -3,9 +3,16 @@
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from fsr_jax.data import augment, order
-from fsr_jax.maths import collectives, dictionary, losses, mixup
+from fsr_jax.maths import (
+  class_balance,
+  collectives,
+  dictionary,
+  losses,
+  mixup,
+)
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.step.state import Resident
 
@@ -16,15 +23,18 @@ class Batch(NamedTuple):
   Attributes:
     index: int32 [b].
     label: int32 [b], given labels.
+    target: float32 [b, C], of that label: smoothed, class-balanced, not mixed.
     image: float32 [b, H, W, channels], augmented, mixed where MixUp is on.
-    target: float32 [b, C], smoothed, mixed where MixUp is on.
+    label_coefficient: float32 [b], share of `target` in the mixed one; 1
+      without MixUp.
     clean_image: float32, `image` before mixing.
   """
 
   index: jax.Array
   label: jax.Array
-  image: jax.Array
   target: jax.Array
+  image: jax.Array
+  label_coefficient: jax.Array
   clean_image: jax.Array
 
 
@@ -70,14 +80,21 @@ def gather(
   label = data.label[index]
   image = _augmented(config, data, u[:, 1:], data.image[index])
   target = losses.one_hot(label, num_classes, config.label_smoothing)
+  if config.class_balanced:
+    class_weight = class_balance.effective_number_weights(
+        data.class_count, config.class_balance_beta
+    )
+    target *= class_weight[label][:, None]
   if not config.mixup:
-    return Batch(index, label, image, target, clean_image=image)
-  coefficient = mixup.coefficients(u[:, 0])
+    one = jnp.ones(label.shape)
+    return Batch(index, label, target, image, one, clean_image=image)
+  coefficient = label_coefficient = mixup.coefficients(u[:, 0])
+  if config.remix:
+    label_coefficient = mixup.remix_coefficients(
+        coefficient, label, data.class_count, config.remix_ratio
+    )
   return Batch(
-      index,
-      label,
-      mixup.mix(image, coefficient),
-      mixup.mix(target, coefficient),
+      index, label, target, mixup.mix(image, coefficient), label_coefficient,
       clean_image=image,
   )
 

@@ -1,20 +1,22 @@
 """Compiled functions of a run: stretches of steps, refill, evaluation."""
 
 from collections.abc import Callable
+import functools
 
 import jax
 import numpy as np
 
-from fsr_jax import models
 from fsr_jax.data import order
 from fsr_jax.data.dataset import Data, channel_statistics
 from fsr_jax.errors import check
+from fsr_jax.maths import transition
+from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.step import state as states
 from fsr_jax.step.evaluate import evaluate_step
 from fsr_jax.step.metrics import Metrics
 from fsr_jax.step.parallel import Devices
 from fsr_jax.step.state import Resident, TrainState
-from fsr_jax.step.train import Context, train_step
+from fsr_jax.step.train import Context, context, train_step
 
 # Steps a compiled call on accelerators. On CPU one: XLA's convolutions are
 # about 25 times slower there inside any control flow.
@@ -50,6 +52,16 @@ def train_steps(
   return jax.lax.scan(one, (state, totals), index)[0]
 
 
+def residents(data: Data) -> tuple[Resident, Resident]:
+  """(training split, test split) as the device holds them, numpy arrays."""
+  mean, std = channel_statistics(data.train.image)
+  class_count = np.bincount(data.train.label, minlength=data.num_classes)
+  return tuple(
+      Resident(split.image, split.label, mean, std, class_count)
+      for split in (data.train, data.test)
+  )
+
+
 class Engine:
   """Everything compiled for one config, data set and set of devices.
 
@@ -63,37 +75,21 @@ class Engine:
     """Puts the data on the devices (see `devices_for`); compiles nothing."""
     self.config, self.devices = config, devices
     self.steps_per_epoch = len(data.train) // config.batch_size
-    self._num_examples = len(data.train)
-    axis = devices.axis_name
-    self._ctx = Context(
-        config=config,
-        network=models.create(
-            config.network,
-            data.num_classes,
-            axis if config.batch_norm_global else None,
-        ),
-        tx=states.optimizer(config, self.steps_per_epoch),
-        num_classes=data.num_classes,
-        axis_name=axis,
+    self._ctx = context(
+        config, data.num_classes, self.steps_per_epoch, devices.axis_name
     )
-    mean, std = channel_statistics(data.train.image)
-    self._host_train = Resident(data.train.image, data.train.label, mean, std)
-    self._train = devices.put(self._host_train)
-    self._test = devices.put(
-        Resident(data.test.image, data.test.label, mean, std)
-    )
-    self._num_test = len(data.test)
+    self._data = data
+    self._host_train, test = residents(data)
+    self._train, self._test = devices.put(self._host_train), devices.put(test)
     self._steps = {
         active: devices.compile(
             train_steps, donate_first=True, ctx=self._ctx, active=active
         )
         for active in (False, True)
     }
-    self._refill = devices.compile(
-        states.refill,
-        donate_first=True,
-        config=config,
-        num_classes=data.num_classes,
+    self._refill, self._estimate_transition = (
+        devices.compile(function, donate_first=True, config=config)
+        for function in (states.refill, states.estimate_transition)
     )
     self._evaluate = devices.compile(evaluate_step, ctx=self._ctx)
 
@@ -109,16 +105,24 @@ class Engine:
 
   def create_state(self) -> TrainState:
     """The state before the first step, as numpy arrays."""
-    with jax.default_device(self.devices.devices[0]):
-      return jax.tree.map(
-          np.asarray,
-          jax.jit(
-              lambda data: states.create(
-                  self.config, self._ctx.network, self._ctx.tx, data,
-                  self._ctx.num_classes,
-              )
-          )(self._host_train),
+    data, config = self._data, self.config
+    held_out = known = None
+    if data.held_out is not None:
+      held_out = Dictionary(
+          np.full(len(data.held_out), -1, np.int32),  # Of no table.
+          data.held_out.label,
+          data.held_out.image,
       )
+    if config.loss == "forward_correction" and config.transition == "known":
+      known = transition.known(
+          data.train.clean_label, data.train.label, data.num_classes
+      )
+    create = functools.partial(
+        states.create, config, self._ctx.network, self._ctx.tx
+    )
+    with jax.default_device(self.devices.devices[0]):
+      state = jax.jit(create)(self._host_train, held_out, known)
+      return jax.tree.map(np.asarray, state)
 
   def train_epoch(
       self, state, epoch: int, first_step: int = 0,
@@ -138,10 +142,13 @@ class Engine:
       (TrainState in place, Metrics in place, whether the epoch was finished).
     """
     config = self.config
-    order_key = (config.seed, epoch, self._num_examples, config.batch_size)
-    batches = np.asarray(order.epoch_order(*order_key))
-    # Plain training has one phase, so compiles one program.
-    learning = config.method == "fsr" or config.pseudo_loss_weight > 0
+    batches = np.asarray(
+        order.epoch_order(
+            config.seed, epoch, len(self._data.train), config.batch_size
+        )
+    )
+    # Without either there is one phase, so one program to compile.
+    learning = config.weighting != "uniform" or config.pseudo_loss_weight > 0
     active = learning and epoch >= config.warmup_epochs
     totals = self.devices.put(Metrics.zero())
     done = first_step
@@ -158,10 +165,19 @@ class Engine:
       # A stop at the last step would lose the refill: it waits until then.
       if on_progress(done, totals) and done < self.steps_per_epoch:
         return state, totals, False
-    if config.method == "fsr":
+    return self._end_epoch(state, epoch), totals, True
+
+  def _end_epoch(self, state, epoch: int):
+    """What is learned from the tables before the next epoch begins."""
+    config = self.config
+    if states.keeps_dictionary(config):
       next_epoch = self.devices.put(np.int32(epoch + 1))
       state = self._refill(state, self._train, next_epoch)
-    return state, totals, True
+    if states.estimates_transition(config) and (
+        epoch + 1 == config.warmup_epochs
+    ):
+      state = self._estimate_transition(state)
+    return state
 
   def evaluate(self, state) -> dict[str, float]:
     """Accuracy on the test split, with the weights and with their average.
@@ -173,7 +189,7 @@ class Engine:
       test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
       with `_ema`.
     """
-    total, count = self._num_test, len(self.devices)
+    total, count = len(self._data.test), len(self.devices)
     size = min(self.config.eval_batch_size, total)
     size = -(-size // count) * count  # Rounded up.
     sums = []
@@ -203,7 +219,7 @@ class Engine:
 def _misfit(config, count: int) -> str | None:
   """Why batches cannot be split over `count` devices; None if they can."""
   fields = ["batch_size"]
-  if config.method == "fsr":
+  if config.weighting != "uniform":
     fields.append("reward_batch_size")
   for field in fields:
     if config[field] % count:

@@ -72,7 +72,9 @@ def evaluate_step(
 
   def counts(params, batch_stats):
     features, _ = ctx.network.features(params, batch_stats, image, train=False)
-    logits = ctx.network.head(params["head"], features)
+    logits, _ = ctx.network.head(
+        params["head"], batch_stats, features, train=False
+    )
     return collectives.psum(count_batch(logits, label, mask), axis)
 
   return {

@@ -13,6 +13,10 @@ class Metrics(flax.struct.PyTreeNode):
 
   Attributes:
     loss: float32, total loss of each step, nats.
+    train_loss: float32, mean loss of each batch's un-mixed samples on their
+      given labels under Theta, nats.
+    lookahead_loss: float32, the same under Theta*; NaN where it would cost a
+      forward pass or there is no look-ahead.
     reward_loss: float32, mean loss of each reward batch under Theta*, nats.
     correct: float32, samples whose given label is the argmax of the logits.
     zero_weights: float32, samples of weight 0.
@@ -23,6 +27,8 @@ class Metrics(flax.struct.PyTreeNode):
   """
 
   loss: jax.Array
+  train_loss: jax.Array
+  lookahead_loss: jax.Array
   reward_loss: jax.Array
   correct: jax.Array
   zero_weights: jax.Array
@@ -33,7 +39,7 @@ class Metrics(flax.struct.PyTreeNode):
   @classmethod
   def zero(cls) -> "Metrics":
     """Metrics of no step."""
-    sums = [jnp.zeros((), jnp.float32)] * 6
+    sums = [jnp.zeros((), jnp.float32)] * 8
     return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
 
   def merge(self, other: "Metrics") -> "Metrics":

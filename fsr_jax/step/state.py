@@ -8,9 +8,11 @@ import jax.numpy as jnp
 import optax
 
 from fsr_jax.data import order
-from fsr_jax.maths import dictionary, schedules, tables
+from fsr_jax.maths import dictionary, schedules, tables, transition
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.models import Network
+from fsr_jax.step import memory
+from fsr_jax.step.memory import Memory
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -23,7 +25,11 @@ class TrainState(flax.struct.PyTreeNode):
     opt_state: optax state, momentum buffers among it.
     ema_params, ema_batch_stats: their moving averages.
     tables: per-sample tables.
-    dictionary: the trusted samples.
+    dictionary: the trusted samples that rewards are drawn from; None where
+      weights are uniform. With rewards=held_out they never change.
+    memory: what learning weights carries from step to step.
+    transition: float32 [C, C], P(given label | true label), for
+      loss=forward_correction; else None.
     zero_batches: int32, batches in which no sample helped (all weights 0).
   """
 
@@ -34,7 +40,9 @@ class TrainState(flax.struct.PyTreeNode):
   ema_params: Any
   ema_batch_stats: Any
   tables: tables.Tables
-  dictionary: Dictionary
+  dictionary: Dictionary | None
+  memory: Memory
+  transition: jax.Array | None
   zero_batches: jax.Array
 
 
@@ -45,12 +53,14 @@ class Resident(flax.struct.PyTreeNode):
     image: uint8 [N, H, W, channels].
     label: int32 [N], given labels.
     mean, std: float32 [channels], for normalisation.
+    class_count: int32 [C], examples by given label.
   """
 
   image: jax.Array
   label: jax.Array
   mean: jax.Array
   std: jax.Array
+  class_count: jax.Array
 
 
 def optimizer(config, steps_per_epoch: int) -> optax.GradientTransformation:
@@ -87,14 +97,27 @@ def learning_rate(config, steps_per_epoch: int) -> schedules.Schedule:
   return schedules.with_warmup(after, config.learning_rate, warmup)
 
 
-def momentum_buffer(opt_state) -> Any:
-  """The optimizer's momentum buffer, like params."""
-  return optax.tree_utils.tree_get(opt_state, "trace")
+def estimates_transition(config) -> bool:
+  """Whether the transition matrix is estimated at the end of the warm-up."""
+  return (
+      config.loss == "forward_correction" and config.transition == "estimated"
+  )
+
+
+def keeps_dictionary(config) -> bool:
+  """Whether the run picks its own rewards."""
+  return config.weighting != "uniform" and config.rewards == "dictionary"
+
+
+def keeps_pseudo_labels(config) -> bool:
+  """Whether the tables hold the moving average of f(x)."""
+  return config.pseudo_loss_weight > 0 or estimates_transition(config)
 
 
 def create(
     config, network: Network, tx: optax.GradientTransformation,
-    data: Resident, num_classes: int,
+    data: Resident, held_out: Dictionary | None = None,
+    transition: jax.Array | None = None,
 ) -> TrainState:
   """The state before the first step.
 
@@ -103,7 +126,9 @@ def create(
     network: Network.
     tx: from `optimizer`.
     data: Resident.
-    num_classes: C.
+    held_out: clean samples, for rewards=held_out.
+    transition: float32 [C, C], for loss=forward_correction; None = not known
+      yet, none assumed.
 
   Returns:
     TrainState with a random balanced dictionary (Algorithm 1, R_0).
@@ -111,11 +136,18 @@ def create(
   params, batch_stats = network.init(
       order.stream(config.seed, order.INIT), data.image.shape[1:]
   )
-  num_examples = data.label.shape[0]
-  relabel = config.pseudo_loss_weight > 0
-  random_score = jax.random.uniform(
-      order.stream(config.seed, order.FIRST_DICTIONARY), (num_examples,)
-  )
+  num_examples, num_classes = data.label.shape[0], data.class_count.shape[0]
+  if config.weighting == "uniform":
+    trusted = None
+  elif config.rewards == "held_out":
+    trusted = held_out
+  else:
+    random_score = jax.random.uniform(
+        order.stream(config.seed, order.FIRST_DICTIONARY), (num_examples,)
+    )
+    trusted = fill(config, random_score, data, 0)
+  if config.loss == "forward_correction" and transition is None:
+    transition = jnp.eye(num_classes)
   return TrainState(
       step=jnp.zeros((), jnp.int32),
       params=params,
@@ -124,25 +156,38 @@ def create(
       # Copies: the compiled step donates its input, leaf by leaf.
       ema_params=jax.tree.map(jnp.copy, params),
       ema_batch_stats=jax.tree.map(jnp.copy, batch_stats),
-      tables=tables.init(num_examples, num_classes, relabel),
-      dictionary=fill(config, random_score, data, num_classes, 0),
+      tables=tables.init(
+          num_examples, num_classes, keeps_pseudo_labels(config)
+      ),
+      dictionary=trusted,
+      memory=memory.create(
+          config, params["head"],
+          order.stream(config.seed, order.WEIGHT_NET),
+      ),
+      transition=transition,
       zero_batches=jnp.zeros((), jnp.int32),
   )
 
 
-def fill(
-    config, score: jax.Array, data: Resident, num_classes: int, epoch
-) -> Dictionary:
-  """The dictionary of the best scores (eq. 4), images copied un-augmented."""
-  index = dictionary.select(
-      score, data.label, config.dictionary_size, num_classes, epoch
+def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
+  """The dictionary of `epoch` (eq. 4), images copied un-augmented."""
+  arguments = (
+      score, data.label, config.dictionary_size, data.class_count.shape[0],
+      epoch,
   )
+  if config.dictionary_share:
+    key = order.stream(config.seed, order.DICTIONARY)
+    u = jax.random.uniform(jax.random.fold_in(key, epoch), score.shape)
+    index = dictionary.select_from_pool(
+        *arguments, config.dictionary_share, u
+    )
+  else:
+    index = dictionary.select(*arguments)
   return Dictionary(index, data.label[index], data.image[index])
 
 
 def refill(
-    state: TrainState, data: Resident, epoch: jax.Array, *, config,
-    num_classes: int,
+    state: TrainState, data: Resident, epoch: jax.Array, *, config
 ) -> TrainState:
   """End of an epoch: the dictionary from the scores so far, for `epoch`."""
   seen = state.tables.visits > 0
@@ -150,6 +195,13 @@ def refill(
       state.tables.score, state.tables.visits, config.score_momentum
   )
   score = jnp.where(seen, score, -jnp.inf)
-  return state.replace(
-      dictionary=fill(config, score, data, num_classes, epoch)
+  return state.replace(dictionary=fill(config, score, data, epoch))
+
+
+def estimate_transition(state: TrainState, *, config) -> TrainState:
+  """The transition matrix from the moving averages of f(x) so far."""
+  probabilities = tables.debias(
+      state.tables.pseudo_label, state.tables.visits,
+      config.pseudo_label_momentum,
   )
+  return state.replace(transition=transition.estimate(probabilities))

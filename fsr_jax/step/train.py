@@ -11,20 +11,19 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fsr_jax import models
 from fsr_jax.data import order
-from fsr_jax.maths import (
-  collectives,
-  losses,
-  pushers,
-  reweight,
-  schedules,
-  tables,
-)
+from fsr_jax.maths import collectives, losses, pushers, schedules, tables
 from fsr_jax.models import Network
 from fsr_jax.step import batch as batches
-from fsr_jax.step.batch import Batch, Rewards
 from fsr_jax.step.metrics import ALL_FINITE, Metrics
-from fsr_jax.step.state import Resident, TrainState, momentum_buffer
+from fsr_jax.step.objective import total_loss
+from fsr_jax.step.state import (
+  Resident,
+  TrainState,
+  keeps_pseudo_labels,
+  optimizer,
+)
 
 
 class Context(NamedTuple):
@@ -45,128 +44,18 @@ class Context(NamedTuple):
   axis_name: str | None
 
 
-class Outcome(NamedTuple):
-  """What the forward passes leave for the bookkeeping after the update.
-
-  Attributes:
-    batch_stats: running statistics after this step.
-    logits: float32 [b, C]; of the un-mixed images where they were computed.
-    pseudo_logits: float32 [b, C], that pseudo-labels are learned from.
-    weights: float32 [b].
-    score: float32 [b], the pusher's value P.
-    reward_loss: float32 scalar, nats, over all devices.
-  """
-
-  batch_stats: object
-  logits: jax.Array
-  pseudo_logits: jax.Array
-  weights: jax.Array
-  score: jax.Array
-  reward_loss: jax.Array
-
-
-def sample_weights(
-    ctx: Context, state: TrainState, features: jax.Array, target: jax.Array,
-    rewards: Rewards | None,
-) -> tuple[jax.Array, object, jax.Array]:
-  """Steps 3 to 6: look-ahead, reward gradient, weight rule (eqs. 2, 3, 6).
-
-  Args:
-    ctx: Context.
-    state: TrainState; Theta^meta is its head.
-    features: float32 [b, F], of the training batch, shared (section 4.2).
-    target: float32 [b, C].
-    rewards: None where weights are uniform (warm-up, method=plain).
-
-  Returns:
-    (weights [b], lookahead_params, reward loss in nats).
-  """
-  config, network, axis = ctx.config, ctx.network, ctx.axis_name
-  meta_params = state.params["head"]
-
-  def losses_of(features, target):
-    return lambda p: losses.cross_entropy(network.head(p, features), target)
-
-  extra = None
-  if config.lookahead_momentum:
-    buffer = momentum_buffer(state.opt_state)["head"]
-    extra = jax.tree.map(lambda m: config.lookahead_momentum * m, buffer)
-  lookahead_params = reweight.lookahead(
-      losses_of(features, target), meta_params, config.batch_size,
-      config.lookahead_lr, extra, axis,
+def context(
+    config, num_classes: int, steps_per_epoch: int, axis_name: str | None
+) -> Context:
+  """Context of a run; network and optimizer as the config says."""
+  network = models.create(
+      config.network,
+      num_classes,
+      axis_name if config.batch_norm_global else None,
+      config.meta_blocks,
   )
-  if rewards is None:
-    uniform = jnp.full(target.shape[:1], 1.0 / config.batch_size)
-    return uniform, lookahead_params, jnp.zeros(())
-  # The reward batch is normalised by its own statistics (train mode) and
-  # leaves the running ones alone.
-  reward_features, _ = network.features(
-      state.params, state.batch_stats, rewards.image, train=True
-  )
-  reward_loss, v = reweight.reward_gradient(
-      losses_of(reward_features, rewards.target), lookahead_params,
-      config.reward_batch_size, axis,
-  )
-  g = reweight.weight_gradient(
-      losses_of(features, target), meta_params, v, config.lookahead_lr
-  )
-  rule = reweight.WEIGHT_RULES[config.weight_rule]
-  raw = rule(g, config.weight_lr, config.batch_size, axis)
-  return reweight.normalize(raw, axis), lookahead_params, reward_loss
-
-
-def total_loss(
-    params, ctx: Context, state: TrainState, batch: Batch,
-    rewards: Rewards | None, pseudo_label: jax.Array | None,
-) -> tuple[jax.Array, Outcome]:
-  """Steps 2 and 7: sum_i omega_i l_i + p mean_i l(y-hat_i, f(x_i)).
-
-  Args:
-    params: Theta, to be differentiated; equal to state.params.
-    ctx: Context.
-    state: TrainState.
-    batch: Batch.
-    rewards: Rewards, or None for uniform weights.
-    pseudo_label: float32 [b, C], or None for no pseudo loss.
-
-  Returns:
-    (this device's part of the loss in nats, Outcome).
-  """
-  config, network = ctx.config, ctx.network
-  features, batch_stats = network.features(
-      params, state.batch_stats, batch.image, train=True
-  )
-  logits = clean_logits = network.head(params["head"], features)
-  clean_features = features
-  if config.mixup and (config.method == "fsr" or config.pseudo_loss_weight):
-    # This pass decides the running statistics: evaluation sees un-mixed
-    # images.
-    clean_features, batch_stats = network.features(
-        params, state.batch_stats, batch.clean_image, train=True
-    )
-    clean_logits = network.head(params["head"], clean_features)
-
-  weights, lookahead_params, reward_loss = sample_weights(
-      ctx, state, jax.lax.stop_gradient(features), batch.target, rewards
-  )
-  mixed_loss = losses.cross_entropy(logits, batch.target)
-  loss = jnp.sum(weights * mixed_loss)
-  pseudo_logits = logits if config.pseudo_loss_on_mixed else clean_logits
-  if pseudo_label is not None:
-    pseudo_loss = losses.cross_entropy(pseudo_logits, pseudo_label)
-    scale = config.pseudo_loss_weight / config.batch_size
-    loss += scale * jnp.sum(pseudo_loss)
-
-  evidence = pushers.Evidence(
-      target=losses.one_hot(batch.label, ctx.num_classes),
-      logits=clean_logits,
-      lookahead_logits=network.head(lookahead_params, clean_features),
-      mixed_loss=mixed_loss,
-  )
-  score = pushers.PUSHERS[config.pusher](evidence)
-  return loss, Outcome(
-      batch_stats, clean_logits, pseudo_logits, weights, score, reward_loss
-  )
+  tx = optimizer(config, steps_per_epoch)
+  return Context(config, network, tx, num_classes, axis_name)
 
 
 def train_step(
@@ -193,7 +82,7 @@ def train_step(
   )
   batch = batches.gather(config, batch_key, data, index, ctx.num_classes, axis)
   rewards = pseudo_label = None
-  if active and config.method == "fsr":
+  if active and config.weighting != "uniform":
     rewards = batches.draw_rewards(
         config, reward_key, data, state.dictionary, ctx.num_classes, axis
     )
@@ -205,28 +94,38 @@ def train_step(
       state.params, ctx, state, batch, rewards, pseudo_label
   )
   loss, gradient = collectives.psum((loss, gradient), axis)
-  none_helped = collectives.psum(jnp.sum(outcome.weights), axis) == 0
+  none_helped = collectives.psum(jnp.sum(outcome.weighted.weights), axis) == 0
   new = _advance(ctx, state, batch, outcome, gradient, none_helped)
   # The update can overflow where loss and gradient did not.
   size = loss + collectives.global_norm((gradient, new.params))
-  return new, _measure(ctx, state.step, batch, outcome, loss, size)
+  return new, _measure(ctx, state.step, outcome, loss, size)
 
 
-def _measure(ctx, step, batch, outcome, loss, size) -> Metrics:
+def _measure(ctx, step, outcome, loss, size) -> Metrics:
   """Metrics of one step, summed over devices; bad unless `size` is finite."""
-  correct = jnp.argmax(outcome.logits, -1) == batch.label
-  zero = outcome.weights == 0
-  correct, zero, examples = collectives.psum(
+  config, evidence = ctx.config, outcome.evidence
+  correct = pushers.is_correct(evidence)
+  zero = outcome.weighted.weights == 0
+  before = losses.cross_entropy(evidence.logits, evidence.target)
+  after = jnp.full_like(before, jnp.nan)
+  if config.weighting != "uniform" and config.meta_blocks == 0:
+    # Deeper look-aheads would pay a forward pass for this number.
+    after = losses.cross_entropy(evidence.lookahead_logits, evidence.target)
+  correct, zero, before, after, examples = collectives.psum(
       (
           jnp.sum(correct, dtype=jnp.float32),
           jnp.sum(zero, dtype=jnp.float32),
+          jnp.sum(before) / config.batch_size,
+          jnp.sum(after) / config.batch_size,
           jnp.float32(zero.size),
       ),
       ctx.axis_name,
   )
   return Metrics(
       loss=loss,
-      reward_loss=outcome.reward_loss,
+      train_loss=before,
+      lookahead_loss=after,
+      reward_loss=outcome.weighted.reward_loss,
       correct=correct,
       zero_weights=zero,
       examples=examples,
@@ -251,12 +150,16 @@ def _advance(ctx, state, batch, outcome, gradient, none_helped) -> TrainState:
     )
 
   probabilities = None
-  if config.pseudo_loss_weight:
+  if keeps_pseudo_labels(config):
     probabilities = jax.nn.softmax(outcome.pseudo_logits)
   seen = tables.Observation(
-      batch.index, outcome.score, outcome.weights, probabilities
+      index=batch.index,
+      score=pushers.PUSHERS[config.pusher](outcome.evidence),
+      weights=outcome.weighted.weights,
+      correct=pushers.is_correct(outcome.evidence),
+      probabilities=probabilities,
   )
-  return TrainState(
+  return state.replace(
       step=state.step + 1,
       params=params,
       batch_stats=batch_stats,
@@ -267,6 +170,6 @@ def _advance(ctx, state, batch, outcome, gradient, none_helped) -> TrainState:
           state.tables, seen, config.batch_size, config.score_momentum,
           config.pseudo_label_momentum, axis,
       ),
-      dictionary=state.dictionary,
+      memory=outcome.weighted.memory,
       zero_batches=state.zero_batches + none_helped.astype(jnp.int32),
   )

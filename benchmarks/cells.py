@@ -1,0 +1,235 @@
+"""The cells of every ablation: name -> fields of the config.
+
+`GROUP/NAME` is a point of a line or a bar of a group; a cell without a slash
+stands alone. What depends on the size of the experiment is asked of the Scale.
+"""
+
+from benchmarks.scales import Scale
+
+Cells = dict[str, dict]
+
+# FSR without the two parts that are not re-weighting.
+RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
+# FSR as the paper has it on long tails (section 5.2).
+SHIFT = {
+    "weight_rule": "shift", "warmup_epochs": 0, "label_smoothing": 0.1, **RAW,
+}
+
+
+def uniform(ratio: float) -> dict:
+  """Fields of uniform noise."""
+  return {"data.noise": "uniform", "data.noise_ratio": ratio}
+
+
+def tail(scale: Scale, imbalance_ratio: float, noise_ratio: float = 0) -> dict:
+  """Fields of a long tail, with uniform noise if its ratio is not 0."""
+  noise = uniform(noise_ratio) if noise_ratio else {
+      "data.noise": "none", "data.noise_ratio": 0.0,
+  }
+  return {
+      "data.imbalance_ratio": float(imbalance_ratio), **noise,
+      **scale.long_tail,
+  }
+
+
+def fewer_rewards(scale: Scale, available: int) -> dict:
+  """A smaller reward batch where fewer than Q rewards exist."""
+  fits = scale.value("reward_batch_size") <= available
+  return {} if fits else {"reward_batch_size": available}
+
+
+def clean_rewards(scale: Scale, method: str, size: int = 0) -> dict:
+  """Fields of a method that is given clean, held-out rewards."""
+  size = size or scale.held_out
+  return {
+      "method": method, "data.held_out": size, **fewer_rewards(scale, size),
+  }
+
+
+def noise(scale: Scale) -> Cells:
+  """Plain training, its controls, and FSR with and without its parts."""
+  del scale
+  return {
+      "plain": {"method": "plain"},
+      "plain_mixup": {"method": "plain", "mixup": True},
+      "plain_mixup_relabel": {
+          "method": "plain", "mixup": True, "pseudo_loss_weight": 2.0,
+      },
+      "negative_loss": {"pusher": "negative_loss"},
+      "area_under_margin": {"pusher": "area_under_margin"},
+      "mixed_margin": {"pusher": "mixed_margin"},
+      "mixed_margin_momentum": {
+          "pusher": "mixed_margin", "lookahead_momentum": 0.9,
+      },
+      "meta_margin": {"pusher": "meta_margin"},
+      "negative_loss_mixup": {
+          "pusher": "negative_loss", "pseudo_loss_weight": 0.0,
+      },
+      "mixed_margin_mixup": {
+          "pusher": "mixed_margin", "pseudo_loss_weight": 0.0,
+      },
+      "negative_loss_raw": {"pusher": "negative_loss", **RAW},
+      "area_under_margin_raw": {"pusher": "area_under_margin", **RAW},
+      "meta_margin_raw": {"pusher": "meta_margin", **RAW},
+  }
+
+
+def pushers(scale: Scale) -> Cells:
+  """Each pusher, with MixUp and re-labelling and without (_raw)."""
+  del scale
+  # Imported here: JAX takes a second, and only this sweep asks it.
+  from fsr_jax.maths.pushers import PUSHERS
+
+  return {
+      name + suffix: {"pusher": name, **fields}
+      for suffix, fields in (("", {}), ("_raw", RAW))
+      for name in PUSHERS
+  }
+
+
+def loss_curves(scale: Scale) -> Cells:
+  """FSR on a long tail, and with the paper's settings for it."""
+  fields = tail(scale, 10)
+  return {"fsr": fields, "fsr_shift": {**fields, **SHIFT}}
+
+
+def purity_accuracy(scale: Scale) -> Cells:
+  """FSR at four noise ratios."""
+  del scale
+  return {f"noise_{r}": uniform(r) for r in (0.2, 0.4, 0.6, 0.8)}
+
+
+def mixup_relabel(scale: Scale) -> Cells:
+  """MixUp x re-labelling, for FSR and plain training."""
+  del scale
+  return {
+      f"noise_{ratio}/{method}{mixup_name}{relabel_name}": {
+          "method": method, **uniform(ratio),
+          "mixup": mixup, "pseudo_loss_weight": p,
+      }
+      for ratio in (0.2, 0.4)
+      for method in ("fsr", "plain")
+      for mixup, mixup_name in ((False, ""), (True, "_mixup"))
+      for p, relabel_name in ((0.0, ""), (2.0, "_relabel"))
+  }
+
+
+def dictionary_size(scale: Scale) -> Cells:
+  """K of FSR against the number of clean examples that L2R is given.
+
+  All train on as many examples (the paper's footnote 3); L2R has the clean
+  ones besides.
+  """
+  cells, fixed = {}, scale.fixed_size
+  for name, fields in (("fsr", {}), ("fsr_raw", RAW)):
+    for size in scale.dictionary_sizes:
+      cells[f"{name}/{size}"] = {
+          "dictionary_size": size, **fewer_rewards(scale, size), **fields,
+          "data.max_examples": fixed,
+      }
+  for size in scale.dictionary_sizes:
+    cells[f"l2r/{size}"] = {
+        **clean_rewards(scale, "l2r", size), "data.max_examples": fixed,
+    }
+  return cells
+
+
+def hyper_parameters(scale: Scale) -> Cells:
+  """One hyper-parameter at a time; `default` belongs to every line."""
+  size, rewards = (
+      scale.value(name) for name in ("dictionary_size", "reward_batch_size")
+  )
+  warmup = scale.value("warmup_epochs")
+  values = {
+      "dictionary_size": (size // 4, size // 2, size * 2),
+      "reward_batch_size": (rewards // 4, rewards // 2, rewards * 2),
+      "score_momentum": (0.0, 0.5, 0.99),
+      "lookahead_lr": (0.01, 1.0),
+      "weight_lr": (0.1, 10.0),
+      "pseudo_label_momentum": (0.0, 0.5, 0.9),
+      "pseudo_loss_weight": (0.0, 1.0, 4.0),
+      "warmup_epochs": (0, warmup // 2, warmup * 2),
+  }
+  cells = {"default": {}}
+  for name, swept in values.items():
+    for value in swept:
+      fields = {name: value}
+      if name == "dictionary_size":
+        fields |= fewer_rewards(scale, value)
+      cells[f"{name}/{value}"] = fields
+  return cells
+
+
+def meta_depth(scale: Scale) -> Cells:
+  """Theta^meta from the head alone to everything."""
+  return {
+      f"{method}/{'all' if blocks == -1 else blocks}": {
+          **fields, "meta_blocks": blocks,
+      }
+      for method, fields in (
+          ("fsr", {}), ("l2r", clean_rewards(scale, "l2r")),
+      )
+      for blocks in scale.meta_blocks
+  }
+
+
+def batch_norm(scale: Scale) -> Cells:
+  """Whose statistics the reward batch is normalised with."""
+  return {
+      name: {**scale.conv, "reward_batch_norm": name}
+      for name in ("own", "joint", "running")
+  }
+
+
+def lookahead_momentum(scale: Scale) -> Cells:
+  """The momentum buffer's share, for a pusher that sees Theta* and one not."""
+  del scale
+  return {
+      f"{pusher}/{share}": {"pusher": pusher, "lookahead_momentum": share}
+      for pusher in ("negative_loss", "mixed_margin")
+      for share in (0.0, 0.5, 0.9)
+  }
+
+
+def reward_momentum(scale: Scale) -> Cells:
+  """A moving average of the reward gradient in place of a large batch."""
+  del scale
+  return {
+      f"Q_{rewards}/{momentum}": {
+          "reward_batch_size": rewards, "reward_momentum": momentum,
+      }
+      for rewards in (10, 100)
+      for momentum in (0.0, 0.9, 0.95)
+  }
+
+
+def methods(scale: Scale) -> Cells:
+  """Every method on every setting; mwn and l2r are given clean examples."""
+  settings = {
+      "uniform_0.2": uniform(0.2),
+      "uniform_0.4": uniform(0.4),
+      "uniform_0.8": uniform(0.8),
+      "asymmetric_0.4": {"data.noise": "asymmetric", "data.noise_ratio": 0.4},
+      "tail_50": tail(scale, 50),
+      "tail_20_uniform_0.4": tail(scale, 20, 0.4),
+  }
+  alone = (
+      "plain", "label_smoothing", "focal", "cb", "cb_focal", "gce",
+      "forward_correction", "elr", "remix",
+  )
+  rows = {
+      **{name: {"method": name} for name in alone},
+      "plain_mixup": {"method": "plain", "mixup": True},
+      "mwn": clean_rewards(scale, "mwn"),
+      "l2r": clean_rewards(scale, "l2r"),
+      "fsr": {"method": "fsr"},
+  }
+  cells = {
+      f"{setting}/{name}": {**fields, **row}
+      for setting, fields in settings.items()
+      for name, row in rows.items()
+  }
+  cells["tail_50/fsr_shift"] = {
+      **settings["tail_50"], "method": "fsr", **SHIFT,
+  }
+  return cells

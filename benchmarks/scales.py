@@ -1,0 +1,157 @@
+"""Named sizes at which a sweep is run: a config file, overrides, constants."""
+
+import pathlib
+import re
+from typing import NamedTuple
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from fsr_jax import config as config_lib
+from fsr_jax.errors import InputError, check, choose
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+class Scale(NamedTuple):
+  """What a run is like before a cell changes it.
+
+  Attributes:
+    about: one line.
+    config: below configs/, with what follows its colon.
+    fields: of the config, that differ from that file.
+    fixed_size: training examples where the number of clean ones beside them
+      is swept.
+    dictionary_sizes: values of K (and of held_out) that are swept.
+    held_out: clean examples for the methods that need them.
+    meta_blocks: values that are swept; -1 = everything.
+    long_tail: fields that give the fewer examples of a long tail about as
+      many steps as the whole set.
+    conv: fields that put a network with batch norm where there is none.
+  """
+
+  about: str
+  config: str
+  fields: dict
+  fixed_size: int
+  dictionary_sizes: tuple[int, ...]
+  held_out: int
+  meta_blocks: tuple[int, ...]
+  long_tail: dict
+  conv: dict
+
+  def value(self, field: str):
+    """Of a field of the config, e.g. "dictionary_size"."""
+    return load(self.arguments())[field]
+
+  def arguments(self, without=()) -> list[str]:
+    """Flags for main.py, those of the fields `without` left out."""
+    fields = {k: v for k, v in self.fields.items() if k not in without}
+    return [f"--config={ROOT / 'configs' / self.config}", *as_flags(fields)]
+
+
+_NOISY_CIFAR = "cifar_noise.py:cifar10,uniform,0.4,"
+_SMALL = {
+    "data.max_examples": 4000, "dictionary_size": 400, "reward_batch_size": 50,
+}
+
+# Epochs of long tails end where a period of the cyclic schedule does.
+SCALES = {
+    "digits": Scale(
+        about="1,400 handwritten digits, one hidden layer; no download",
+        config="quickstart.py",
+        fields={},
+        fixed_size=800,
+        dictionary_sizes=(10, 50, 100, 200, 400),
+        held_out=100,
+        meta_blocks=(0, -1),
+        long_tail={"batch_size": 50},
+        conv={"network": "resnet8"},
+    ),
+    "cifar_small": Scale(
+        about="4,000 images of CIFAR-10, ResNet-8, 15 epochs; hours on a CPU",
+        config=_NOISY_CIFAR + "resnet8",
+        fields={**_SMALL, "num_epochs": 15, "warmup_epochs": 3},
+        fixed_size=4000,
+        dictionary_sizes=(20, 100, 200, 400, 800),
+        held_out=100,
+        meta_blocks=(0, 1, 2, 3, -1),
+        long_tail={"num_epochs": 63, "warmup_epochs": 12},
+        conv={},
+    ),
+    "cifar_mlp": Scale(
+        about="4,000 images of CIFAR-10, one hidden layer, 30 epochs",
+        config=_NOISY_CIFAR + "mlp",
+        fields={
+            **_SMALL, "num_epochs": 30, "warmup_epochs": 5,
+            "steps_per_call": 40,
+        },
+        fixed_size=4000,
+        dictionary_sizes=(20, 100, 200, 400, 800),
+        held_out=100,
+        meta_blocks=(0, -1),
+        long_tail={"num_epochs": 63, "warmup_epochs": 10},
+        # Convolutions inside a loop are slow on a CPU.
+        conv={"network": "resnet8", "steps_per_call": 0},
+    ),
+    "paper": Scale(
+        about="CIFAR-10, ResNet-32, 127 epochs; needs an accelerator",
+        config=_NOISY_CIFAR + "resnet32",
+        fields={},
+        fixed_size=45000,
+        dictionary_sizes=(100, 500, 1000, 2000, 5000),
+        held_out=1000,
+        meta_blocks=(0, 1, 5, 10, 15, -1),
+        long_tail={"num_epochs": 200, "batch_size": 128, "schedule": "step"},
+        conv={},
+    ),
+}
+
+
+def as_flags(fields: dict) -> list[str]:
+  """{"seed": 1} -> ["--config.seed=1"]."""
+  return [f"--config.{name}={value}" for name, value in fields.items()]
+
+
+def names(arguments: list[str]) -> list[str]:
+  """Fields that `arguments` set.
+
+  Raises:
+    InputError: an argument that is not --config.FIELD=VALUE.
+  """
+  found = []
+  for argument in arguments:
+    match = re.fullmatch(r"--?config\.([\w.]+)=.*", argument, re.DOTALL)
+    check(
+        bool(match),
+        f"argument {argument!r} after --; expected --config.FIELD=VALUE",
+    )
+    found.append(match[1])
+  return found
+
+
+def load(arguments: list[str]) -> ConfigDict:
+  """The config that main.py makes of `arguments`, resolved.
+
+  Args:
+    arguments: --config=FILE, then --config.FIELD=VALUE.
+
+  Raises:
+    InputError: an unknown field or method, a value of another type.
+  """
+  known = config_lib.flatten(config_lib.base().to_dict())
+  for name in names(arguments[1:]):
+    check(name in known, f"the config has no field {name!r}")
+  argv = ["main.py", *arguments]
+  values = flags.FlagValues()
+  holder = config_flags.DEFINE_config_file(
+      "config", flag_values=values, sys_argv=argv
+  )
+  try:
+    values(argv)
+    config = holder.value
+  # A config file is executed Python: it can raise anything.
+  except Exception as error:
+    raise InputError(str(error).strip().splitlines()[-1]) from error
+  choose("method", config.method, config_lib.METHODS)
+  return config_lib.resolve(config)

@@ -10,7 +10,9 @@ Everything is given as a ratio to the first row.
 """
 
 import functools
+import pathlib
 import statistics
+import sys
 import time
 
 from absl import app, flags
@@ -18,6 +20,9 @@ import jax
 import jax.numpy as jnp
 from ml_collections import FrozenConfigDict
 import numpy as np
+
+# Works without installing anything.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from fsr_jax import config as config_lib
 from fsr_jax.maths.dictionary import Dictionary

@@ -40,6 +40,11 @@ def family(transition=None):
   }
 
 
+def slope(loss, logits):
+  """Gradient of the sum of the losses, [B, C]."""
+  return jax.jit(jax.grad(lambda z: loss(z).sum()))(jnp.array(logits))
+
+
 NAMES = tuple(family())
 LINEAR = tuple(name for name in NAMES if name != "elr")
 
@@ -126,10 +131,9 @@ class LimitsTest(parameterized.TestCase):
   def test_labels_that_say_nothing_cost_log_c(self):
     logits, target, _ = problem()
     uniform = np.full((C, C), 1 / C)
-    f = lambda z: losses.forward_corrected(z, target, uniform).sum()
-    value, gradient = jax.value_and_grad(f)(logits)
-    np.testing.assert_allclose(value, B * np.log(C), rtol=1e-5)
-    np.testing.assert_allclose(gradient, 0, atol=1e-6)
+    loss = lambda z: losses.forward_corrected(z, target, uniform)
+    np.testing.assert_allclose(loss(logits), np.log(C), rtol=1e-5)
+    np.testing.assert_allclose(slope(loss, logits), 0, atol=1e-6)
 
   def test_flipped_labels_are_flipped_back(self):
     logits, target, _ = problem()
@@ -148,9 +152,9 @@ class LimitsTest(parameterized.TestCase):
     np.testing.assert_allclose(
         f(smoothed), f(smoothed * [1, 1, 0]), rtol=1e-6
     )
-    gradient = jax.grad(
-        lambda z: losses.forward_corrected(z, np.eye(3)[[2]], never).sum()
-    )(logits)
+    gradient = slope(
+        lambda z: losses.forward_corrected(z, np.eye(3)[[2]], never), logits
+    )
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
 
   @parameterized.parameters(*LINEAR)
@@ -172,14 +176,17 @@ class GradientsTest(parameterized.TestCase):
     logits, target, transition = problem()
     transition[0], transition[:, 1] = [0.0, 0.0, 0.4, 0.6], 0.0
     step = 1e-6
+    moves = step * np.eye(B * C).reshape(B * C, B, C)
+    around = np.concatenate([[logits], logits + moves, logits - moves])
     with jax.enable_x64(True):
       loss = family(transition)[name]
-      gradient = jax.jit(jax.grad(lambda z: loss(z, target).sum()))(logits)
-      batch = jax.jit(jax.vmap(lambda z: loss(z, target).sum()))
-      moves = step * np.eye(B * C).reshape(B * C, B, C)
-      expected = (batch(logits + moves) - batch(logits - moves)) / (2 * step)
+      value, gradient = jax.jit(
+          jax.vmap(jax.value_and_grad(lambda z: loss(z, target).sum()))
+      )(around)
+    above, below = np.split(np.asarray(value)[1:], 2)
     np.testing.assert_allclose(
-        gradient, expected.reshape(B, C), rtol=1e-6, atol=1e-8
+        gradient[0], ((above - below) / (2 * step)).reshape(B, C),
+        rtol=1e-6, atol=1e-8,
     )
 
   @parameterized.product(name=NAMES, transition=("none", "zeros", "tiny"))
@@ -195,52 +202,47 @@ class GradientsTest(parameterized.TestCase):
     # Every row with every label.
     logits = np.repeat(EXTREME, 3, axis=0).astype(np.float32)
     target = np.tile(np.eye(3, dtype=np.float32), (3, 1))
-    value = jax.jit(loss)(logits, target)
-    gradient = jax.jit(jax.grad(lambda z: loss(z, target).sum()))(logits)
-    self.assertTrue(np.all(np.isfinite(value)))
+    total, gradient = jax.jit(
+        jax.value_and_grad(lambda z: loss(z, target).sum())
+    )(logits)
+    self.assertTrue(np.isfinite(total))
     self.assertTrue(np.all(np.isfinite(gradient)))
 
   def test_focal_at_a_certain_prediction(self):
     """(1 - p)^gamma has no finite slope at p = 1 where gamma < 1."""
     for gamma in (0.0, 0.1, 0.5, 1.0, 2.0):
-      value, gradient = jax.value_and_grad(
-          lambda z, g=gamma: losses.focal(z, jnp.array(FIRST), g).sum()
-      )(jnp.array([[200.0, 0.0]]))
-      np.testing.assert_array_equal(value, 0)
-      np.testing.assert_array_equal(gradient, 0)
+      loss = lambda z, g=gamma: losses.focal(z, FIRST, g)
+      certain = np.array([[200.0, 0.0]])
+      np.testing.assert_array_equal(loss(certain), 0)
+      np.testing.assert_array_equal(slope(loss, certain), 0)
 
   def test_forward_correction_pulls_where_p_underflows(self):
-    target = jnp.array(SECOND)
-    gradient = jax.grad(
-        lambda z: losses.forward_corrected(z, target, jnp.eye(2)).sum()
-    )(jnp.array([[200.0, 0.0]]))
+    gradient = slope(
+        lambda z: losses.forward_corrected(z, SECOND, np.eye(2)),
+        [[200.0, 0.0]],
+    )
     np.testing.assert_allclose(gradient, [[1.0, -1.0]])
 
   def test_early_learning_is_bounded_and_pulls_to_the_average(self):
     certain = jnp.array([[1e4, 0.0]])
     value = losses.early_learning(certain, jnp.array(FIRST))
     np.testing.assert_allclose(value, [np.log(1e-4)], rtol=1e-3)
-    gradient = jax.grad(
-        lambda z: losses.early_learning(z, jnp.array(SECOND)).sum()
-    )(jnp.array(LOGITS))
+    gradient = slope(lambda z: losses.early_learning(z, SECOND), LOGITS)
     # Descent raises the logit of the class that was predicted before.
     self.assertGreater(gradient[0, 0], 0)
     self.assertLess(gradient[0, 1], 0)
 
   def test_the_average_is_not_differentiated(self):
-    gradient = jax.grad(
-        lambda t: losses.early_learning(jnp.array(LOGITS), t).sum()
-    )(jnp.array(FIRST))
+    gradient = slope(lambda t: losses.early_learning(LOGITS, t), FIRST)
     np.testing.assert_array_equal(gradient, 0)
 
   def test_generalized_cross_entropy_bounds_the_pull_of_a_wrong_label(self):
     """Its gradient is p^q times that of cross entropy."""
-    logits, q = jnp.array(LOGITS), 0.7
-    slope = lambda loss: jax.grad(lambda z: loss(z).sum())(logits)
-    target = jnp.array(SECOND)
-    robust = slope(lambda z: losses.generalized_cross_entropy(z, target, q))
-    plain = slope(lambda z: losses.cross_entropy(z, target))
-    np.testing.assert_allclose(robust, 0.25**q * plain, rtol=1e-5)
+    robust = slope(
+        lambda z: losses.generalized_cross_entropy(z, SECOND, 0.7), LOGITS
+    )
+    plain = slope(lambda z: losses.cross_entropy(z, SECOND), LOGITS)
+    np.testing.assert_allclose(robust, 0.25**0.7 * plain, rtol=1e-5)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,11 @@ class PresetsTest(parameterized.TestCase):
       ({"weighting": "none"}, "unknown weighting"),
       ({"rewards": "all"}, "unknown rewards"),
       ({"pseudo_loss": "mse"}, "unknown pseudo_loss"),
+      ({"method": "remix", "mixup": False}, "remix=True but mixup=False"),
+      (
+          {"method": "elr", "pseudo_loss_weight": 0.0},
+          "pseudo_loss=elr but pseudo_loss_weight=0",
+      ),
       ({"gce_q": 0.0}, "gce_q=0.0; expected a number above 0"),
       (
           {"method": "forward_correction", "warmup_epochs": 0},

@@ -165,8 +165,10 @@ class OutputsTest(absltest.TestCase):
     self.assertEqual(summary, stored)
     self.assertContainsSubset(
         ["test_top1", "test_top1_ema", "test_top5", "dictionary_purity",
+         "dictionary_coverage", "dictionary_coverage_min",
          "zero_weight_fraction", "zero_weight_fraction_clean",
-         "zero_weight_fraction_wrong", "zero_batches", "seconds_per_step",
+         "zero_weight_fraction_wrong", "zero_batches", "wrong_weight_share",
+         "effective_batch", "reward_loss", "seconds_per_step",
          "examples_per_second", "epochs", "seed", "device", "versions"],
         summary,
     )
@@ -190,14 +192,24 @@ class OutputsTest(absltest.TestCase):
     self.assertLen(samples, 201)
     self.assertEqual(
         samples[0],
-        "index,label,visits,score,weight,in_dictionary,suggested_label,"
-        "confidence",
+        "index,label,visits,score,weight,in_dictionary,trusted_epochs,"
+        "suggested_label,confidence",
     )
-    self.assertEqual(sum(int(row.split(",")[5]) for row in samples[1:]), 40)
+    rows = [row.split(",") for row in samples[1:]]
+    self.assertEqual(sum(int(row[5]) for row in rows), 40)
+    # Two dictionaries after the warm-up, the second not used any more.
+    used = [int(row[6]) for row in rows]
+    self.assertLessEqual(max(used), 2)
+    self.assertAlmostEqual(
+        summary["dictionary_coverage"], np.mean([x > 0 for x in used])
+    )
 
   def test_plain_has_no_purity(self):
     workdir = self.create_tempdir().full_path
     summary = commands.train(shrunk.config(method="plain"), workdir)
+    self.assertAlmostEqual(summary["effective_batch"], 1.0, places=5)
+    # 40 % uniform noise, every sample with the same weight.
+    self.assertAlmostEqual(summary["wrong_weight_share"], 0.36, delta=0.02)
     self.assertIsNone(summary["dictionary_purity"])
     self.assertEqual(summary["zero_weight_fraction"], 0)
     self.assertEqual(summary["zero_batches"], 0)

@@ -145,6 +145,10 @@ class TrainStepTest(parameterized.TestCase):
         state.params
     )
     np.testing.assert_allclose(metrics.loss, value, rtol=1e-4)
+    np.testing.assert_allclose(
+        metrics.effective_batch,
+        weights.sum() ** 2 / (16 * (weights**2).sum()), rtol=2e-3,
+    )
     expected = jax.tree.map(
         lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
     )

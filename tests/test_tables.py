@@ -34,6 +34,13 @@ class TablesTest(absltest.TestCase):
     # (0.9 * 1 + 1 * 2) / (0.9 + 1): a weighted mean of what was seen.
     np.testing.assert_allclose(debiased, [5.0, 7.0, 2.9 / 1.9], rtol=1e-5)
 
+  def test_trust_counts_epochs_in_use(self):
+    t = tables.init(4, 2, relabel=False)
+    t = tables.trust(t, jnp.array([0, 1, 1]), jnp.array(False))
+    t = tables.trust(t, jnp.array([1, 2, 2]), jnp.array(True))
+    t = tables.trust(t, jnp.array([2, 3, 3]), jnp.array(True))
+    np.testing.assert_array_equal(t.trusted, [0, 1, 2, 1])
+
   def test_recall_remembers_what_was_known(self):
     t = tables.init(3, 2, relabel=False)
     history = []

@@ -30,36 +30,44 @@ class KnownTest(absltest.TestCase):
 class EstimateTest(parameterized.TestCase):
 
   @parameterized.parameters(
-      # Of 5 samples: the largest, the median, and 0.8 * 4 rounded down.
-      (1.0, [[0.9, 0.1], [0.1, 0.9]]),
-      (0.5, [[0.5, 0.5], [0.5, 0.5]]),
-      (0.8, [[0.7, 0.3], [0.3, 0.7]]),
+      # Of 5 samples and a class of 10: the largest, 0.2 * 10 = the third,
+      # 0.15 * 10 rounded down.
+      (0.0, [[0.9, 0.1], [0.1, 0.9]]),
+      (0.2, [[0.5, 0.5], [0.5, 0.5]]),
+      (0.15, [[0.7, 0.3], [0.3, 0.7]]),
+      # More than there are: the smallest.
+      (1.0, [[0.1, 0.9], [0.9, 0.1]]),
   )
-  def test_by_hand(self, quantile, expected):
+  def test_by_hand(self, top_share, expected):
     first = np.array([0.3, 0.9, 0.5, 0.1, 0.7])
     probabilities = np.stack([first, 1 - first], -1).astype(np.float32)
     np.testing.assert_allclose(
-        transition.estimate(jnp.array(probabilities), quantile), expected,
-        rtol=1e-6,
+        transition.estimate(
+            jnp.array(probabilities), jnp.array([10, 10]), top_share
+        ),
+        expected, rtol=1e-6,
     )
 
   def test_rows_sum_to_1(self):
     rng = np.random.default_rng(0)
     # Averages of few predictions need not: they are normalised.
-    probabilities = rng.dirichlet(np.ones(6), size=50) * 0.4
-    matrix = transition.estimate(jnp.array(probabilities, jnp.float32))
+    probabilities = rng.dirichlet(np.ones(6), size=60) * 0.4
+    matrix = transition.estimate(
+        jnp.array(probabilities, jnp.float32), jnp.full(6, 10)
+    )
     np.testing.assert_allclose(matrix.sum(-1), 1, rtol=1e-6)
     self.assertEqual(matrix.dtype, jnp.float32)
 
-  @parameterized.parameters(0.0, 0.5, 0.97, 1.0)
-  def test_samples_never_seen_are_not_chosen(self, quantile):
+  @parameterized.parameters(0.0, 0.5, 1.0)
+  def test_samples_never_seen_are_not_chosen(self, top_share):
     rng = np.random.default_rng(0)
     seen = rng.dirichlet(np.ones(3), size=20).astype(np.float32)
     unseen = np.zeros((500, 3), np.float32)
     mixed = rng.permutation(np.concatenate([seen, unseen]))
+    count = jnp.array([60, 60, 400])
     np.testing.assert_array_equal(
-        transition.estimate(jnp.array(mixed), quantile),
-        transition.estimate(jnp.array(seen), quantile),
+        transition.estimate(jnp.array(mixed), count, top_share),
+        transition.estimate(jnp.array(seen), count, top_share),
     )
 
   def test_recovers_the_noise_of_a_perfect_network(self):
@@ -68,20 +76,18 @@ class EstimateTest(parameterized.TestCase):
     noise = rng.dirichlet(np.ones(4), size=4) * 0.4 + 0.6 * np.eye(4)
     true_class = rng.permutation(np.arange(400) % 4)
     matrix = jax.jit(transition.estimate)(
-        jnp.array(noise[true_class], jnp.float32)
+        jnp.array(noise[true_class], jnp.float32), jnp.full(4, 100)
     )
     np.testing.assert_allclose(matrix, noise, rtol=1e-5)
 
-  def test_a_small_class_needs_a_larger_quantile(self):
-    """1 % of the samples: at 0.97 its anchor belongs to another class."""
+  def test_a_small_class_finds_an_anchor_of_its_own(self):
+    """1 % of the samples, below the 3 % of a common quantile of 0.97."""
     noise = 0.9 * np.eye(3) + 0.1 * np.roll(np.eye(3), 1, axis=1)
     true_class = np.concatenate([np.zeros(99), np.ones(99), [2, 2]])
     probabilities = jnp.array(noise[true_class.astype(int)], jnp.float32)
     np.testing.assert_allclose(
-        transition.estimate(probabilities, 1.0), noise, rtol=1e-5
-    )
-    np.testing.assert_allclose(
-        transition.estimate(probabilities)[2], noise[1], rtol=1e-5
+        transition.estimate(probabilities, jnp.array([99, 99, 2])), noise,
+        rtol=1e-5,
     )
 
 

@@ -25,6 +25,7 @@ class Tables(NamedTuple):
     mean_weight: float32 [N], moving average of B * omega, not debiased.
     recall: int8 [N]: KNOWN, the last prediction was the given label;
       FORGOTTEN, an earlier one was; NEVER_KNOWN.
+    trusted: int32 [N], epochs for which it was in a dictionary in use.
     pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
       where re-labelling is off (C may be thousands).
   """
@@ -34,6 +35,7 @@ class Tables(NamedTuple):
   last_weight: jax.Array
   mean_weight: jax.Array
   recall: jax.Array
+  trusted: jax.Array
   pseudo_label: jax.Array | None
 
 
@@ -64,6 +66,7 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
       last_weight=zeros,
       mean_weight=zeros,
       recall=jnp.full(num_examples, NEVER_KNOWN, jnp.int8),
+      trusted=jnp.zeros(num_examples, jnp.int32),
       pseudo_label=(
           jnp.zeros((num_examples, num_classes), jnp.float32)
           if relabel
@@ -146,7 +149,7 @@ def update(
     pseudo_label = averaged(
         tables.pseudo_label, seen.probabilities, pseudo_label_momentum
     )
-  return Tables(
+  return tables._replace(
       visits=tables.visits.at[index].add(1),
       score=averaged(tables.score, seen.score, score_momentum),
       last_weight=tables.last_weight.at[index].set(relative),
@@ -156,3 +159,18 @@ def update(
       ),
       pseudo_label=pseudo_label,
   )
+
+
+def trust(tables: Tables, index: jax.Array, in_use: jax.Array) -> Tables:
+  """Counts one more epoch for the samples of a new dictionary.
+
+  Args:
+    tables: Tables.
+    index: int32 [K]; repeats count once.
+    in_use: bool scalar; False during the warm-up, when nothing is counted.
+
+  Returns:
+    Tables.
+  """
+  count = tables.trusted[index] + in_use.astype(jnp.int32)
+  return tables._replace(trusted=tables.trusted.at[index].set(count))

@@ -27,28 +27,34 @@ def known(
   )
 
 
-def estimate(probabilities: jax.Array, quantile: float = 0.97) -> jax.Array:
+def estimate(
+    probabilities: jax.Array, count: jax.Array, top_share: float = 0.3
+) -> jax.Array:
   """The predictions for one anchor sample a class: T_i = p(. | anchor_i).
 
-  The anchor of class i is the sample whose p_i is at the given quantile of all
-  samples; the very largest may be an outlier. A class must hold more than the
-  share 1 - quantile of the samples, or its anchor belongs to another class:
-  with many or very unequal classes use a quantile closer to 1.
+  Of all samples in falling order of p_i, the anchor of class i stands at
+  top_share n_i: among the surest of its class; the very surest may be an
+  outlier.
 
   Args:
     probabilities: float32 [N, C], f(x) of a network trained on the given
       labels; rows of zeros are samples never seen, and are not chosen.
-    quantile: fraction 0-1; 1 = the largest.
+    count: int [C], examples of each class, by given label.
+    top_share: fraction 0-1 of a class; 0 = the largest.
 
   Returns:
     float32 [C, C], rows sum to 1.
 
-  Source: Patrini et al., CVPR 2017, Theorem 3, eqs. 12 and 13. The quantile is
-  that of their code for CIFAR-10; for CIFAR-100 it takes the largest.
+  Source: Patrini et al., CVPR 2017, Theorem 3, eqs. 12 and 13. Their code takes
+  the 0.97 quantile of all samples for CIFAR-10, which is 0.3 of a class, and
+  the largest for CIFAR-100; counting in shares of the class is ours, so that
+  small classes find an anchor of their own.
   """
   seen = probabilities.sum(-1) > 0
-  # Per class, samples by rising probability, the unseen before all others.
-  order = jnp.argsort(jnp.where(seen[:, None], probabilities, -1.0), axis=0)
-  rank = jnp.floor(quantile * (jnp.sum(seen) - 1)).astype(jnp.int32)
-  anchors = probabilities[order[jnp.sum(~seen) + rank]]
+  # Per class, samples by falling probability, the unseen after all others.
+  order = jnp.argsort(jnp.where(seen[:, None], -probabilities, 1.0), axis=0)
+  rank = jnp.floor(top_share * count).astype(jnp.int32)
+  rank = jnp.clip(rank, 0, jnp.maximum(jnp.sum(seen) - 1, 0))
+  classes = jnp.arange(probabilities.shape[1])
+  anchors = probabilities[order[rank, classes]]
   return anchors / jnp.maximum(anchors.sum(-1, keepdims=True), 1e-12)

@@ -223,6 +223,11 @@ class Run:
         **monitor.measure(
             tables, dictionary, zero_batches, self.data, self._learned
         ),
+        # Means over the last epoch.
+        **{
+            key: scalars.get(key, previous.get(key))
+            for key in ("effective_batch", "reward_loss")
+        },
         "seconds_per_step": seconds,
         "examples_per_second": seconds and config.batch_size / seconds,
         "epochs": config.num_epochs,

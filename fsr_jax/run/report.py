@@ -34,6 +34,7 @@ def averages(totals: Metrics) -> dict[str, float]:
       "reward_loss": float(totals.reward_loss) / steps,
       "train_top1": float(totals.correct) / examples,
       "train_zero_weights": float(totals.zero_weights) / examples,
+      "effective_batch": float(totals.effective_batch) / steps,
   }
   lookahead_loss = float(totals.lookahead_loss) / steps
   if math.isfinite(lookahead_loss):
@@ -116,6 +117,8 @@ _TABLE = (
     ("test accuracy, EMA weights", "test_top1_ema"),
     ("test top-5 accuracy", "test_top5"),
     ("dictionary purity", "dictionary_purity"),
+    ("dictionary coverage, whole run", "dictionary_coverage"),
+    ("share of the weight on wrong labels", "wrong_weight_share"),
     ("zero weights, all labels", "zero_weight_fraction"),
     ("zero weights, clean labels", "zero_weight_fraction_clean"),
     ("zero weights, wrong labels", "zero_weight_fraction_wrong"),

@@ -128,6 +128,15 @@ def validate_config(config) -> None:
   if config.weighting != "uniform":
     _validate_rewards(config)
   check(
+      config.mixup or not config.remix,
+      "remix=True but mixup=False; remix is a MixUp: set mixup=True",
+  )
+  check(
+      config.pseudo_loss == "cross_entropy" or config.pseudo_loss_weight > 0,
+      f"pseudo_loss={config.pseudo_loss} but pseudo_loss_weight=0, which"
+      " switches it off; expected a number above 0",
+  )
+  check(
       not estimates_transition(config) or config.warmup_epochs > 0,
       "warmup_epochs=0 but transition=estimated, which is done at the end of"
       " the warm-up; expected 1 or more",

@@ -176,7 +176,7 @@ class Engine:
     if states.estimates_transition(config) and (
         epoch + 1 == config.warmup_epochs
     ):
-      state = self._estimate_transition(state)
+      state = self._estimate_transition(state, self._train)
     return state
 
   def evaluate(self, state) -> dict[str, float]:

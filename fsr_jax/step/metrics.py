@@ -20,6 +20,8 @@ class Metrics(flax.struct.PyTreeNode):
     reward_loss: float32, mean loss of each reward batch under Theta*, nats.
     correct: float32, samples whose given label is the argmax of the logits.
     zero_weights: float32, samples of weight 0.
+    effective_batch: float32, (sum omega)^2 / (B sum omega^2) of each batch: 1
+      for uniform weights, 1/B where one sample has all the weight.
     examples: float32, samples.
     steps: float32, steps.
     bad_step: int32, the first step whose loss, gradient or updated parameters
@@ -32,6 +34,7 @@ class Metrics(flax.struct.PyTreeNode):
   reward_loss: jax.Array
   correct: jax.Array
   zero_weights: jax.Array
+  effective_batch: jax.Array
   examples: jax.Array
   steps: jax.Array
   bad_step: jax.Array
@@ -39,7 +42,7 @@ class Metrics(flax.struct.PyTreeNode):
   @classmethod
   def zero(cls) -> "Metrics":
     """Metrics of no step."""
-    sums = [jnp.zeros((), jnp.float32)] * 8
+    sums = [jnp.zeros((), jnp.float32)] * 9
     return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
 
   def merge(self, other: "Metrics") -> "Metrics":

@@ -195,13 +195,21 @@ def refill(
       state.tables.score, state.tables.visits, config.score_momentum
   )
   score = jnp.where(seen, score, -jnp.inf)
-  return state.replace(dictionary=fill(config, score, data, epoch))
+  new = fill(config, score, data, epoch)
+  in_use = epoch >= config.warmup_epochs
+  return state.replace(
+      dictionary=new, tables=tables.trust(state.tables, new.index, in_use)
+  )
 
 
-def estimate_transition(state: TrainState, *, config) -> TrainState:
+def estimate_transition(
+    state: TrainState, data: Resident, *, config
+) -> TrainState:
   """The transition matrix from the moving averages of f(x) so far."""
   probabilities = tables.debias(
       state.tables.pseudo_label, state.tables.visits,
       config.pseudo_label_momentum,
   )
-  return state.replace(transition=transition.estimate(probabilities))
+  return state.replace(
+      transition=transition.estimate(probabilities, data.class_count)
+  )

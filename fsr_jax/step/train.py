@@ -105,16 +105,19 @@ def _measure(ctx, step, outcome, loss, size) -> Metrics:
   """Metrics of one step, summed over devices; bad unless `size` is finite."""
   config, evidence = ctx.config, outcome.evidence
   correct = pushers.is_correct(evidence)
-  zero = outcome.weighted.weights == 0
+  weights = outcome.weighted.weights
+  zero = weights == 0
   before = losses.cross_entropy(evidence.logits, evidence.target)
   after = jnp.full_like(before, jnp.nan)
   if config.weighting != "uniform" and config.meta_blocks == 0:
     # Deeper look-aheads would pay a forward pass for this number.
     after = losses.cross_entropy(evidence.lookahead_logits, evidence.target)
-  correct, zero, before, after, examples = collectives.psum(
+  correct, zero, total, squares, before, after, examples = collectives.psum(
       (
           jnp.sum(correct, dtype=jnp.float32),
           jnp.sum(zero, dtype=jnp.float32),
+          jnp.sum(weights),
+          jnp.sum(jnp.square(weights)),
           jnp.sum(before) / config.batch_size,
           jnp.sum(after) / config.batch_size,
           jnp.float32(zero.size),
@@ -128,6 +131,9 @@ def _measure(ctx, step, outcome, loss, size) -> Metrics:
       reward_loss=outcome.weighted.reward_loss,
       correct=correct,
       zero_weights=zero,
+      effective_batch=jnp.where(
+          squares > 0, total**2 / (config.batch_size * squares), 0.0
+      ),
       examples=examples,
       steps=jnp.ones(()),
       bad_step=jnp.where(jnp.isfinite(size), ALL_FINITE, step),

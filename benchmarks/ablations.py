@@ -87,6 +87,15 @@ SWEEPS = {
         "Ours", cells.lookahead_momentum,
         _lines("look-ahead momentum (share)", _TOP1, _PURITY),
     ),
+    "weight_rules": Sweep(
+        "clip, shift and relative on noise and long tails",
+        "Section 5.2", cells.weight_rules,
+        _bars(_TOP1, _RIGHT, _WRONG, "effective_batch"),
+    ),
+    "steps_to_fsr": Sweep(
+        "from the released form to ours, each change alone and left out",
+        "Ours", cells.steps_to_fsr, _bars(_TOP1, _PURITY, "wrong_weight_share"),
+    ),
     "reward_momentum": Sweep(
         "moving average of the reward gradient, small and large batch",
         "Ours", cells.reward_momentum,

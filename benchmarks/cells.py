@@ -12,7 +12,8 @@ Cells = dict[str, dict]
 RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
 # FSR as the paper has it on long tails (section 5.2).
 SHIFT = {
-    "weight_rule": "shift", "warmup_epochs": 0, "label_smoothing": 0.1, **RAW,
+    "weight_rule": "shift", "weight_lr": 1.0, "reward_momentum": 0.0,
+    "dictionary_share": 0.0, "warmup_epochs": 0, "label_smoothing": 0.1, **RAW,
 }
 
 
@@ -145,7 +146,8 @@ def hyper_parameters(scale: Scale) -> Cells:
       "reward_batch_size": (rewards // 4, rewards // 2, rewards * 2),
       "score_momentum": (0.0, 0.5, 0.99),
       "lookahead_lr": (0.01, 1.0),
-      "weight_lr": (0.1, 10.0),
+      "weight_lr": (1.0, 10.0),
+      "dictionary_share": (0.0, 0.1, 0.4),
       "pseudo_label_momentum": (0.0, 0.5, 0.9),
       "pseudo_loss_weight": (0.0, 1.0, 4.0),
       "warmup_epochs": (0, warmup // 2, warmup * 2),
@@ -191,6 +193,56 @@ def lookahead_momentum(scale: Scale) -> Cells:
   }
 
 
+def weight_rules(scale: Scale) -> Cells:
+  """Each rule on noise and on long tails, with the regularizers and raw."""
+  settings = {
+      "uniform_0.4": uniform(0.4), "uniform_0.8": uniform(0.8),
+      "tail_50": tail(scale, 50), "tail_20_uniform_0.4": tail(scale, 20, 0.4),
+  }
+  rules = {
+      "clip": {"weight_rule": "clip"},
+      "shift": {"weight_rule": "shift", "weight_lr": 1.0},
+      "relative_1": {"weight_rule": "relative", "weight_lr": 1.0},
+      "relative_3": {"weight_rule": "relative", "weight_lr": 3.0},
+  }
+  return {
+      f"{setting}/{rule}{suffix}": {**fields, **rule_fields, **regularizers}
+      for setting, fields in settings.items()
+      for suffix, regularizers in (("", {}), ("_raw", RAW))
+      for rule, rule_fields in rules.items()
+  }
+
+
+def steps_to_fsr(scale: Scale) -> Cells:
+  """From the released form to ours, one change after the other, and back."""
+  changes = {
+      "rule": {"weight_rule": "relative"},
+      "un_mixed": {"weigh_mixed": False},
+      "momentum": {"reward_momentum": 0.5},
+      "share": {"dictionary_share": 0.2},
+  }
+  before = {
+      "weight_rule": "clip", "weigh_mixed": True, "reward_momentum": 0.0,
+      "dictionary_share": 0.0,
+  }
+  settings = {
+      "uniform_0.4": uniform(0.4), "uniform_0.8": uniform(0.8),
+      "tail_20_uniform_0.4": tail(scale, 20, 0.4),
+  }
+  rows = {"released": {"method": "fsr_released"}, "paper": before}
+  rows |= {f"only_{name}": before | new for name, new in changes.items()}
+  rows |= {
+      f"without_{name}": {field: before[field] for field in new}
+      for name, new in changes.items()
+  }
+  rows |= {"fsr": {}, "fsr_shared_mixup": {"pseudo_loss_on_mixed": True}}
+  return {
+      f"{setting}/{name}": {**fields, **row}
+      for setting, fields in settings.items()
+      for name, row in rows.items()
+  }
+
+
 def reward_momentum(scale: Scale) -> Cells:
   """A moving average of the reward gradient in place of a large batch."""
   del scale
@@ -199,7 +251,7 @@ def reward_momentum(scale: Scale) -> Cells:
           "reward_batch_size": rewards, "reward_momentum": momentum,
       }
       for rewards in (10, 100)
-      for momentum in (0.0, 0.9, 0.95)
+      for momentum in (0.0, 0.5, 0.9, 0.95)
   }
 
 
@@ -223,6 +275,7 @@ def methods(scale: Scale) -> Cells:
       "mwn": clean_rewards(scale, "mwn"),
       "l2r": clean_rewards(scale, "l2r"),
       "fsr": {"method": "fsr"},
+      "fsr_released": {"method": "fsr_released"},
   }
   cells = {
       f"{setting}/{name}": {**fields, **row}

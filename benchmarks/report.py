@@ -10,7 +10,8 @@ import statistics
 
 # Columns of the printed table, in this order, where a run has them.
 TABLE = (
-    "test_top1", "test_top1_ema", "dictionary_purity",
+    "test_top1", "test_top1_ema", "dictionary_purity", "dictionary_coverage",
+    "wrong_weight_share", "effective_batch",
     "zero_weight_fraction_clean", "zero_weight_fraction_wrong",
     "seconds_per_step",
 )

@@ -8,6 +8,14 @@ METHODS = {
     "fsr": {
         "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
     },
+    # The authors' TF1 code, where it differs from ours.
+    "fsr_released": {
+        "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
+        "pseudo_loss_on_mixed": True, "weigh_mixed": True,
+        "weight_rule": "clip", "reward_momentum": 0.0,
+        "lookahead_momentum": 0.9, "reward_batch_norm": "joint",
+        "pusher": "mixed_margin", "dictionary_share": 0.0,
+    },
     "plain": {},
     "label_smoothing": {"label_smoothing": 0.1},
     "focal": {"loss": "focal"},
@@ -22,9 +30,11 @@ METHODS = {
     "remix": {"mixup": True, "remix": True},
     "mwn": {
         "weighting": "weight_net", "rewards": "held_out", "meta_blocks": -1,
+        "reward_momentum": 0.0,
     },
     "l2r": {
         "weighting": "lookahead", "rewards": "held_out", "meta_blocks": -1,
+        "weight_rule": "clip", "reward_momentum": 0.0,
     },
 }
 
@@ -40,6 +50,14 @@ _PARTS = {
     "pseudo_loss": "cross_entropy",
     "pseudo_loss_weight": 0.0,
     "pseudo_label_momentum": 0.1,
+    "pseudo_loss_on_mixed": False,
+    "weigh_mixed": False,
+    "weight_rule": "relative",
+    "reward_momentum": 0.5,
+    "lookahead_momentum": 0.0,
+    "reward_batch_norm": "own",
+    "pusher": "negative_loss",
+    "dictionary_share": 0.2,
 }
 
 
@@ -74,18 +92,38 @@ def _optimisation(c: ConfigDict) -> None:
 
 
 def _parts(c: ConfigDict) -> None:
-  """The parts a method is made of; None = as METHODS says."""
+  """The parts a method is made of; None = as METHODS and _PARTS say."""
   c.weighting = placeholder(str)  # uniform | lookahead | weight_net
   c.rewards = placeholder(str)  # dictionary | held_out
   c.meta_blocks = placeholder(int)  # of Theta^meta; 0 = head, -1 = everything
-  c.loss = placeholder(str)  # a key of losses.LOSSES
+  c.loss = placeholder(str)  # a key of objective.LOSSES
   c.class_balanced = placeholder(bool)  # losses times a weight of their class
   c.label_smoothing = placeholder(float)  # fraction 0-1
   c.mixup = placeholder(bool)
   c.remix = placeholder(bool)  # MixUp whose labels favour the smaller class
+
+  # Re-labelling.
   c.pseudo_loss = placeholder(str)  # cross_entropy | elr
   c.pseudo_loss_weight = placeholder(float)  # p; 0 = no re-labelling
   c.pseudo_label_momentum = placeholder(float)  # beta
+  # True: pseudo loss and pseudo-labels use the mixed forward pass (released
+  # code); saves a backward pass a step, memory too.
+  c.pseudo_loss_on_mixed = placeholder(bool)
+
+  # Re-weighting.
+  # With MixUp, learn the weights of the mixed samples (True; paper) or of the
+  # un-mixed ones, whose labels then carry them into the mix?
+  c.weigh_mixed = placeholder(bool)
+  c.weight_rule = placeholder(str)  # relative | clip | shift
+  # Share of its past in the reward gradient v; 0 = this step's alone (paper).
+  c.reward_momentum = placeholder(float)
+  # Share of the momentum buffer in the look-ahead gradient.
+  c.lookahead_momentum = placeholder(float)
+  c.reward_batch_norm = placeholder(str)  # statistics: own | joint | running
+  c.pusher = placeholder(str)  # a key of pushers.PUSHERS
+  # Fraction 0-1 of each class that may be trusted, of which K/C are drawn each
+  # epoch; 0 = always the K/C best (paper).
+  c.dictionary_share = placeholder(float)
 
   # Constants of those parts.
   c.focal_gamma = 2.0
@@ -94,31 +132,9 @@ def _parts(c: ConfigDict) -> None:
   c.class_balance_beta = 0.9999
   c.remix_ratio = 3.0  # of class sizes, from which on the smaller takes all
   c.weight_net_lr = 1e-3  # of Adam
-
-
-def _reweighting(c: ConfigDict) -> None:
-  """Learned weights and pseudo-labels."""
-  c.warmup_epochs = 20  # E: before it, uniform weights and no pseudo loss
-  c.dictionary_size = 2000  # K
-  # Fraction 0-1 of each class that may be trusted, of which K/C are drawn each
-  # epoch; 0 = always the K/C best (paper).
-  c.dictionary_share = 0.0
-  c.reward_batch_size = 200  # Q, over all devices
+  c.weight_lr = 3.0  # alpha: of relative and shift; cancels in clip
   c.lookahead_lr = 0.1  # eta, does not follow the schedule
-  c.lookahead_momentum = 0.0  # share of the momentum buffer (released 0.9)
-  # Share of its past in the reward gradient v; 0 = this step's alone (paper).
-  c.reward_momentum = 0.0
-  c.reward_batch_norm = "own"  # statistics of its batch: own|joint|running
-  # With MixUp, learn the weights of the mixed samples (paper) or of the
-  # un-mixed ones, whose labels then carry them into the mix?
-  c.weigh_mixed = True
-  c.weight_rule = "clip"  # clip (noise) | shift (long tail) | relative (both)
-  c.weight_lr = 1.0  # alpha; cancels in clip
-  c.pusher = "negative_loss"  # a key of pushers.PUSHERS
   c.score_momentum = 0.9  # lambda
-  # True: pseudo loss and pseudo-labels use the mixed forward pass (released
-  # code); saves a backward pass a step, memory too.
-  c.pseudo_loss_on_mixed = False
 
 
 def base() -> ConfigDict:
@@ -132,7 +148,11 @@ def base() -> ConfigDict:
   c.data = _data()
   _optimisation(c)
   _parts(c)
-  _reweighting(c)
+
+  # Their size depends on the data.
+  c.warmup_epochs = 20  # E: before it, uniform weights and no pseudo loss
+  c.dictionary_size = 2000  # K
+  c.reward_batch_size = 200  # Q, over all devices
 
   # Devices.
   c.num_devices = 0  # 0 = as many of this machine's as divide B and Q

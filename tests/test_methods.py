@@ -68,7 +68,8 @@ class PresetsTest(parameterized.TestCase):
   def test_l2r_is_fsr_on_clean_rewards_with_everything_looked_ahead(self):
     parts = {
         "rewards": "held_out", "meta_blocks": -1, "mixup": False,
-        "pseudo_loss_weight": 0.0, "data__held_out": 20,
+        "pseudo_loss_weight": 0.0, "weight_rule": "clip",
+        "reward_momentum": 0.0, "data__held_out": 20,
     }
     fsr = shrunk.frozen(method="fsr", **parts).to_dict()
     l2r = shrunk.frozen(method="l2r", data__held_out=20).to_dict()
@@ -209,7 +210,9 @@ class WeightingTest(parameterized.TestCase):
   def test_l2r_weights_are_those_of_second_order_autodiff(self, network):
     """Everything looked ahead, batch norm included; to 1e-5."""
     self.enter_context(shrunk.with_tiny_batch_norm())
-    ctx, resident, state = setup_held_out(method="l2r", network=network)
+    ctx, resident, state = setup_held_out(
+        method="l2r", network=network, weight_lr=1.0
+    )
     image = images(resident, INDEX)
     target = losses.one_hot(resident.label[:B], C)
     rewards = batches.draw_rewards(

@@ -77,12 +77,15 @@ class TrainStepTest(parameterized.TestCase):
     np.testing.assert_allclose(metrics.loss, value, rtol=1e-6)
     self.assertEqual(int(new.step), 1)
 
-  @parameterized.product(weight_rule=["clip", "shift"], mixed=[False, True])
+  @parameterized.product(
+      weight_rule=["clip", "shift", "relative"], mixed=[False, True]
+  )
   def test_fsr_step_from_its_equations(self, weight_rule, mixed):
     """Weights by jax.grad's definition, loss and tables by hand, MLP."""
     ctx, resident, state = setup(
         mixup=mixed, pseudo_loss_weight=2.0, weight_rule=weight_rule,
-        pusher="negative_loss", label_smoothing=0.1,
+        weight_lr=1.0, reward_momentum=0.0, weigh_mixed=True,
+        label_smoothing=0.1,
     )
     old = np.full((64, 4), 0.25, np.float32)
     state = state.replace(
@@ -129,6 +132,8 @@ class TrainStepTest(parameterized.TestCase):
     raw = np.maximum(0, -g)
     if weight_rule == "shift":
       raw = (1 / 16 - g) - np.min(1 / 16 - g) + 1 / 16
+    elif weight_rule == "relative":
+      raw = np.maximum(0, 1 - g / np.sqrt(np.mean(g**2)))
     weights = raw / (raw.sum() + 1e-5)
     np.testing.assert_allclose(
         new.tables.last_weight[index], 16 * weights, rtol=2e-3, atol=1e-4
@@ -202,7 +207,7 @@ class TrainStepTest(parameterized.TestCase):
     data = shrunk.random_data(num_examples=32, num_classes=2)
     ctx, resident, state = setup(
         data=data, mixup=False, pseudo_loss_weight=0.0, dictionary_size=16,
-        reward_batch_size=16,
+        reward_batch_size=16, weight_rule="clip",
     )
     image = jnp.broadcast_to(resident.image[:1], resident.image.shape)
     resident = resident.replace(image=image)
@@ -303,7 +308,7 @@ class EngineTest(absltest.TestCase):
 
   def test_refill_takes_the_best_scores(self):
     data = shrunk.random_data()
-    c = shrunk.frozen(num_epochs=1, dictionary_size=16)
+    c = shrunk.frozen(num_epochs=1, dictionary_size=16, dictionary_share=0.0)
     engine, state = shrunk.trained(c, data)
     host = engine.devices.get(state)
     for cls in range(4):

@@ -9,6 +9,7 @@ from fsr_jax.run.loop import Run
 from fsr_jax.run.validate import notices, resolve_and_load
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.step.engine import Engine, devices_for
+from fsr_jax.step.state import TrainState
 
 
 def train(
@@ -37,15 +38,17 @@ def train(
   return summary
 
 
-def evaluate(workdir: str, data_dir: str | None = None) -> dict:
-  """Evaluates the newest checkpoint of the run in `workdir`.
+def restore(
+    workdir: str, data_dir: str | None = None
+) -> tuple[Engine, TrainState]:
+  """The newest checkpoint of the run in `workdir`, on this machine's devices.
 
   Args:
     workdir: of a run that has a checkpoint.
     data_dir: where the data are now; None for where the run had them.
 
   Returns:
-    As Engine.evaluate; nothing is written.
+    (Engine, state as numpy arrays).
 
   Raises:
     InputError: no run, no checkpoint, or a damaged one.
@@ -66,9 +69,20 @@ def evaluate(workdir: str, data_dir: str | None = None) -> dict:
   config, data = resolve_and_load(config)
   devices, _ = devices_for(config)
   engine = Engine(config, data, devices)
-  state = checkpoints.restore(engine.create_state())
+  return engine, checkpoints.restore(engine.create_state())
+
+
+def evaluate(workdir: str, data_dir: str | None = None) -> dict:
+  """Evaluates the newest checkpoint of the run in `workdir`.
+
+  Args and Raises: as `restore`.
+
+  Returns:
+    As Engine.evaluate; nothing is written.
+  """
+  engine, state = restore(workdir, data_dir)
   result = engine.evaluate(engine.devices.put(state))
-  steps = config.num_epochs * engine.steps_per_epoch
-  print(f"{work.path}, step {int(state.step)} of {steps}")
+  steps = engine.config.num_epochs * engine.steps_per_epoch
+  print(f"{Workdir(workdir).path}, step {int(state.step)} of {steps}")
   print(report.table(result), flush=True)
   return result

@@ -67,18 +67,18 @@ class Engine:
 
   Attributes:
     config: resolved and frozen.
+    data: Data.
     devices: Devices.
     steps_per_epoch: N // B.
   """
 
   def __init__(self, config, data: Data, devices: Devices):
     """Puts the data on the devices (see `devices_for`); compiles nothing."""
-    self.config, self.devices = config, devices
+    self.config, self.data, self.devices = config, data, devices
     self.steps_per_epoch = len(data.train) // config.batch_size
     self._ctx = context(
         config, data.num_classes, self.steps_per_epoch, devices.axis_name
     )
-    self._data = data
     self._host_train, test = residents(data)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
     self._steps = {
@@ -105,7 +105,7 @@ class Engine:
 
   def create_state(self) -> TrainState:
     """The state before the first step, as numpy arrays."""
-    data, config = self._data, self.config
+    data, config = self.data, self.config
     held_out = known = None
     if data.held_out is not None:
       held_out = Dictionary(
@@ -144,7 +144,7 @@ class Engine:
     config = self.config
     batches = np.asarray(
         order.epoch_order(
-            config.seed, epoch, len(self._data.train), config.batch_size
+            config.seed, epoch, len(self.data.train), config.batch_size
         )
     )
     # Without either there is one phase, so one program to compile.
@@ -189,7 +189,7 @@ class Engine:
       test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
       with `_ema`.
     """
-    total, count = len(self._data.test), len(self.devices)
+    total, count = len(self.data.test), len(self.devices)
     size = min(self.config.eval_batch_size, total)
     size = -(-size // count) * count  # Rounded up.
     sums = []

@@ -10,9 +10,14 @@ Cells = dict[str, dict]
 
 # FSR without the two parts that are not re-weighting.
 RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
+# What FSR's re-labelling is, for other methods.
+RELABEL = {
+    "pseudo_loss": "elr", "pseudo_loss_weight": 3.0,
+    "pseudo_label_momentum": 0.7,
+}
 # FSR as the paper has it on long tails (section 5.2).
 SHIFT = {
-    "weight_rule": "shift", "weight_lr": 1.0, "reward_momentum": 0.0,
+    "weight_rule": "shift", "per_length": False, "reward_momentum": 0.0,
     "dictionary_share": 0.0, "warmup_epochs": 0, "label_smoothing": 0.1, **RAW,
 }
 
@@ -54,7 +59,7 @@ def noise(scale: Scale) -> Cells:
       "plain": {"method": "plain"},
       "plain_mixup": {"method": "plain", "mixup": True},
       "plain_mixup_relabel": {
-          "method": "plain", "mixup": True, "pseudo_loss_weight": 2.0,
+          "method": "plain", "mixup": True, **RELABEL,
       },
       "negative_loss": {"pusher": "negative_loss"},
       "area_under_margin": {"pusher": "area_under_margin"},
@@ -106,12 +111,14 @@ def mixup_relabel(scale: Scale) -> Cells:
   return {
       f"noise_{ratio}/{method}{mixup_name}{relabel_name}": {
           "method": method, **uniform(ratio),
-          "mixup": mixup, "pseudo_loss_weight": p,
+          "mixup": mixup, **relabel,
       }
       for ratio in (0.2, 0.4)
       for method in ("fsr", "plain")
       for mixup, mixup_name in ((False, ""), (True, "_mixup"))
-      for p, relabel_name in ((0.0, ""), (2.0, "_relabel"))
+      for relabel, relabel_name in (
+          ({"pseudo_loss_weight": 0.0}, ""), (RELABEL, "_relabel"),
+      )
   }
 
 
@@ -146,10 +153,10 @@ def hyper_parameters(scale: Scale) -> Cells:
       "reward_batch_size": (rewards // 4, rewards // 2, rewards * 2),
       "score_momentum": (0.0, 0.5, 0.99),
       "lookahead_lr": (0.01, 1.0),
-      "weight_lr": (1.0, 10.0),
+      "weight_lr": (0.3, 3.0, 10.0),
       "dictionary_share": (0.0, 0.1, 0.4),
       "pseudo_label_momentum": (0.0, 0.5, 0.9),
-      "pseudo_loss_weight": (0.0, 1.0, 4.0),
+      "pseudo_loss_weight": (0.0, 1.0, 6.0),
       "warmup_epochs": (0, warmup // 2, warmup * 2),
   }
   cells = {"default": {}}
@@ -200,10 +207,10 @@ def weight_rules(scale: Scale) -> Cells:
       "tail_50": tail(scale, 50), "tail_20_uniform_0.4": tail(scale, 20, 0.4),
   }
   rules = {
-      "clip": {"weight_rule": "clip"},
-      "shift": {"weight_rule": "shift", "weight_lr": 1.0},
-      "relative_1": {"weight_rule": "relative", "weight_lr": 1.0},
-      "relative_3": {"weight_rule": "relative", "weight_lr": 3.0},
+      "clip": {"weight_rule": "clip", "per_length": False},
+      "shift": {"weight_rule": "shift", "per_length": False},
+      "relative_1": {"weight_lr": 1.0},
+      "relative_3": {"weight_lr": 3.0},
   }
   return {
       f"{setting}/{rule}{suffix}": {**fields, **rule_fields, **regularizers}
@@ -217,13 +224,17 @@ def steps_to_fsr(scale: Scale) -> Cells:
   """From the released form to ours, one change after the other, and back."""
   changes = {
       "rule": {"weight_rule": "relative"},
+      "length": {"per_length": True},
+      "relabel": RELABEL,
       "un_mixed": {"weigh_mixed": False},
       "momentum": {"reward_momentum": 0.5},
       "share": {"dictionary_share": 0.2},
   }
   before = {
-      "weight_rule": "clip", "weigh_mixed": True, "reward_momentum": 0.0,
-      "dictionary_share": 0.0,
+      "weight_rule": "clip", "per_length": False, "weigh_mixed": True,
+      "reward_momentum": 0.0, "dictionary_share": 0.0,
+      "pseudo_loss": "cross_entropy", "pseudo_loss_weight": 2.0,
+      "pseudo_label_momentum": 0.1,
   }
   settings = {
       "uniform_0.4": uniform(0.4), "uniform_0.8": uniform(0.8),
@@ -272,6 +283,7 @@ def methods(scale: Scale) -> Cells:
   rows = {
       **{name: {"method": name} for name in alone},
       "plain_mixup": {"method": "plain", "mixup": True},
+      "elr_mixup": {"method": "elr", "mixup": True},
       "mwn": clean_rewards(scale, "mwn"),
       "l2r": clean_rewards(scale, "l2r"),
       "fsr": {"method": "fsr"},

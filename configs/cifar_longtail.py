@@ -32,7 +32,6 @@ def get_config(arguments: str = "cifar10,50"):
   c.mixup = False
   c.pseudo_loss_weight = 0.0
   c.warmup_epochs = 0
-  c.weight_lr = 1.0
   c.dictionary_size = 3000
   c.reward_batch_size = 800
   return c

@@ -6,13 +6,14 @@ from ml_collections.config_dict import placeholder
 # What a method is made of: fields of the config that differ from _PARTS.
 METHODS = {
     "fsr": {
-        "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
+        "weighting": "lookahead", "mixup": True, "pseudo_loss": "elr",
+        "pseudo_loss_weight": 3.0, "pseudo_label_momentum": 0.7,
     },
     # The authors' TF1 code, where it differs from ours.
     "fsr_released": {
         "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
         "pseudo_loss_on_mixed": True, "weigh_mixed": True,
-        "weight_rule": "clip", "reward_momentum": 0.0,
+        "weight_rule": "clip", "per_length": False, "reward_momentum": 0.0,
         "lookahead_momentum": 0.9, "reward_batch_norm": "joint",
         "pusher": "mixed_margin", "dictionary_share": 0.0,
     },
@@ -30,11 +31,11 @@ METHODS = {
     "remix": {"mixup": True, "remix": True},
     "mwn": {
         "weighting": "weight_net", "rewards": "held_out", "meta_blocks": -1,
-        "reward_momentum": 0.0,
+        "per_length": False, "reward_momentum": 0.0,
     },
     "l2r": {
         "weighting": "lookahead", "rewards": "held_out", "meta_blocks": -1,
-        "weight_rule": "clip", "reward_momentum": 0.0,
+        "weight_rule": "clip", "per_length": False, "reward_momentum": 0.0,
     },
 }
 
@@ -53,6 +54,7 @@ _PARTS = {
     "pseudo_loss_on_mixed": False,
     "weigh_mixed": False,
     "weight_rule": "relative",
+    "per_length": True,
     "reward_momentum": 0.5,
     "lookahead_momentum": 0.0,
     "reward_batch_norm": "own",
@@ -115,6 +117,8 @@ def _parts(c: ConfigDict) -> None:
   # un-mixed ones, whose labels then carry them into the mix?
   c.weigh_mixed = placeholder(bool)
   c.weight_rule = placeholder(str)  # relative | clip | shift
+  # Is a sample's g divided by the length of its own gradient?
+  c.per_length = placeholder(bool)
   # Share of its past in the reward gradient v; 0 = this step's alone (paper).
   c.reward_momentum = placeholder(float)
   # Share of the momentum buffer in the look-ahead gradient.
@@ -132,7 +136,7 @@ def _parts(c: ConfigDict) -> None:
   c.class_balance_beta = 0.9999
   c.remix_ratio = 3.0  # of class sizes, from which on the smaller takes all
   c.weight_net_lr = 1e-3  # of Adam
-  c.weight_lr = 3.0  # alpha: of relative and shift; cancels in clip
+  c.weight_lr = 1.0  # alpha: of relative and shift; cancels in clip
   c.lookahead_lr = 0.1  # eta, does not follow the schedule
   c.score_momentum = 0.9  # lambda
 

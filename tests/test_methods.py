@@ -68,8 +68,9 @@ class PresetsTest(parameterized.TestCase):
   def test_l2r_is_fsr_on_clean_rewards_with_everything_looked_ahead(self):
     parts = {
         "rewards": "held_out", "meta_blocks": -1, "mixup": False,
-        "pseudo_loss_weight": 0.0, "weight_rule": "clip",
-        "reward_momentum": 0.0, "data__held_out": 20,
+        "pseudo_loss": "cross_entropy", "pseudo_loss_weight": 0.0,
+        "pseudo_label_momentum": 0.1, "weight_rule": "clip",
+        "per_length": False, "reward_momentum": 0.0, "data__held_out": 20,
     }
     fsr = shrunk.frozen(method="fsr", **parts).to_dict()
     l2r = shrunk.frozen(method="l2r", data__held_out=20).to_dict()
@@ -91,7 +92,7 @@ class PresetsTest(parameterized.TestCase):
       ({"method": "remix", "mixup": False}, "remix=True but mixup=False"),
       (
           {"method": "elr", "pseudo_loss_weight": 0.0},
-          "pseudo_loss=elr but pseudo_loss_weight=0",
+          "method=elr but pseudo_loss_weight=0",
       ),
       ({"gce_q": 0.0}, "gce_q=0.0; expected a number above 0"),
       (

@@ -181,6 +181,12 @@ class RuleTest(absltest.TestCase):
     raw = reweight.clip(jnp.array([0.3, 0.2]), 1.0, 2)
     np.testing.assert_array_equal(reweight.normalize(raw), [0.0, 0.0])
 
+  def test_per_length_by_hand(self):
+    g = reweight.per_length(
+        jnp.array([2.0, 1.0, 0.0]), jnp.array([[3.0, 4.0], [0.0, 0.99], [0, 0]])
+    )
+    np.testing.assert_allclose(g, [2 / 5.01, 1.0, 0.0], rtol=1e-6)
+
   def test_relative_by_hand(self):
     # Root mean square 5: 1 - 2 g / 5.
     raw = reweight.relative(jnp.array([1.0, -7.0]), 2.0, 2)

@@ -85,6 +85,8 @@ class TrainStepTest(parameterized.TestCase):
     ctx, resident, state = setup(
         mixup=mixed, pseudo_loss_weight=2.0, weight_rule=weight_rule,
         weight_lr=1.0, reward_momentum=0.0, weigh_mixed=True,
+        per_length=weight_rule == "relative", pseudo_loss="cross_entropy",
+        pseudo_label_momentum=0.1,
         label_smoothing=0.1,
     )
     old = np.full((64, 4), 0.25, np.float32)
@@ -133,6 +135,9 @@ class TrainStepTest(parameterized.TestCase):
     if weight_rule == "shift":
       raw = (1 / 16 - g) - np.min(1 / 16 - g) + 1 / 16
     elif weight_rule == "relative":
+      # Cross entropy's gradient for the logits is p - y.
+      p = jax.nn.softmax(head(meta, h))
+      g = g / (np.linalg.norm(p - y, axis=-1) + 1e-2)
       raw = np.maximum(0, 1 - g / np.sqrt(np.mean(g**2)))
     weights = raw / (raw.sum() + 1e-5)
     np.testing.assert_allclose(

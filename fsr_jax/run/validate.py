@@ -132,9 +132,9 @@ def validate_config(config) -> None:
       "remix=True but mixup=False; remix is a MixUp: set mixup=True",
   )
   check(
-      config.pseudo_loss == "cross_entropy" or config.pseudo_loss_weight > 0,
-      f"pseudo_loss={config.pseudo_loss} but pseudo_loss_weight=0, which"
-      " switches it off; expected a number above 0",
+      config.method != "elr" or config.pseudo_loss_weight > 0,
+      "method=elr but pseudo_loss_weight=0, which switches it off; expected a"
+      " number above 0",
   )
   check(
       not estimates_transition(config) or config.warmup_epochs > 0,

@@ -76,16 +76,15 @@ def learn(
   reward_loss, v = _reward_gradient(
       ctx, state, lookahead_params, rewards, clean_image
   )
-  if config.reward_momentum:
-    # Not debiased: a common factor of all weights is divided out.
-    mu = config.reward_momentum
-    v = jax.tree.map(
-        lambda old, new: mu * old + (1 - mu) * new, memory.reward_gradient, v
-    )
-    memory = memory._replace(reward_gradient=v)
+  v, memory = _averaged(config, v, memory)
   g = reweight.weight_gradient(
       train_losses, meta_params, v, config.lookahead_lr
   )
+  if config.per_length:
+    logits = _logits(ctx, state, meta_params, features)
+    g = reweight.per_length(
+        g, jax.grad(lambda z: jnp.sum(sample_loss(z, target)))(logits)
+    )
   if memory.weight_net is not None:
     weights, memory = _move_weight_net(
         config, memory, train_losses(meta_params), g, axis
@@ -117,6 +116,18 @@ def _reward_gradient(ctx, state, lookahead_params, rewards, clean_image):
       reward_losses, lookahead_params, ctx.config.reward_batch_size,
       ctx.axis_name,
   )
+
+
+def _averaged(config, v, memory):
+  """(v, or its moving average, Memory)."""
+  mu = config.reward_momentum
+  if not mu:
+    return v, memory
+  # Not debiased: relative and clip divide a common factor of all g out.
+  v = jax.tree.map(
+      lambda old, new: mu * old + (1 - mu) * new, memory.reward_gradient, v
+  )
+  return v, memory._replace(reward_gradient=v)
 
 
 def _logits(ctx, state, meta_params, features, train=True):

@@ -131,7 +131,7 @@ def _parts(c: ConfigDict) -> None:
 
   # Constants of those parts.
   c.focal_gamma = 2.0
-  c.gce_q = 0.7  # 0 = cross entropy, 1 = mean absolute error
+  c.gce_q = 0.7  # towards 0 cross entropy, 1 = half the absolute error
   c.transition = "estimated"  # known | estimated, for loss=forward_correction
   c.class_balance_beta = 0.9999
   c.remix_ratio = 3.0  # of class sizes, from which on the smaller takes all

@@ -21,8 +21,8 @@ from fsr_jax.maths import (
 )
 from fsr_jax.run.validate import validate_config
 from fsr_jax.step import batch as batches
+from fsr_jax.step import objective, weighting
 from fsr_jax.step import state as states
-from fsr_jax.step import weighting
 from tests import shrunk
 from tests.test_step import images, setup, step
 
@@ -111,7 +111,7 @@ class PresetsTest(parameterized.TestCase):
       ({"gce_q": 0.0}, "gce_q=0.0; expected a number above 0"),
       (
           {"method": "forward_correction", "warmup_epochs": 0},
-          "warmup_epochs=0 but transition=estimated",
+          "warmup_epochs=0 of num_epochs=2, but transition=estimated",
       ),
   )
   def test_parts_that_contradict(self, fields, message):
@@ -141,11 +141,16 @@ class LossesTest(parameterized.TestCase):
     ctx, resident, state = setup(method=method)
     count = jnp.array([10, 20, 30, 4])
     resident = resident.replace(class_count=count)
-    _, metrics = step(state, resident, INDEX, ctx=ctx, active=False)
+    batch = batches.gather(
+        ctx.config, jax.random.key(0), resident, INDEX, C, None
+    )
+    loss, _ = objective.total_loss(
+        state.params, ctx, state, batch, None, None
+    )
     logits = logits_of(ctx, state, resident)
     target = losses.one_hot(resident.label[:B], C)
     np.testing.assert_allclose(
-        metrics.loss, expected(logits, target, count).mean(), rtol=1e-5
+        loss, expected(logits, target, count).mean(), rtol=1e-5
     )
 
   def test_elr_adds_its_regularizer(self):
@@ -186,6 +191,14 @@ class LossesTest(parameterized.TestCase):
     estimated = engine.devices.get(state).transition
     np.testing.assert_allclose(estimated.sum(-1), 1, rtol=1e-5)
     self.assertLess(estimated.max(), 0.9)
+
+  def test_with_mixup_predictions_are_kept_of_un_mixed_images(self):
+    kept = []
+    for mixup in (False, True):
+      ctx, resident, state = setup(method="forward_correction", mixup=mixup)
+      new, _ = step(state, resident, INDEX, ctx=ctx, active=False)
+      kept.append(new.tables.pseudo_label[:B])
+    np.testing.assert_allclose(*kept, rtol=1e-5, atol=1e-6)
 
   def test_known_transition_comes_from_the_labels(self):
     data = sources.load(shrunk.config().data, 0)
@@ -253,6 +266,18 @@ class WeightingTest(parameterized.TestCase):
     )
     self.assertNotIn("backbone", state.params)
     self.assertGreater(np.mean(raw > 0), 0.1)
+
+  def test_class_weights_do_not_reach_the_pusher(self):
+    scores = []
+    for class_balanced in (False, True):
+      ctx, resident, state = setup(
+          pusher="mixed_margin", class_balanced=class_balanced,
+          lookahead_lr=1e-6,
+      )
+      resident = resident.replace(class_count=jnp.array([1, 20, 30, 40]))
+      new, _ = step(state, resident, INDEX, ctx=ctx, active=False)
+      scores.append(new.tables.score[:B])
+    np.testing.assert_allclose(*scores, atol=1e-5)
 
   def test_held_out_samples_stay(self):
     data = sources.load(shrunk.config(data__held_out=20).data, 0)

@@ -52,13 +52,6 @@ class ParallelTest(parameterized.TestCase):
         for copy in copies[1:]:
           np.testing.assert_array_equal(copy, copies[0])
 
-  def test_relative_rule_takes_the_global_scale(self):
-    c = shrunk.frozen(
-        weight_rule="relative", weight_lr=2.0, num_epochs=1, warmup_epochs=0,
-        weigh_mixed=False, reward_momentum=0.5, dictionary_share=0.3,
-    )
-    self.assert_same_on(1, 4, c)
-
   def test_shift_rule_takes_the_global_minimum(self):
     c = shrunk.frozen(
         weight_rule="shift", weight_lr=50.0, num_epochs=1, warmup_epochs=0

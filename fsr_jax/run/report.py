@@ -31,14 +31,14 @@ def averages(totals: Metrics) -> dict[str, float]:
   result = {
       "loss": float(totals.loss) / steps,
       "train_loss": float(totals.train_loss) / steps,
-      "reward_loss": float(totals.reward_loss) / steps,
       "train_top1": float(totals.correct) / examples,
       "train_zero_weights": float(totals.zero_weights) / examples,
       "effective_batch": float(totals.effective_batch) / steps,
   }
-  lookahead_loss = float(totals.lookahead_loss) / steps
-  if math.isfinite(lookahead_loss):
-    result["lookahead_loss"] = lookahead_loss
+  for name in ("lookahead_loss", "reward_loss"):  # NaN where there is none.
+    value = float(getattr(totals, name)) / steps
+    if math.isfinite(value):
+      result[name] = value
   return result
 
 

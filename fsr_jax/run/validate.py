@@ -50,7 +50,7 @@ _RANGES = {
     "class_balance_beta": _BELOW_ONE,
     "remix_ratio": (lambda x: x >= 1, "1 or above"),
     "weight_net_lr": _POSITIVE,
-    "weight_lr": _POSITIVE,
+    "weight_lr": _NOT_NEGATIVE,
     "score_momentum": _BELOW_ONE,
     "pseudo_loss_weight": _NOT_NEGATIVE,
     "pseudo_label_momentum": _BELOW_ONE,
@@ -98,6 +98,31 @@ def validate_config(config) -> None:
     InputError: an unknown name (lists the choices), a value out of range, or
       fields that contradict each other.
   """
+  _validate_names(config)
+  flat = config_lib.flatten(config.to_dict())
+  for field, (holds, words) in _RANGES.items():
+    value = flat[field]
+    check(
+        math.isfinite(value) and holds(value),
+        f"{field}={value}; expected a number {words}",
+    )
+  check(
+      config.data.noise != "none" or config.data.noise_ratio == 0,
+      f"data.noise_ratio={config.data.noise_ratio} but data.noise=none; set"
+      f" data.noise to one of: {', '.join(corrupt.NOISES)}",
+  )
+  _validate_parts(config)
+  check(
+      config.lr_warmup_epochs < config.num_epochs,
+      f"lr_warmup_epochs={config.lr_warmup_epochs} leaves nothing of"
+      f" num_epochs={config.num_epochs}",
+  )
+  if config.schedule == "step":
+    _validate_decays(config)
+
+
+def _validate_names(config) -> None:
+  """Fields whose value is a name."""
   choose("network", config.network, NETWORKS)
   choose("dataset", config.data.dataset, sources.SOURCES)
   choose("noise", config.data.noise, corrupt.NOISES)
@@ -113,18 +138,10 @@ def validate_config(config) -> None:
   choose("loss", config.loss, objective.LOSSES)
   choose("pseudo_loss", config.pseudo_loss, objective.PSEUDO_LOSSES)
   choose("transition", config.transition, ("known", "estimated"))
-  flat = config_lib.flatten(config.to_dict())
-  for field, (holds, words) in _RANGES.items():
-    value = flat[field]
-    check(
-        math.isfinite(value) and holds(value),
-        f"{field}={value}; expected a number {words}",
-    )
-  check(
-      config.data.noise != "none" or config.data.noise_ratio == 0,
-      f"data.noise_ratio={config.data.noise_ratio} but data.noise=none; set"
-      f" data.noise to one of: {', '.join(corrupt.NOISES)}",
-  )
+
+
+def _validate_parts(config) -> None:
+  """Parts of a method that contradict each other."""
   if config.weighting != "uniform":
     _validate_rewards(config)
   check(
@@ -132,22 +149,21 @@ def validate_config(config) -> None:
       "remix=True but mixup=False; remix is a MixUp: set mixup=True",
   )
   check(
+      config.weight_rule != "clip" or config.weight_lr > 0,
+      "weight_lr=0 with weight_rule=clip leaves no weight; expected above 0",
+  )
+  check(
       config.method != "elr" or config.pseudo_loss_weight > 0,
       "method=elr but pseudo_loss_weight=0, which switches it off; expected a"
       " number above 0",
   )
   check(
-      not estimates_transition(config) or config.warmup_epochs > 0,
-      "warmup_epochs=0 but transition=estimated, which is done at the end of"
-      " the warm-up; expected 1 or more",
+      not estimates_transition(config)
+      or 0 < config.warmup_epochs < config.num_epochs,
+      f"warmup_epochs={config.warmup_epochs} of num_epochs={config.num_epochs},"
+      " but transition=estimated, which is done at the end of the warm-up;"
+      " expected 1 or more, and fewer than num_epochs",
   )
-  check(
-      config.lr_warmup_epochs < config.num_epochs,
-      f"lr_warmup_epochs={config.lr_warmup_epochs} leaves nothing of"
-      f" num_epochs={config.num_epochs}",
-  )
-  if config.schedule == "step":
-    _validate_decays(config)
 
 
 def _validate_rewards(config) -> None:
@@ -191,6 +207,18 @@ def validate_against_data(config, data: Data) -> None:
   fields = ["batch_size"]
   if keeps_dictionary(config):
     fields.append("dictionary_size")
+  if data.held_out is not None:
+    check(
+        len(data.held_out) >= data.num_classes,
+        f"data.held_out={len(data.held_out)} is fewer than the"
+        f" {data.num_classes} classes; expected one of each at least",
+    )
+  check(
+      config.loss != "forward_correction"
+      or config.transition != "known"
+      or data.train.clean_label is not None,
+      "transition=known needs clean labels, which these data have not",
+  )
   for field in fields:
     check(
         config[field] <= len(data.train),
@@ -202,17 +230,27 @@ def validate_against_data(config, data: Data) -> None:
 def notices(config, data: Data) -> list[str]:
   """What is allowed but perhaps not meant, one line each."""
   lines = []
-  if (
-      config.weighting != "uniform"
-      and config.warmup_epochs >= config.num_epochs
-  ):
+  later = config.weighting != "uniform" or config.pseudo_loss_weight
+  if later and config.warmup_epochs >= config.num_epochs:
     lines.append(
         f"warmup_epochs={config.warmup_epochs} covers all"
-        f" {config.num_epochs} epochs: no weights will be learned"
+        f" {config.num_epochs} epochs: neither learned weights nor re-labelling"
+        " will begin"
     )
   if keeps_dictionary(config) and config.dictionary_size < data.num_classes:
     lines.append(
         f"dictionary_size={config.dictionary_size} is below the"
         f" {data.num_classes} classes: they take turns from epoch to epoch"
     )
+  if keeps_dictionary(config) and (
+      config.pusher == "mixed_margin" and not config.mixup
+  ):
+    lines.append(
+        "pusher=mixed_margin without MixUp is eq. 5, which picks mislabelled"
+        " samples; see README"
+    )
+  if config.pseudo_loss == "elr" and not config.pseudo_loss_weight:
+    lines.append("pseudo_loss=elr is off: pseudo_loss_weight=0")
+  if config.weighting == "uniform" and config.rewards == "held_out":
+    lines.append("rewards=held_out are not used: weighting=uniform")
   return lines

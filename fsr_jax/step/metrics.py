@@ -14,10 +14,12 @@ class Metrics(flax.struct.PyTreeNode):
   Attributes:
     loss: float32, total loss of each step, nats.
     train_loss: float32, mean loss of each batch's un-mixed samples on their
-      given labels under Theta, nats.
+      given labels under Theta, nats; of the mixed ones where a method with
+      MixUp needs no un-mixed pass.
     lookahead_loss: float32, the same under Theta*; NaN where it would cost a
       forward pass or there is no look-ahead.
-    reward_loss: float32, mean loss of each reward batch under Theta*, nats.
+    reward_loss: float32, mean loss of each reward batch under Theta*, nats; NaN
+      where there is none.
     correct: float32, samples whose given label is the argmax of the logits.
     zero_weights: float32, samples of weight 0.
     effective_batch: float32, (sum omega)^2 / (B sum omega^2) of each batch: 1

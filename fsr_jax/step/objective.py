@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from fsr_jax.maths import losses, mixup, pushers, tables
 from fsr_jax.step import weighting
 from fsr_jax.step.batch import Batch, Rewards
+from fsr_jax.step.state import keeps_pseudo_labels
 from fsr_jax.step.weighting import Weighted
 
 # name -> (config, state) -> loss (logits [b, C], target [b, C]) -> [b].
@@ -91,13 +92,13 @@ def total_loss(
   sample_loss = LOSSES[config.loss](config, state)
   mixed = clean = _forward(ctx, state, params, batch.image)
   if config.mixup and (
-      config.weighting != "uniform" or config.pseudo_loss_weight
+      config.weighting != "uniform" or keeps_pseudo_labels(config)
   ):
     # This pass decides the running statistics: evaluation sees un-mixed
     # images.
     clean = _forward(ctx, state, params, batch.clean_image)
-  mixed_target = mixup.mix(batch.target, batch.label_coefficient)
   if config.weigh_mixed or not config.mixup:
+    mixed_target = mixup.mix(batch.target, batch.label_coefficient)
     weighed = (mixed.features, mixed_target)
   else:
     weighed = (clean.features, batch.target)
@@ -113,18 +114,25 @@ def total_loss(
     loss += config.pseudo_loss_weight / config.batch_size * jnp.sum(
         _pseudo_loss(config, pseudo_logits, pseudo_label)
     )
+  evidence = _evidence(ctx, state, batch, mixed, clean, weighted)
+  return loss, Outcome(
+      clean.batch_stats, pseudo_logits, weighted, evidence
+  )
+
+
+def _evidence(ctx, state, batch, mixed: _Pass, clean: _Pass, weighted):
+  """What the pusher may know, on labels neither smoothed nor class-weighted."""
   lookahead_logits, _ = ctx.network.head(
       weighted.lookahead_params, state.batch_stats, clean.features, True
   )
-  evidence = pushers.Evidence(
-      target=losses.one_hot(batch.label, ctx.num_classes),
+  given = losses.one_hot(batch.label, ctx.num_classes)
+  mixed_given = mixup.mix(given, batch.label_coefficient)
+  return pushers.Evidence(
+      target=given,
       logits=clean.logits,
       lookahead_logits=lookahead_logits,
-      mixed_loss=losses.cross_entropy(mixed.logits, mixed_target),
+      mixed_loss=losses.cross_entropy(mixed.logits, mixed_given),
       recall=state.tables.recall[batch.index],
-  )
-  return loss, Outcome(
-      clean.batch_stats, pseudo_logits, weighted, evidence
   )
 
 

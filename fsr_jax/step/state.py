@@ -137,6 +137,7 @@ def create(
       order.stream(config.seed, order.INIT), data.image.shape[1:]
   )
   num_examples, num_classes = data.label.shape[0], data.class_count.shape[0]
+  empty = tables.init(num_examples, num_classes, keeps_pseudo_labels(config))
   if config.weighting == "uniform":
     trusted = None
   elif config.rewards == "held_out":
@@ -146,6 +147,8 @@ def create(
         order.stream(config.seed, order.FIRST_DICTIONARY), (num_examples,)
     )
     trusted = fill(config, random_score, data, 0)
+    in_use = jnp.array(config.warmup_epochs == 0)
+    empty = tables.trust(empty, trusted.index, in_use)
   if config.loss == "forward_correction" and transition is None:
     transition = jnp.eye(num_classes)
   return TrainState(
@@ -156,9 +159,7 @@ def create(
       # Copies: the compiled step donates its input, leaf by leaf.
       ema_params=jax.tree.map(jnp.copy, params),
       ema_batch_stats=jax.tree.map(jnp.copy, batch_stats),
-      tables=tables.init(
-          num_examples, num_classes, keeps_pseudo_labels(config)
-      ),
+      tables=empty,
       dictionary=trusted,
       memory=memory.create(
           config, params["head"],
@@ -196,7 +197,7 @@ def refill(
   )
   score = jnp.where(seen, score, -jnp.inf)
   new = fill(config, score, data, epoch)
-  in_use = epoch >= config.warmup_epochs
+  in_use = (epoch >= config.warmup_epochs) & (epoch < config.num_epochs)
   return state.replace(
       dictionary=new, tables=tables.trust(state.tables, new.index, in_use)
   )

@@ -28,7 +28,7 @@ class Weighted(NamedTuple):
     weights: float32 [b]; of the global batch they sum to 1 (or are all 0), but
       for a weight net's, which lie in 0-1/B.
     lookahead_params: Theta*, like params["head"].
-    reward_loss: float32 scalar, at Theta*, nats.
+    reward_loss: float32 scalar, at Theta*, nats; NaN without rewards.
     memory: Memory after this step.
   """
 
@@ -72,7 +72,7 @@ def learn(
   )
   if rewards is None:
     uniform = jnp.full(target.shape[:1], 1.0 / config.batch_size)
-    return Weighted(uniform, lookahead_params, jnp.zeros(()), memory)
+    return Weighted(uniform, lookahead_params, jnp.full((), jnp.nan), memory)
   reward_loss, v = _reward_gradient(
       ctx, state, lookahead_params, rewards, clean_image
   )
@@ -80,7 +80,7 @@ def learn(
   g = reweight.weight_gradient(
       train_losses, meta_params, v, config.lookahead_lr
   )
-  if config.per_length:
+  if config.per_length and memory.weight_net is None:
     logits = _logits(ctx, state, meta_params, features)
     g = reweight.per_length(
         g, jax.grad(lambda z: jnp.sum(sample_loss(z, target)))(logits)
@@ -106,11 +106,12 @@ def _reward_gradient(ctx, state, lookahead_params, rewards, clean_image):
   features, _ = ctx.network.features(
       state.params, state.batch_stats, batch, train
   )
-  features = features[: rewards.image.shape[0]]
 
   def reward_losses(p):
     logits = _logits(ctx, state, p, features, train)
-    return losses.cross_entropy(logits, rewards.target)
+    return losses.cross_entropy(
+        logits[: rewards.image.shape[0]], rewards.target
+    )
 
   return reweight.reward_gradient(
       reward_losses, lookahead_params, ctx.config.reward_batch_size,
@@ -123,7 +124,8 @@ def _averaged(config, v, memory):
   mu = config.reward_momentum
   if not mu:
     return v, memory
-  # Not debiased: relative and clip divide a common factor of all g out.
+  # Not debiased: relative and clip divide a common factor of all g out (shift
+  # does not, and starts softly).
   v = jax.tree.map(
       lambda old, new: mu * old + (1 - mu) * new, memory.reward_gradient, v
   )

@@ -128,9 +128,7 @@ class ResumeTest(parameterized.TestCase):
         workdir_lib, "_write", side_effect=OSError(28, "No space left")
     )
     with full, self.assertRaises(OSError):
-      commands.train(
-        shrunk.config(keep_checkpoints=1, dictionary_share=0.0), str(workdir)
-    )
+      commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
     self.assertEqual((workdir / "config.json").read_text(), before)
     self.assertIsNotNone(commands.train(shrunk.config(), str(workdir)))
 
@@ -375,9 +373,7 @@ class RefusalTest(parameterized.TestCase):
     blob[len(blob) // 2] ^= 1
     data.write_bytes(bytes(blob))
     with self.assertRaisesRegex(InputError, "move it away"):
-      commands.train(
-        shrunk.config(keep_checkpoints=1, dictionary_share=0.0), str(workdir)
-    )
+      commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,27 @@ def tail(scale: Scale, imbalance_ratio: float, noise_ratio: float = 0) -> dict:
   }
 
 
+def settings(scale: Scale) -> Cells:
+  """The kinds of wrong and unequal labels that methods are compared on."""
+  return {
+      "uniform_0.2": uniform(0.2),
+      "uniform_0.4": uniform(0.4),
+      "uniform_0.8": uniform(0.8),
+      "asymmetric_0.4": {"data.noise": "asymmetric", "data.noise_ratio": 0.4},
+      "tail_50": tail(scale, 50),
+      "tail_20_uniform_0.4": tail(scale, 20, 0.4),
+  }
+
+
+def everywhere(scale: Scale, rows: Cells) -> Cells:
+  """Every row in every setting: SETTING/ROW."""
+  return {
+      f"{setting}/{name}": {**fields, **row}
+      for setting, fields in settings(scale).items()
+      for name, row in rows.items()
+  }
+
+
 def fewer_rewards(scale: Scale, available: int) -> dict:
   """A smaller reward batch where fewer than Q rewards exist."""
   fits = scale.value("reward_batch_size") <= available
@@ -202,22 +223,17 @@ def lookahead_momentum(scale: Scale) -> Cells:
 
 def weight_rules(scale: Scale) -> Cells:
   """Each rule on noise and on long tails, with the regularizers and raw."""
-  settings = {
-      "uniform_0.4": uniform(0.4), "uniform_0.8": uniform(0.8),
-      "tail_50": tail(scale, 50), "tail_20_uniform_0.4": tail(scale, 20, 0.4),
-  }
   rules = {
       "clip": {"weight_rule": "clip", "per_length": False},
       "shift": {"weight_rule": "shift", "per_length": False},
       "relative_1": {"weight_lr": 1.0},
       "relative_3": {"weight_lr": 3.0},
   }
-  return {
-      f"{setting}/{rule}{suffix}": {**fields, **rule_fields, **regularizers}
-      for setting, fields in settings.items()
+  return everywhere(scale, {
+      rule + suffix: {**fields, **regularizers}
       for suffix, regularizers in (("", {}), ("_raw", RAW))
-      for rule, rule_fields in rules.items()
-  }
+      for rule, fields in rules.items()
+  })
 
 
 def steps_to_fsr(scale: Scale) -> Cells:
@@ -236,10 +252,6 @@ def steps_to_fsr(scale: Scale) -> Cells:
       "pseudo_loss": "cross_entropy", "pseudo_loss_weight": 2.0,
       "pseudo_label_momentum": 0.1,
   }
-  settings = {
-      "uniform_0.4": uniform(0.4), "uniform_0.8": uniform(0.8),
-      "tail_20_uniform_0.4": tail(scale, 20, 0.4),
-  }
   rows = {"released": {"method": "fsr_released"}, "paper": before}
   rows |= {f"only_{name}": before | new for name, new in changes.items()}
   rows |= {
@@ -247,11 +259,7 @@ def steps_to_fsr(scale: Scale) -> Cells:
       for name, new in changes.items()
   }
   rows |= {"fsr": {}, "fsr_shared_mixup": {"pseudo_loss_on_mixed": True}}
-  return {
-      f"{setting}/{name}": {**fields, **row}
-      for setting, fields in settings.items()
-      for name, row in rows.items()
-  }
+  return everywhere(scale, rows)
 
 
 def reward_momentum(scale: Scale) -> Cells:
@@ -268,14 +276,6 @@ def reward_momentum(scale: Scale) -> Cells:
 
 def methods(scale: Scale) -> Cells:
   """Every method on every setting; mwn and l2r are given clean examples."""
-  settings = {
-      "uniform_0.2": uniform(0.2),
-      "uniform_0.4": uniform(0.4),
-      "uniform_0.8": uniform(0.8),
-      "asymmetric_0.4": {"data.noise": "asymmetric", "data.noise_ratio": 0.4},
-      "tail_50": tail(scale, 50),
-      "tail_20_uniform_0.4": tail(scale, 20, 0.4),
-  }
   alone = (
       "plain", "label_smoothing", "focal", "cb", "cb_focal", "gce",
       "forward_correction", "elr", "remix",
@@ -289,12 +289,6 @@ def methods(scale: Scale) -> Cells:
       "fsr": {"method": "fsr"},
       "fsr_released": {"method": "fsr_released"},
   }
-  cells = {
-      f"{setting}/{name}": {**fields, **row}
-      for setting, fields in settings.items()
-      for name, row in rows.items()
-  }
-  cells["tail_50/fsr_shift"] = {
-      **settings["tail_50"], "method": "fsr", **SHIFT,
-  }
+  cells = everywhere(scale, rows)
+  cells["tail_50/fsr_shift"] = {**tail(scale, 50), "method": "fsr", **SHIFT}
   return cells

@@ -81,7 +81,7 @@ def main(argv):
       jnp.array(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)),
       jnp.arange(size, dtype=jnp.int32) % num_classes,
       jnp.full(3, 0.5), jnp.full(3, 0.25),
-      jnp.full(num_classes, size // num_classes),
+      jnp.full(num_classes, size // num_classes), jnp.uint32(0),
   )
   index = jnp.arange(_BATCH.value)
   steps = {

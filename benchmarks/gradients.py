@@ -58,7 +58,7 @@ def magnitudes(ctx, state, data, index) -> dict:
   """{block: (three magnitudes)} of one batch."""
   config = ctx.config
   batch_key, reward_key = jax.random.split(
-      order.step_key(config.seed, state.step)
+      order.step_key(data.seed, state.step)
   )
   batch = batches.gather(config, batch_key, data, index, ctx.num_classes, None)
   rewards = batches.draw_rewards(
@@ -130,7 +130,7 @@ def main(argv):
   ctx = context(
       engine.config, engine.data.num_classes, engine.steps_per_epoch, None
   )
-  data, _ = jax.tree.map(jnp.asarray, residents(engine.data))
+  data, _ = jax.tree.map(jnp.asarray, residents(engine.data, engine.config.seed))
   one = jax.jit(functools.partial(magnitudes, ctx))
   sums = None
   for number in range(_BATCHES.value):

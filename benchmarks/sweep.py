@@ -10,6 +10,7 @@ What follows `--` goes to every run. Each run is `main.py` in OUT/CELL/SEED,
 its output in log.txt there; every cell has one seed before any has two. The
 same command continues a sweep that was cut off: finished runs are not done
 again. Ctrl-C and SIGTERM save the run in progress first (exit status 75).
+Seeds share compiled programs: OUT/compiled, or $JAX_COMPILATION_CACHE_DIR.
 Writes OUT/results.csv after every run, a plot (needs matplotlib) at the end.
 """
 
@@ -76,7 +77,13 @@ class Job(NamedTuple):
 class Runner:
   """Runs jobs, one at a time; passes a request to leave on to the child."""
 
-  def __init__(self):
+  def __init__(self, compiled: pathlib.Path):
+    """Keeps compiled programs in `compiled`, unless the user has a place."""
+    self._environment = {
+        "JAX_COMPILATION_CACHE_DIR": str(compiled),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        **os.environ,
+    }
     self._child = None
     self._asked = False
     self._handlers = {}
@@ -105,7 +112,7 @@ class Runner:
       # once. Asked twice, main.py leaves without saving.
       self._child = subprocess.Popen(
           command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-          start_new_session=True,
+          start_new_session=True, env=self._environment,
       )
       if self._asked:  # While it was being started.
         self._child.terminate()
@@ -272,7 +279,7 @@ def main(argv):
   )
   done = sum(job.finished() for job in jobs)
   print(f"{len(jobs)} runs, {done} of them finished before", flush=True)
-  with Runner() as runner:
+  with Runner(out / "compiled") as runner:
     status = work(jobs, runner, lambda: write(jobs, sweep, fields, out))
   rows = write(jobs, sweep, fields, out)
   if rows:

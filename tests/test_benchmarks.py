@@ -214,9 +214,9 @@ class SignalTest(Case):
       os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    with sweep.Runner() as runner:
+    with sweep.Runner(self.out / "compiled") as runner:
       jobs = self.plan()
       status, printed = self.work(jobs, runner)
     thread.join()

@@ -28,7 +28,7 @@ def setup(data=None, **fields):
   ctx = train.context(
       c, data.num_classes, len(data.train) // c.batch_size, None
   )
-  resident, _ = engines.residents(data)
+  resident, _ = engines.residents(data, 0)
   resident = jax.tree.map(jnp.asarray, resident).replace(
       mean=jnp.array([0.5]), std=jnp.array([0.25])
   )

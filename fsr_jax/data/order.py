@@ -10,20 +10,23 @@ import jax.numpy as jnp
 INIT, ORDER, STEP, FIRST_DICTIONARY, WEIGHT_NET, DICTIONARY = range(6)
 
 
-def stream(seed: int, purpose: int) -> jax.Array:
+def stream(seed: jax.Array | int, purpose: int) -> jax.Array:
   """Typed PRNG key of one purpose (INIT, ORDER, ...)."""
   return jax.random.fold_in(jax.random.key(seed), purpose)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 2, 3))
+@functools.partial(jax.jit, static_argnums=(2, 3))
 def epoch_order(
-    seed: int, epoch: jax.Array | int, num_examples: int, batch_size: int
+    seed: jax.Array | int,
+    epoch: jax.Array | int,
+    num_examples: int,
+    batch_size: int,
 ) -> jax.Array:
   """Shuffled batches of one epoch; the remainder is dropped (another falls
   out each epoch).
 
   Args:
-    seed: of the run.
+    seed: uint32 scalar, of the run.
     epoch: int scalar, 0, 1, ...
     num_examples: N.
     batch_size: B <= N, over all devices.
@@ -37,7 +40,7 @@ def epoch_order(
   return shuffled[: steps * batch_size].reshape(steps, batch_size)
 
 
-def step_key(seed: int, step: jax.Array) -> jax.Array:
+def step_key(seed: jax.Array | int, step: jax.Array) -> jax.Array:
   """Typed PRNG key of one training step (counted over the whole run)."""
   return jax.random.fold_in(stream(seed, STEP), step)
 

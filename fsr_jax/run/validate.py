@@ -24,7 +24,7 @@ _FRACTION = (lambda x: 0 <= x <= 1, "in 0-1")
 _BELOW_ONE = (lambda x: 0 <= x < 1, "in 0-1, below 1")
 
 _RANGES = {
-    "seed": _NOT_NEGATIVE,
+    "seed": (lambda x: 0 <= x < 2**32, "in 0-4294967295"),
     "data.max_examples": _NOT_NEGATIVE,
     "data.held_out": _NOT_NEGATIVE,
     "data.imbalance_ratio": (lambda x: x >= 1, "1 or above"),

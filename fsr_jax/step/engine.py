@@ -52,12 +52,12 @@ def train_steps(
   return jax.lax.scan(one, (state, totals), index)[0]
 
 
-def residents(data: Data) -> tuple[Resident, Resident]:
+def residents(data: Data, seed: int) -> tuple[Resident, Resident]:
   """(training split, test split) as the device holds them, numpy arrays."""
   mean, std = channel_statistics(data.train.image)
   class_count = np.bincount(data.train.label, minlength=data.num_classes)
   return tuple(
-      Resident(split.image, split.label, mean, std, class_count)
+      Resident(split.image, split.label, mean, std, class_count, np.uint32(seed))
       for split in (data.train, data.test)
   )
 
@@ -79,7 +79,7 @@ class Engine:
     self._ctx = context(
         config, data.num_classes, self.steps_per_epoch, devices.axis_name
     )
-    self._host_train, test = residents(data)
+    self._host_train, test = residents(data, config.seed)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
     self._steps = {
         active: devices.compile(
@@ -144,7 +144,8 @@ class Engine:
     config = self.config
     batches = np.asarray(
         order.epoch_order(
-            config.seed, epoch, len(self.data.train), config.batch_size
+            np.uint32(config.seed), epoch, len(self.data.train),
+            config.batch_size
         )
     )
     # Without either there is one phase, so one program to compile.

@@ -54,6 +54,8 @@ class Resident(flax.struct.PyTreeNode):
     label: int32 [N], given labels.
     mean, std: float32 [channels], for normalisation.
     class_count: int32 [C], examples by given label.
+    seed: uint32 scalar, of the run; an argument of every compiled function, so
+      that runs which differ in the seed alone share their programs.
   """
 
   image: jax.Array
@@ -61,6 +63,7 @@ class Resident(flax.struct.PyTreeNode):
   mean: jax.Array
   std: jax.Array
   class_count: jax.Array
+  seed: jax.Array
 
 
 def optimizer(config, steps_per_epoch: int) -> optax.GradientTransformation:
@@ -134,7 +137,7 @@ def create(
     TrainState with a random balanced dictionary (Algorithm 1, R_0).
   """
   params, batch_stats = network.init(
-      order.stream(config.seed, order.INIT), data.image.shape[1:]
+      order.stream(data.seed, order.INIT), data.image.shape[1:]
   )
   num_examples, num_classes = data.label.shape[0], data.class_count.shape[0]
   empty = tables.init(num_examples, num_classes, keeps_pseudo_labels(config))
@@ -144,7 +147,7 @@ def create(
     trusted = held_out
   else:
     random_score = jax.random.uniform(
-        order.stream(config.seed, order.FIRST_DICTIONARY), (num_examples,)
+        order.stream(data.seed, order.FIRST_DICTIONARY), (num_examples,)
     )
     trusted = fill(config, random_score, data, 0)
     in_use = jnp.array(config.warmup_epochs == 0)
@@ -163,7 +166,7 @@ def create(
       dictionary=trusted,
       memory=memory.create(
           config, params["head"],
-          order.stream(config.seed, order.WEIGHT_NET),
+          order.stream(data.seed, order.WEIGHT_NET),
       ),
       transition=transition,
       zero_batches=jnp.zeros((), jnp.int32),
@@ -177,7 +180,7 @@ def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
       epoch,
   )
   if config.dictionary_share:
-    key = order.stream(config.seed, order.DICTIONARY)
+    key = order.stream(data.seed, order.DICTIONARY)
     u = jax.random.uniform(jax.random.fold_in(key, epoch), score.shape)
     index = dictionary.select_from_pool(
         *arguments, config.dictionary_share, u

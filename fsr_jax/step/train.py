@@ -78,7 +78,7 @@ def train_step(
   """
   config, axis = ctx.config, ctx.axis_name
   batch_key, reward_key = jax.random.split(
-      order.step_key(config.seed, state.step)
+      order.step_key(data.seed, state.step)
   )
   batch = batches.gather(config, batch_key, data, index, ctx.num_classes, axis)
   rewards = pseudo_label = None

@@ -22,6 +22,7 @@ class ModelsTest(parameterized.TestCase):
       ("resnet32", 100, 470_004),
       ("wrn28_10", 10, 36_479_194),
       ("wrn28_10", 100, 36_536_884),
+      ("convnet", 10, 94_762),
       ("resnet20", 10, 269_722),
   )
   def test_exact_parameter_counts(self, name, num_classes, expected):

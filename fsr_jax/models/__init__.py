@@ -2,6 +2,7 @@
 
 from fsr_jax.errors import choose
 from fsr_jax.models.classifier import Classifier, Network, build, classifier
+from fsr_jax.models.convnet import convnet
 from fsr_jax.models.mlp import mlp
 from fsr_jax.models.resnet import cifar_resnet
 from fsr_jax.models.wide_resnet import wide_resnet
@@ -9,6 +10,7 @@ from fsr_jax.models.wide_resnet import wide_resnet
 # name -> blocks(batch_norm_axis): Flax modules, image -> ... -> [B, F].
 NETWORKS = {
     "mlp": lambda axis: mlp(width=128),
+    "convnet": lambda axis: convnet(batch_norm_axis=axis),
     "resnet8": lambda axis: cifar_resnet(blocks=1, batch_norm_axis=axis),
     "resnet20": lambda axis: cifar_resnet(blocks=3, batch_norm_axis=axis),
     "resnet32": lambda axis: cifar_resnet(blocks=5, batch_norm_axis=axis),

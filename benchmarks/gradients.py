@@ -130,7 +130,9 @@ def main(argv):
   ctx = context(
       engine.config, engine.data.num_classes, engine.steps_per_epoch, None
   )
-  data, _ = jax.tree.map(jnp.asarray, residents(engine.data, engine.config.seed))
+  data, _ = jax.tree.map(
+      jnp.asarray, residents(engine.data, engine.config.seed)
+  )
   one = jax.jit(functools.partial(magnitudes, ctx))
   sums = None
   for number in range(_BATCHES.value):

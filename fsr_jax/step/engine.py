@@ -56,8 +56,9 @@ def residents(data: Data, seed: int) -> tuple[Resident, Resident]:
   """(training split, test split) as the device holds them, numpy arrays."""
   mean, std = channel_statistics(data.train.image)
   class_count = np.bincount(data.train.label, minlength=data.num_classes)
+  common = (mean, std, class_count, np.uint32(seed))
   return tuple(
-      Resident(split.image, split.label, mean, std, class_count, np.uint32(seed))
+      Resident(split.image, split.label, *common)
       for split in (data.train, data.test)
   )
 

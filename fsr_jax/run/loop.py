@@ -186,7 +186,7 @@ class Run:
     scalars = {
         "epoch": epoch + 1,
         "learning_rate": float(self.engine.learning_rate(self.step - 1)),
-        **monitor.measure(*self._tables(), self.data, self._learned),
+        **monitor.measure(*self._tables(), self.data, self.config),
     }
     if self._due(self.config.eval_every_epochs, epoch):
       scalars |= self.engine.evaluate(self._state)
@@ -221,7 +221,7 @@ class Run:
     summary = {
         **(tested or self.engine.evaluate(self._state)),
         **monitor.measure(
-            tables, dictionary, zero_batches, self.data, self._learned
+            tables, dictionary, zero_batches, self.data, config
         ),
         # Means over the last epoch.
         **{

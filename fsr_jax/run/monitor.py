@@ -5,6 +5,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.maths.tables import Tables, debias
+from fsr_jax.step.state import keeps_dictionary
 
 
 def _share(mask: np.ndarray, among: np.ndarray) -> float | None:
@@ -12,16 +13,21 @@ def _share(mask: np.ndarray, among: np.ndarray) -> float | None:
   return float(mask[among].mean()) if among.any() else None
 
 
+def _average(tables: Tables, table: np.ndarray, decay: float) -> np.ndarray:
+  """A moving average of the tables, freed of its zero start."""
+  return np.asarray(debias(table, tables.visits, decay))
+
+
 def measure(
     tables: Tables, dictionary: Dictionary, zero_batches: np.ndarray,
-    data: Data, learned: bool,
+    data: Data, config,
 ) -> dict:
   """Quality of dictionary and weights.
 
   Args:
     tables, dictionary, zero_batches: of the train state, numpy arrays.
     data: Data.
-    learned: whether the method keeps a dictionary.
+    config: resolved.
 
   Returns:
     dictionary_purity: fraction of the dictionary whose label is right; None
@@ -29,6 +35,10 @@ def measure(
     dictionary_coverage: fraction of the examples that were in a dictionary in
       use so far; None without one. The same with _min and _max of the class
       (by given label) that has the least and the most.
+    difficulty: mean over the examples seen of 1 - probability of the clean
+      label (moving average of f(x)), 0-1, and dictionary_difficulty the same
+      over the dictionary: far below it, the dictionary is only easy samples.
+      None without clean labels or where predictions are not kept.
     zero_weight_fraction: of the examples seen, whose last weight is 0; the
       same with _clean and _wrong among right and wrong labels (None without
       clean labels or where there are none).
@@ -36,39 +46,70 @@ def measure(
       samples with wrong labels have; None without clean labels.
     zero_batches: batches of the run in which every weight was 0.
   """
-  seen = tables.visits > 0
-  zero = tables.last_weight == 0
+  learned = keeps_dictionary(config)
+  right = None
+  if data.train.clean_label is not None:
+    right = data.train.label == data.train.clean_label
+  return {
+      **_purity_and_coverage(tables, dictionary if learned else None, data),
+      **_difficulty(tables, dictionary if learned else None, data, config),
+      **_weights(tables, right),
+      "zero_batches": int(zero_batches),
+  }
+
+
+def _purity_and_coverage(tables, dictionary, data) -> dict:
+  result = dict.fromkeys((
+      "dictionary_purity", "dictionary_coverage", "dictionary_coverage_min",
+      "dictionary_coverage_max",
+  ))
+  if dictionary is None:
+    return result
+  label, clean_label = data.train.label, data.train.clean_label
+  used = tables.trusted > 0
+  members = np.bincount(label, minlength=data.num_classes)
+  share = np.bincount(label, used, data.num_classes) / members
+  result["dictionary_coverage"] = float(used.mean())
+  result["dictionary_coverage_min"] = float(share.min())
+  result["dictionary_coverage_max"] = float(share.max())
+  if clean_label is not None:
+    right = (label == clean_label)[dictionary.index]
+    result["dictionary_purity"] = float(right.mean())
+  return result
+
+
+def _difficulty(tables, dictionary, data, config) -> dict:
+  result = dict.fromkeys(("difficulty", "dictionary_difficulty"))
+  clean_label = data.train.clean_label
+  if tables.pseudo_label is None or clean_label is None:
+    return result
+  predicted = _average(
+      tables, tables.pseudo_label, config.pseudo_label_momentum
+  )
+  difficulty = 1 - predicted[np.arange(len(clean_label)), clean_label]
+  result["difficulty"] = float(difficulty[tables.visits > 0].mean())
+  if dictionary is not None:
+    trusted = difficulty[dictionary.index]
+    result["dictionary_difficulty"] = float(trusted.mean())
+  return result
+
+
+def _weights(tables, right: np.ndarray | None) -> dict:
+  seen, zero = tables.visits > 0, tables.last_weight == 0
   result = {
-      "dictionary_purity": None,
-      "dictionary_coverage": None,
-      "dictionary_coverage_min": None,
-      "dictionary_coverage_max": None,
       "zero_weight_fraction": _share(zero, seen),
       "zero_weight_fraction_clean": None,
       "zero_weight_fraction_wrong": None,
       "wrong_weight_share": None,
-      "zero_batches": int(zero_batches),
   }
-  if learned:
-    used = tables.trusted > 0
-    members = np.bincount(data.train.label, minlength=data.num_classes)
-    share = np.bincount(data.train.label, used, data.num_classes) / members
-    result["dictionary_coverage"] = float(used.mean())
-    result["dictionary_coverage_min"] = float(share.min())
-    result["dictionary_coverage_max"] = float(share.max())
-  if data.train.clean_label is None:
+  if right is None:
     return result
-  right = data.train.label == data.train.clean_label
-  if learned:
-    purity = right[dictionary.index].mean()
-    result["dictionary_purity"] = float(purity)
-  weight = np.sum(tables.mean_weight)
-  if weight > 0:
-    result["wrong_weight_share"] = float(
-        np.sum(tables.mean_weight[~right]) / weight
-    )
   result["zero_weight_fraction_clean"] = _share(zero, seen & right)
   result["zero_weight_fraction_wrong"] = _share(zero, seen & ~right)
+  weight = np.sum(tables.mean_weight)
+  if weight > 0:
+    wrong = np.sum(tables.mean_weight[~right]) / weight
+    result["wrong_weight_share"] = float(wrong)
   return result
 
 
@@ -91,9 +132,6 @@ def samples(
   """
   names = np.array(data.class_names)
 
-  def average(table, decay):
-    return np.asarray(debias(table, tables.visits, decay))
-
   in_dictionary = np.zeros(len(data.train), np.int32)
   in_dictionary[dictionary.index] = 1
   columns = {
@@ -102,15 +140,17 @@ def samples(
       "visits": tables.visits,
       "score": np.where(
           tables.visits > 0,
-          average(tables.score, config.score_momentum),
+          _average(tables, tables.score, config.score_momentum),
           np.nan,
       ),
-      "weight": average(tables.mean_weight, config.score_momentum),
+      "weight": _average(tables, tables.mean_weight, config.score_momentum),
       "in_dictionary": in_dictionary,
       "trusted_epochs": tables.trusted,
   }
   if tables.pseudo_label is not None:
-    pseudo_label = average(tables.pseudo_label, config.pseudo_label_momentum)
+    pseudo_label = _average(
+        tables, tables.pseudo_label, config.pseudo_label_momentum
+    )
     columns["suggested_label"] = names[pseudo_label.argmax(-1)]
     columns["confidence"] = pseudo_label.max(-1)
   return columns

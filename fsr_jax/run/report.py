@@ -118,6 +118,8 @@ _TABLE = (
     ("test top-5 accuracy", "test_top5"),
     ("dictionary purity", "dictionary_purity"),
     ("dictionary coverage, whole run", "dictionary_coverage"),
+    ("difficulty of the dictionary", "dictionary_difficulty"),
+    ("difficulty of all samples", "difficulty"),
     ("share of the weight on wrong labels", "wrong_weight_share"),
     ("zero weights, all labels", "zero_weight_fraction"),
     ("zero weights, clean labels", "zero_weight_fraction_clean"),

@@ -1,0 +1,68 @@
+"""What a run reports of its tables, by hand."""
+
+from absl.testing import absltest
+from ml_collections import FrozenConfigDict
+import numpy as np
+
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.maths import tables
+from fsr_jax.maths.dictionary import Dictionary
+from fsr_jax.run import monitor
+
+# Four samples of two classes; the last label is wrong.
+LABEL, CLEAN = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
+
+
+def measured(**fields):
+  image = np.zeros((4, 1, 1, 1), np.uint8)
+  split = Split(image, LABEL, CLEAN)
+  config = FrozenConfigDict(
+      {"weighting": "lookahead", "rewards": "dictionary",
+       "pseudo_label_momentum": 0.5, **fields}
+  )
+  table = tables.init(4, 2, True)._replace(
+      visits=np.array([1, 2, 1, 1]),
+      trusted=np.array([1, 0, 2, 0]),
+      last_weight=np.array([0.0, 1.0, 1.0, 2.0]),
+      mean_weight=np.array([0.1, 0.3, 0.4, 0.2]),
+      # Halved by the momentum of one visit; by a quarter after two.
+      pseudo_label=0.5 * np.array(
+          [[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]
+      ),
+  )
+  trusted = Dictionary(np.array([0, 3]), LABEL[[0, 3]], image[:2])
+  data = Data(split, split, ("a", "b"))
+  return monitor.measure(table, trusted, np.array(3), data, config)
+
+
+class MeasureTest(absltest.TestCase):
+
+  def test_by_hand(self):
+    result = measured()
+    expected = {
+        "dictionary_purity": 1 / 2,
+        "dictionary_coverage": 2 / 4,
+        "dictionary_coverage_min": 1 / 2,
+        "dictionary_coverage_max": 1 / 2,
+        # 1 - P(clean label): 0.1, 0.2, 0.4, 0.2.
+        "difficulty": 0.9 / 4,
+        "dictionary_difficulty": 0.3 / 2,
+        "zero_weight_fraction": 1 / 4,
+        "zero_weight_fraction_clean": 1 / 3,
+        "zero_weight_fraction_wrong": 0,
+        "wrong_weight_share": 0.2,
+        "zero_batches": 3,
+    }
+    self.assertEqual(result.keys(), expected.keys())
+    for name, value in expected.items():
+      self.assertAlmostEqual(result[name], value, places=6, msg=name)
+
+  def test_uniform_weights_have_no_dictionary(self):
+    result = measured(weighting="uniform")
+    self.assertIsNone(result["dictionary_purity"])
+    self.assertIsNone(result["dictionary_difficulty"])
+    self.assertAlmostEqual(result["difficulty"], 0.9 / 4, places=6)
+
+
+if __name__ == "__main__":
+  absltest.main()

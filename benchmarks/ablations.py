@@ -96,10 +96,14 @@ SWEEPS = {
         "from the released form to ours, each change alone and left out",
         "Ours", cells.steps_to_fsr, _bars(_TOP1, _PURITY, "wrong_weight_share"),
     ),
-    "reward_momentum": Sweep(
-        "moving average of the reward gradient, small and large batch",
-        "Ours", cells.reward_momentum,
-        _lines("reward momentum (share)", _TOP1, _PURITY),
+    "reward_batch": Sweep(
+        "rewards a step, down to a tenth of the training batch",
+        "Ours", cells.reward_batch,
+        _lines("reward batch size", _TOP1, _PURITY),
+    ),
+    "equal_cost": Sweep(
+        "other methods trained longer, for as many operations as FSR",
+        "Ours", cells.equal_cost, _bars(_TOP1, _EMA),
     ),
     "methods": Sweep(
         "every method, noise and long tails",

@@ -17,7 +17,7 @@ RELABEL = {
 }
 # FSR as the paper has it on long tails (section 5.2).
 SHIFT = {
-    "weight_rule": "shift", "per_length": False, "reward_momentum": 0.0,
+    "weight_rule": "shift", "per_length": False,
     "dictionary_share": 0.0, "warmup_epochs": 0, "label_smoothing": 0.1, **RAW,
 }
 
@@ -243,12 +243,11 @@ def steps_to_fsr(scale: Scale) -> Cells:
       "length": {"per_length": True},
       "relabel": RELABEL,
       "un_mixed": {"weigh_mixed": False},
-      "momentum": {"reward_momentum": 0.5},
       "share": {"dictionary_share": 0.2},
   }
   before = {
       "weight_rule": "clip", "per_length": False, "weigh_mixed": True,
-      "reward_momentum": 0.0, "dictionary_share": 0.0,
+      "dictionary_share": 0.0,
       "pseudo_loss": "cross_entropy", "pseudo_loss_weight": 2.0,
       "pseudo_label_momentum": 0.1,
   }
@@ -262,16 +261,27 @@ def steps_to_fsr(scale: Scale) -> Cells:
   return everywhere(scale, rows)
 
 
-def reward_momentum(scale: Scale) -> Cells:
-  """A moving average of the reward gradient in place of a large batch."""
-  del scale
+def reward_batch(scale: Scale) -> Cells:
+  """How many rewards a step: what they cost is a forward pass of each."""
+  most = scale.value("reward_batch_size")
   return {
-      f"Q_{rewards}/{momentum}": {
-          "reward_batch_size": rewards, "reward_momentum": momentum,
-      }
-      for rewards in (10, 100)
-      for momentum in (0.0, 0.5, 0.9, 0.95)
+      f"noise_{ratio}/{size}": {**uniform(ratio), "reward_batch_size": size}
+      for ratio in (0.4, 0.8)
+      for size in (most // 10, most // 5, most // 2, most)
   }
+
+
+def equal_cost(scale: Scale) -> Cells:
+  """Other methods trained for as many operations as FSR (docs/results.md)."""
+  def longer(factor):
+    return {"num_epochs": round(factor * scale.value("num_epochs"))}
+
+  return everywhere(scale, {
+      "plain": {"method": "plain", **longer(2.67)},
+      "plain_mixup": {"method": "plain", "mixup": True, **longer(2.67)},
+      "elr_mixup": {"method": "elr", "mixup": True, **longer(1.33)},
+      "fsr": {},
+  })
 
 
 def methods(scale: Scale) -> Cells:

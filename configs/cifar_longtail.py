@@ -6,7 +6,7 @@
 After the colon: cifar10 or cifar100; the imbalance ratio (largest over
 smallest class). Weights are learned from the first epoch on; FSR-DF (deferred)
 is --config.warmup_epochs=160. The paper's rule, --config.weight_rule=shift
---config.per_length=False --config.reward_momentum=0, hardly moves the weights.
+--config.per_length=False, hardly moves the weights.
 Data as for configs/cifar_noise.py.
 
 Paper, CIFAR-10, ratio 50: softmax 74.81 %, FSR 79.17 %, FSR-DF 79.78 %. Ours:

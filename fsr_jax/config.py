@@ -13,7 +13,7 @@ METHODS = {
     "fsr_released": {
         "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
         "pseudo_loss_on_mixed": True, "weigh_mixed": True,
-        "weight_rule": "clip", "per_length": False, "reward_momentum": 0.0,
+        "weight_rule": "clip", "per_length": False,
         "lookahead_momentum": 0.9, "reward_batch_norm": "joint",
         "pusher": "mixed_margin", "dictionary_share": 0.0,
     },
@@ -31,11 +31,11 @@ METHODS = {
     "remix": {"mixup": True, "remix": True},
     "mwn": {
         "weighting": "weight_net", "rewards": "held_out", "meta_blocks": -1,
-        "per_length": False, "reward_momentum": 0.0,
+        "per_length": False,
     },
     "l2r": {
         "weighting": "lookahead", "rewards": "held_out", "meta_blocks": -1,
-        "weight_rule": "clip", "per_length": False, "reward_momentum": 0.0,
+        "weight_rule": "clip", "per_length": False,
     },
 }
 
@@ -55,7 +55,6 @@ _PARTS = {
     "weigh_mixed": False,
     "weight_rule": "relative",
     "per_length": True,
-    "reward_momentum": 0.5,
     "lookahead_momentum": 0.0,
     "reward_batch_norm": "own",
     "pusher": "negative_loss",
@@ -119,8 +118,6 @@ def _parts(c: ConfigDict) -> None:
   c.weight_rule = placeholder(str)  # relative | clip | shift
   # Is a sample's g divided by the length of its own gradient?
   c.per_length = placeholder(bool)
-  # Share of its past in the reward gradient v; 0 = this step's alone (paper).
-  c.reward_momentum = placeholder(float)
   # Share of the momentum buffer in the look-ahead gradient.
   c.lookahead_momentum = placeholder(float)
   c.reward_batch_norm = placeholder(str)  # statistics: own | joint | running

@@ -84,7 +84,7 @@ class PresetsTest(parameterized.TestCase):
         "rewards": "held_out", "meta_blocks": -1, "mixup": False,
         "pseudo_loss": "cross_entropy", "pseudo_loss_weight": 0.0,
         "pseudo_label_momentum": 0.1, "weight_rule": "clip",
-        "per_length": False, "reward_momentum": 0.0, "data__held_out": 20,
+        "per_length": False, "data__held_out": 20,
     }
     fsr = shrunk.frozen(method="fsr", **parts).to_dict()
     l2r = shrunk.frozen(method="l2r", data__held_out=20).to_dict()
@@ -315,28 +315,6 @@ class WeightingTest(parameterized.TestCase):
     )
     np.testing.assert_allclose(metrics.loss, expected, rtol=1e-4)
 
-  def test_reward_momentum_averages_the_reward_gradient(self):
-    ctx, resident, state = setup(mixup=False, reward_momentum=0.75)
-    image = images(resident, INDEX)
-    target = losses.one_hot(resident.label[:B], C)
-    rewards = batches.Rewards(
-        images(resident, INDEX + B),
-        losses.one_hot(resident.label[B : 2 * B], C),
-    )
-    first = self.learn(ctx, state, image, target, rewards)
-    again = self.learn(
-        ctx, state.replace(memory=first.memory), image, target, rewards
-    )
-    jax.tree.map(
-        lambda new, old: np.testing.assert_allclose(
-            new, (0.75 + 1) * old, rtol=1e-3, atol=1e-7
-        ),
-        again.memory.reward_gradient, first.memory.reward_gradient,
-    )
-    np.testing.assert_allclose(
-        again.weights, first.weights, rtol=5e-3, atol=1e-6
-    )
-
   @parameterized.parameters("own", "joint", "running")
   def test_statistics_of_the_reward_batch(self, batch_norm):
     self.enter_context(shrunk.with_tiny_batch_norm())
@@ -372,7 +350,7 @@ class WeightingTest(parameterized.TestCase):
     new, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
     target = losses.one_hot(resident.label[:B], C)
     loss = losses.cross_entropy(logits_of(ctx, state, resident), target)
-    weights = weight_net.weights(new.memory.weight_net, loss)
+    weights = weight_net.weights(new.weigher.params, loss)
     np.testing.assert_allclose(
         new.tables.last_weight[:B], weights, rtol=1e-3
     )
@@ -381,7 +359,7 @@ class WeightingTest(parameterized.TestCase):
     )
     moved = jax.tree.map(
         lambda a, b: float(jnp.abs(a - b).max()),
-        state.memory.weight_net, new.memory.weight_net,
+        state.weigher.params, new.weigher.params,
     )
     # Adam's first step is its learning rate wherever the gradient is not 0.
     self.assertAlmostEqual(

@@ -84,7 +84,7 @@ class TrainStepTest(parameterized.TestCase):
     """Weights by jax.grad's definition, loss and tables by hand, MLP."""
     ctx, resident, state = setup(
         mixup=mixed, pseudo_loss_weight=2.0, weight_rule=weight_rule,
-        weight_lr=1.0, reward_momentum=0.0, weigh_mixed=True,
+        weight_lr=1.0, weigh_mixed=True,
         per_length=weight_rule == "relative", pseudo_loss="cross_entropy",
         pseudo_label_momentum=0.1,
         label_smoothing=0.1,

@@ -44,7 +44,6 @@ _RANGES = {
     "reward_batch_size": _POSITIVE,
     "lookahead_lr": _POSITIVE,
     "lookahead_momentum": _NOT_NEGATIVE,
-    "reward_momentum": _BELOW_ONE,
     "focal_gamma": _NOT_NEGATIVE,
     "gce_q": (lambda x: 0 < x <= 1, "above 0, at most 1"),
     "class_balance_beta": _BELOW_ONE,

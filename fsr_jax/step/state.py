@@ -11,8 +11,8 @@ from fsr_jax.data import order
 from fsr_jax.maths import dictionary, schedules, tables, transition
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.models import Network
-from fsr_jax.step import memory
-from fsr_jax.step.memory import Memory
+from fsr_jax.step import weigher
+from fsr_jax.step.weigher import Weigher
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -27,7 +27,7 @@ class TrainState(flax.struct.PyTreeNode):
     tables: per-sample tables.
     dictionary: the trusted samples that rewards are drawn from; None where
       weights are uniform. With rewards=held_out they never change.
-    memory: what learning weights carries from step to step.
+    weigher: the weight net, for weighting=weight_net; else None.
     transition: float32 [C, C], P(given label | true label), for
       loss=forward_correction; else None.
     zero_batches: int32, batches in which no sample helped (all weights 0).
@@ -41,7 +41,7 @@ class TrainState(flax.struct.PyTreeNode):
   ema_batch_stats: Any
   tables: tables.Tables
   dictionary: Dictionary | None
-  memory: Memory
+  weigher: Weigher | None
   transition: jax.Array | None
   zero_batches: jax.Array
 
@@ -164,9 +164,8 @@ def create(
       ema_batch_stats=jax.tree.map(jnp.copy, batch_stats),
       tables=empty,
       dictionary=trusted,
-      memory=memory.create(
-          config, params["head"],
-          order.stream(data.seed, order.WEIGHT_NET),
+      weigher=weigher.create(
+          config, order.stream(data.seed, order.WEIGHT_NET)
       ),
       transition=transition,
       zero_batches=jnp.zeros((), jnp.int32),

@@ -176,6 +176,6 @@ def _advance(ctx, state, batch, outcome, gradient, none_helped) -> TrainState:
           state.tables, seen, config.batch_size, config.score_momentum,
           config.pseudo_label_momentum, axis,
       ),
-      memory=outcome.weighted.memory,
+      weigher=outcome.weighted.weigher,
       zero_batches=state.zero_batches + none_helped.astype(jnp.int32),
   )

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import optax
 
 from fsr_jax.maths import collectives, losses, reweight, weight_net
+from fsr_jax.step import weigher as weighers
 from fsr_jax.step.batch import Rewards
-from fsr_jax.step.memory import Memory, weight_net_optimizer
+from fsr_jax.step.weigher import Weigher
 
 WEIGHTINGS = ("uniform", "lookahead", "weight_net")
 REWARDS = ("dictionary", "held_out")
@@ -29,13 +30,13 @@ class Weighted(NamedTuple):
       for a weight net's, which lie in 0-1/B.
     lookahead_params: Theta*, like params["head"].
     reward_loss: float32 scalar, at Theta*, nats; NaN without rewards.
-    memory: Memory after this step.
+    weigher: Weigher after this step, or None.
   """
 
   weights: jax.Array
   lookahead_params: Any
   reward_loss: jax.Array
-  memory: Memory
+  weigher: Weigher | None
 
 
 def learn(
@@ -63,37 +64,36 @@ def learn(
   def train_losses(p):
     return sample_loss(_logits(ctx, state, p, features), target)
 
-  memory, factor = state.memory, 1.0
-  if memory.weight_net is not None:
-    factor = weight_net.weights(memory.weight_net, train_losses(meta_params))
+  weigher, factor = state.weigher, 1.0
+  if weigher is not None:
+    factor = weight_net.weights(weigher.params, train_losses(meta_params))
   lookahead_params = reweight.lookahead(
       lambda p: factor * train_losses(p), meta_params, config.batch_size,
       config.lookahead_lr, _momentum(config, state), axis,
   )
   if rewards is None:
     uniform = jnp.full(target.shape[:1], 1.0 / config.batch_size)
-    return Weighted(uniform, lookahead_params, jnp.full((), jnp.nan), memory)
+    return Weighted(uniform, lookahead_params, jnp.full((), jnp.nan), weigher)
   reward_loss, v = _reward_gradient(
       ctx, state, lookahead_params, rewards, clean_image
   )
-  v, memory = _averaged(config, v, memory)
   g = reweight.weight_gradient(
       train_losses, meta_params, v, config.lookahead_lr
   )
-  if config.per_length and memory.weight_net is None:
+  if config.per_length and weigher is None:
     logits = _logits(ctx, state, meta_params, features)
     g = reweight.per_length(
         g, jax.grad(lambda z: jnp.sum(sample_loss(z, target)))(logits)
     )
-  if memory.weight_net is not None:
-    weights, memory = _move_weight_net(
-        config, memory, train_losses(meta_params), g, axis
+  if weigher is not None:
+    weights, weigher = _move_weight_net(
+        config, weigher, train_losses(meta_params), g, axis
     )
   else:
     rule = reweight.WEIGHT_RULES[config.weight_rule]
     raw = rule(g, config.weight_lr, config.batch_size, axis)
     weights = reweight.normalize(raw, axis)
-  return Weighted(weights, lookahead_params, reward_loss, memory)
+  return Weighted(weights, lookahead_params, reward_loss, weigher)
 
 
 def _reward_gradient(ctx, state, lookahead_params, rewards, clean_image):
@@ -119,19 +119,6 @@ def _reward_gradient(ctx, state, lookahead_params, rewards, clean_image):
   )
 
 
-def _averaged(config, v, memory):
-  """(v, or its moving average, Memory)."""
-  mu = config.reward_momentum
-  if not mu:
-    return v, memory
-  # Not debiased: relative and clip divide a common factor of all g out (shift
-  # does not, and starts softly).
-  v = jax.tree.map(
-      lambda old, new: mu * old + (1 - mu) * new, memory.reward_gradient, v
-  )
-  return v, memory._replace(reward_gradient=v)
-
-
 def _logits(ctx, state, meta_params, features, train=True):
   """Of the head; its running statistics stay as they are."""
   return ctx.network.head(meta_params, state.batch_stats, features, train)[0]
@@ -146,14 +133,14 @@ def _momentum(config, state):
   return jax.tree.map(lambda m: config.lookahead_momentum * m, buffer)
 
 
-def _move_weight_net(config, memory, loss, g, axis):
-  """(weights by the moved weight net [b], Memory)."""
+def _move_weight_net(config, weigher, loss, g, axis):
+  """(weights by the moved weight net [b], Weigher)."""
   gradient = collectives.psum(
-      weight_net.gradient(memory.weight_net, loss, g, config.batch_size), axis
+      weight_net.gradient(weigher.params, loss, g, config.batch_size), axis
   )
-  updates, opt_state = weight_net_optimizer(config).update(
-      gradient, memory.weight_net_opt
+  updates, opt_state = weighers.optimizer(config).update(
+      gradient, weigher.opt_state
   )
-  params = optax.apply_updates(memory.weight_net, updates)
+  params = optax.apply_updates(weigher.params, updates)
   weights = weight_net.weights(params, loss) / config.batch_size
-  return weights, memory._replace(weight_net=params, weight_net_opt=opt_state)
+  return weights, Weigher(params, opt_state)

@@ -2,7 +2,7 @@
 
     python benchmarks/sweep.py --list
     python benchmarks/sweep.py --sweep=pushers --scale=digits --out=runs/pushers
-    python benchmarks/sweep.py --sweep=methods --scale=cifar_mlp \\
+    python benchmarks/sweep.py --sweep=methods --scale=cifar_small \\
         --out=runs/methods --seeds=0,1,2 --cells='uniform_0.4/*,*/fsr' -- \\
         --config.data.data_dir=DIR
 

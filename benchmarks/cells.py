@@ -102,16 +102,15 @@ def noise(scale: Scale) -> Cells:
 
 
 def pushers(scale: Scale) -> Cells:
-  """Each pusher, with MixUp and re-labelling and without (_raw)."""
-  del scale
+  """Each pusher everywhere, with MixUp and re-labelling and without (_raw)."""
   # Imported here: JAX takes a second, and only this sweep asks it.
   from fsr_jax.maths.pushers import PUSHERS
 
-  return {
+  return everywhere(scale, {
       name + suffix: {"pusher": name, **fields}
       for suffix, fields in (("", {}), ("_raw", RAW))
       for name in PUSHERS
-  }
+  })
 
 
 def loss_curves(scale: Scale) -> Cells:

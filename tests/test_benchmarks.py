@@ -304,8 +304,10 @@ class SweepsTest(Case):
   def test_what_the_sweeps_must_cover(self):
     paper = scales.SCALES["paper"]
     cells = {n: s.cells(paper) for n, s in ablations.SWEEPS.items()}
+    settings = ablations.cells.settings(paper)
     self.assertEqual(
-        list(cells["pushers"]), [*PUSHERS, *(f"{p}_raw" for p in PUSHERS)]
+        list(cells["pushers"]),
+        [f"{s}/{p}{r}" for s in settings for r in ("", "_raw") for p in PUSHERS],
     )
     methods = {fields["method"] for fields in cells["methods"].values()}
     self.assertEqual(methods, set(config_lib.METHODS))

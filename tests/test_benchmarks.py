@@ -307,7 +307,10 @@ class SweepsTest(Case):
     settings = ablations.cells.settings(paper)
     self.assertEqual(
         list(cells["pushers"]),
-        [f"{s}/{p}{r}" for s in settings for r in ("", "_raw") for p in PUSHERS],
+        [
+            f"{setting}/{pusher}{suffix}" for setting in settings
+            for suffix in ("", "_raw") for pusher in PUSHERS
+        ],
     )
     methods = {fields["method"] for fields in cells["methods"].values()}
     self.assertEqual(methods, set(config_lib.METHODS))

@@ -10,7 +10,7 @@ Cells = dict[str, dict]
 
 # FSR without the two parts that are not re-weighting.
 RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
-# What FSR's re-labelling is, for other methods.
+# Re-labelling of fsr_elr, for other methods.
 RELABEL = {
     "pseudo_loss": "elr", "pseudo_loss_weight": 3.0,
     "pseudo_label_momentum": 0.7,
@@ -176,7 +176,7 @@ def hyper_parameters(scale: Scale) -> Cells:
       "weight_lr": (0.3, 3.0, 10.0),
       "dictionary_share": (0.0, 0.1, 0.4),
       "pseudo_label_momentum": (0.0, 0.5, 0.9),
-      "pseudo_loss_weight": (0.0, 1.0, 6.0),
+      "pseudo_loss_weight": (0.0, 0.5, 2.0, 6.0),
       "warmup_epochs": (0, warmup // 2, warmup * 2),
   }
   cells = {"default": {}}
@@ -236,7 +236,7 @@ def weight_rules(scale: Scale) -> Cells:
 
 
 def steps_to_fsr(scale: Scale) -> Cells:
-  """From the released form to ours, one change after the other, and back."""
+  """From the released form to fsr_elr, each change alone and left out."""
   changes = {
       "rule": {"weight_rule": "relative"},
       "length": {"per_length": True},
@@ -256,8 +256,10 @@ def steps_to_fsr(scale: Scale) -> Cells:
       f"without_{name}": {field: before[field] for field in new}
       for name, new in changes.items()
   }
-  rows |= {"fsr": {}, "fsr_shared_mixup": {"pseudo_loss_on_mixed": True}}
-  return everywhere(scale, rows)
+  rows |= {"fsr_elr": {}, "shared_mixup": {"pseudo_loss_on_mixed": True}}
+  return everywhere(
+      scale, {name: {"method": "fsr_elr", **row} for name, row in rows.items()}
+  )
 
 
 def reward_batch(scale: Scale) -> Cells:
@@ -279,7 +281,8 @@ def equal_cost(scale: Scale) -> Cells:
       "plain": {"method": "plain", **longer(2.67)},
       "plain_mixup": {"method": "plain", "mixup": True, **longer(2.67)},
       "elr_mixup": {"method": "elr", "mixup": True, **longer(1.33)},
-      "fsr": {},
+      "fsr": {"method": "fsr"},
+      "fsr_elr": {"method": "fsr_elr"},
   })
 
 
@@ -296,6 +299,7 @@ def methods(scale: Scale) -> Cells:
       "mwn": clean_rewards(scale, "mwn"),
       "l2r": clean_rewards(scale, "l2r"),
       "fsr": {"method": "fsr"},
+      "fsr_elr": {"method": "fsr_elr"},
       "fsr_released": {"method": "fsr_released"},
   }
   cells = everywhere(scale, rows)

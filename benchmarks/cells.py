@@ -273,17 +273,24 @@ def reward_batch(scale: Scale) -> Cells:
 
 
 def equal_cost(scale: Scale) -> Cells:
-  """Other methods trained for as many operations as FSR (docs/results.md)."""
+  """Other methods trained for as many operations as FSR (docs/results.md).
+
+  All with one cosine period: the default restarts would end some of them in
+  the middle of a period.
+  """
   def longer(factor):
     return {"num_epochs": round(factor * scale.value("num_epochs"))}
 
-  return everywhere(scale, {
+  rows = {
       "plain": {"method": "plain", **longer(2.67)},
       "plain_mixup": {"method": "plain", "mixup": True, **longer(2.67)},
       "elr_mixup": {"method": "elr", "mixup": True, **longer(1.33)},
       "fsr": {"method": "fsr"},
       "fsr_elr": {"method": "fsr_elr"},
-  })
+  }
+  return everywhere(
+      scale, {name: {**row, "schedule": "cosine"} for name, row in rows.items()}
+  )
 
 
 def methods(scale: Scale) -> Cells:

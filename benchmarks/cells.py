@@ -5,16 +5,14 @@ stands alone. What depends on the size of the experiment is asked of the Scale.
 """
 
 from benchmarks.scales import Scale
+from fsr_jax.config import METHODS
 
 Cells = dict[str, dict]
 
 # FSR without the two parts that are not re-weighting.
 RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
 # Re-labelling of fsr_elr, for other methods.
-RELABEL = {
-    "pseudo_loss": "elr", "pseudo_loss_weight": 3.0,
-    "pseudo_label_momentum": 0.7,
-}
+RELABEL = METHODS["elr"]
 # FSR as the paper has it on long tails (section 5.2).
 SHIFT = {
     "weight_rule": "shift", "per_length": False,

@@ -3,6 +3,11 @@
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+_ELR = {
+    "pseudo_loss": "elr", "pseudo_loss_weight": 3.0,
+    "pseudo_label_momentum": 0.7,
+}
+
 # What a method is made of: fields of the config that differ from _PARTS.
 METHODS = {
     "fsr": {
@@ -11,10 +16,7 @@ METHODS = {
     },
     # Better where a network memorises its labels, worse than plain training
     # where it predicts poorly: docs/results.md.
-    "fsr_elr": {
-        "weighting": "lookahead", "mixup": True, "pseudo_loss": "elr",
-        "pseudo_loss_weight": 3.0, "pseudo_label_momentum": 0.7,
-    },
+    "fsr_elr": {"weighting": "lookahead", "mixup": True, **_ELR},
     # The authors' TF1 code, where it differs from ours.
     "fsr_released": {
         "weighting": "lookahead", "mixup": True, "pseudo_loss_weight": 2.0,
@@ -30,10 +32,7 @@ METHODS = {
     "cb_focal": {"class_balanced": True, "loss": "focal"},
     "gce": {"loss": "gce"},
     "forward_correction": {"loss": "forward_correction"},
-    "elr": {
-        "pseudo_loss": "elr", "pseudo_loss_weight": 3.0,
-        "pseudo_label_momentum": 0.7,
-    },
+    "elr": _ELR,
     "remix": {"mixup": True, "remix": True},
     "mwn": {
         "weighting": "weight_net", "rewards": "held_out", "meta_blocks": -1,

@@ -75,7 +75,7 @@ def magnitudes(ctx, state, data, index) -> dict:
 
     return of
 
-  train_losses = losses_of(batch.clean_image, batch.target)
+  train_losses = losses_of(batch.unmixed_image, batch.target)
   gradient = jax.grad(lambda p: jnp.mean(train_losses(p)))(state.params)
   ahead = reweight.lookahead(
       train_losses, state.params, config.batch_size, config.lookahead_lr

@@ -27,7 +27,7 @@ class Batch(NamedTuple):
     image: float32 [b, H, W, channels], augmented, mixed where MixUp is on.
     label_coefficient: float32 [b], share of `target` in the mixed one; 1
       without MixUp.
-    clean_image: float32, `image` before mixing.
+    unmixed_image: float32, `image` before mixing.
   """
 
   index: jax.Array
@@ -35,7 +35,7 @@ class Batch(NamedTuple):
   target: jax.Array
   image: jax.Array
   label_coefficient: jax.Array
-  clean_image: jax.Array
+  unmixed_image: jax.Array
 
 
 class Rewards(NamedTuple):
@@ -87,7 +87,7 @@ def gather(
     target *= class_weight[label][:, None]
   if not config.mixup:
     one = jnp.ones(label.shape)
-    return Batch(index, label, target, image, one, clean_image=image)
+    return Batch(index, label, target, image, one, unmixed_image=image)
   coefficient = label_coefficient = mixup.coefficients(u[:, 0])
   if config.remix:
     label_coefficient = mixup.remix_coefficients(
@@ -95,7 +95,7 @@ def gather(
     )
   return Batch(
       index, label, target, mixup.mix(image, coefficient), label_coefficient,
-      clean_image=image,
+      unmixed_image=image,
   )
 
 

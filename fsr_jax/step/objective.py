@@ -90,46 +90,46 @@ def total_loss(
   """
   config = ctx.config
   sample_loss = LOSSES[config.loss](config, state)
-  mixed = clean = _forward(ctx, state, params, batch.image)
+  mixed = unmixed = _forward(ctx, state, params, batch.image)
   if config.mixup and (
       config.weighting != "uniform" or keeps_pseudo_labels(config)
   ):
     # This pass decides the running statistics: evaluation sees un-mixed
     # images.
-    clean = _forward(ctx, state, params, batch.clean_image)
+    unmixed = _forward(ctx, state, params, batch.unmixed_image)
   if config.weigh_mixed or not config.mixup:
     mixed_target = mixup.mix(batch.target, batch.label_coefficient)
     weighed = (mixed.features, mixed_target)
   else:
-    weighed = (clean.features, batch.target)
+    weighed = (unmixed.features, batch.target)
   weighted = weighting.learn(
       ctx, state, sample_loss, *jax.lax.stop_gradient(weighed), rewards,
-      batch.clean_image,
+      batch.unmixed_image,
   )
   loss = _weighted_loss(
       config, sample_loss, weighted.weights, mixed.logits, batch
   )
-  pseudo_logits = (mixed if config.pseudo_loss_on_mixed else clean).logits
+  pseudo_logits = (mixed if config.pseudo_loss_on_mixed else unmixed).logits
   if pseudo_label is not None:
     loss += config.pseudo_loss_weight / config.batch_size * jnp.sum(
         _pseudo_loss(config, pseudo_logits, pseudo_label)
     )
-  evidence = _evidence(ctx, state, batch, mixed, clean, weighted)
+  evidence = _evidence(ctx, state, batch, mixed, unmixed, weighted)
   return loss, Outcome(
-      clean.batch_stats, pseudo_logits, weighted, evidence
+      unmixed.batch_stats, pseudo_logits, weighted, evidence
   )
 
 
-def _evidence(ctx, state, batch, mixed: _Pass, clean: _Pass, weighted):
+def _evidence(ctx, state, batch, mixed: _Pass, unmixed: _Pass, weighted):
   """What the pusher may know, on labels neither smoothed nor class-weighted."""
   lookahead_logits, _ = ctx.network.head(
-      weighted.lookahead_params, state.batch_stats, clean.features, True
+      weighted.lookahead_params, state.batch_stats, unmixed.features, True
   )
   given = losses.one_hot(batch.label, ctx.num_classes)
   mixed_given = mixup.mix(given, batch.label_coefficient)
   return pushers.Evidence(
       target=given,
-      logits=clean.logits,
+      logits=unmixed.logits,
       lookahead_logits=lookahead_logits,
       mixed_loss=losses.cross_entropy(mixed.logits, mixed_given),
       recall=state.tables.recall[batch.index],

@@ -41,7 +41,7 @@ class Weighted(NamedTuple):
 
 def learn(
     ctx, state, sample_loss, features: jax.Array, target: jax.Array,
-    rewards: Rewards | None, clean_image: jax.Array,
+    rewards: Rewards | None, unmixed_image: jax.Array,
 ) -> Weighted:
   """Look-ahead, reward gradient, weight rule (eqs. 2, 3, 6).
 
@@ -53,7 +53,7 @@ def learn(
       (section 4.2); not differentiated.
     target: float32 [b, C], of the same samples.
     rewards: None where weights are uniform (warm-up, weighting=uniform).
-    clean_image: float32 [b, ...], for reward_batch_norm=joint.
+    unmixed_image: float32 [b, ...], for reward_batch_norm=joint.
 
   Returns:
     Weighted.
@@ -75,7 +75,7 @@ def learn(
     uniform = jnp.full(target.shape[:1], 1.0 / config.batch_size)
     return Weighted(uniform, lookahead_params, jnp.full((), jnp.nan), weigher)
   reward_loss, v = _reward_gradient(
-      ctx, state, lookahead_params, rewards, clean_image
+      ctx, state, lookahead_params, rewards, unmixed_image
   )
   g = reweight.weight_gradient(
       train_losses, meta_params, v, config.lookahead_lr
@@ -96,12 +96,12 @@ def learn(
   return Weighted(weights, lookahead_params, reward_loss, weigher)
 
 
-def _reward_gradient(ctx, state, lookahead_params, rewards, clean_image):
+def _reward_gradient(ctx, state, lookahead_params, rewards, unmixed_image):
   """(reward loss at Theta*, v of this step)."""
   batch_norm = ctx.config.reward_batch_norm
   train, batch = batch_norm != "running", rewards.image
   if batch_norm == "joint":
-    batch = jnp.concatenate([batch, clean_image])
+    batch = jnp.concatenate([batch, unmixed_image])
   # The running statistics stay as they are.
   features, _ = ctx.network.features(
       state.params, state.batch_stats, batch, train

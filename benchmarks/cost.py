@@ -58,7 +58,7 @@ def compiled_step(fields: dict, data: states.Resident, num_classes: int):
   )
   config = FrozenConfigDict(config_lib.resolve(config))
   ctx = context(config, num_classes, steps_per_epoch=10, axis_name=None)
-  held_out = Dictionary(data.label, data.label, data.image)
+  held_out = Dictionary(data.label, data.label, data.image, data.aspect)
   create = functools.partial(states.create, config, ctx.network, ctx.tx)
   state = jax.jit(create)(data, held_out)
   step = jax.jit(functools.partial(train_step, ctx=ctx, active=True))
@@ -79,6 +79,7 @@ def main(argv):
   size = max(_BATCH.value, _REWARDS.value)
   data = states.Resident(
       jnp.array(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)),
+      jnp.ones(size),
       jnp.arange(size, dtype=jnp.int32) % num_classes,
       jnp.full(3, 0.5), jnp.full(3, 0.25),
       jnp.full(num_classes, size // num_classes), jnp.uint32(0),

@@ -69,8 +69,17 @@ _PARTS = {
 
 def _data() -> ConfigDict:
   d = ConfigDict()
-  d.dataset = "cifar10"  # a key of sources.SOURCES
+  d.dataset = "cifar10"  # a key of sources.SOURCES, or tfds:NAME
   d.data_dir = placeholder(str)  # of TFDS; None = ~/tensorflow_datasets
+  # Of folder, manifest and arrays: root, .csv or .parquet file, .npz file.
+  d.path = placeholder(str)
+  d.test_share = 0.1  # of each class, where those name no test part
+  d.test_split = placeholder(str)  # of TFDS; None = test, else validation
+  d.label_key = "label"  # of TFDS: the feature that is the given label
+  d.labels_file = placeholder(str)  # other training labels: .npz, .csv
+  # Pixels a side as the network sees them, of pictures of any size; 0 = the
+  # images have one size and stay as they are.
+  d.image_size = 0
   d.max_examples = 0  # class-balanced training subset; 0 = everything
   # Class-balanced examples with clean labels, taken out of the training set
   # before the long tail and the noise; for rewards=held_out.
@@ -79,6 +88,9 @@ def _data() -> ConfigDict:
   d.noise = "none"  # none | uniform | asymmetric
   d.noise_ratio = 0.0  # fraction 0-1 of the labels that are redrawn
   d.crop_padding = 4  # pixels; 0 = no random crop
+  # Random-resized crops: least share of the area, 0-1 (0.08 for ImageNet); 1 =
+  # none.
+  d.min_crop_area = 1.0
   d.flip = True  # mirror every second image
   return d
 
@@ -178,6 +190,7 @@ def base() -> ConfigDict:
 # be resumed with other values.
 FREE_FIELDS = frozenset({
     "data.data_dir",
+    "data.path",
     "num_devices",
     "steps_per_call",
     "eval_every_epochs",

@@ -35,7 +35,7 @@ def held_out(state_of, num=16):
   data = shrunk.random_data(num_examples=num, seed=7)
   return dictionary.Dictionary(
       jnp.full(num, -1, jnp.int32), jnp.array(data.train.label),
-      jnp.array(data.train.image),
+      jnp.array(data.train.image), jnp.ones(num),
   )
 
 

@@ -9,7 +9,12 @@ import numpy as np
 
 from fsr_jax.data import prepare, sources
 from fsr_jax.errors import InputError
-from tests import tiny_cifar
+from tests import shrunk, tiny_cifar
+
+
+def load(dataset, data_dir):
+  c = shrunk.config(data__dataset=dataset, data__data_dir=str(data_dir))
+  return sources.SOURCES[dataset](c.data)
 
 
 class PrepareTest(parameterized.TestCase):
@@ -21,7 +26,7 @@ class PrepareTest(parameterized.TestCase):
     if dataset == "cifar100":
       digest = tiny_cifar.write(dataset, root, per_file=40)
     prepare.prepare(dataset, root / "tfds", f"file://{root}/", digest)
-    data = sources.SOURCES[dataset](str(root / "tfds"))
+    data = load(dataset, root / "tfds")
     self.assertNotIn("tensorflow", sys.modules)
     self.assertLen(data.train, 100 if dataset == "cifar10" else 200)
     self.assertEqual(data.class_names[3], "name3")
@@ -49,7 +54,7 @@ class PrepareTest(parameterized.TestCase):
       with self.assertRaisesRegex(
           InputError, "python -m fsr_jax.data.prepare --dataset=cifar10"
       ):
-        sources.SOURCES["cifar10"](data_dir)
+        load("cifar10", data_dir)
 
   def test_damaged_set(self):
     root = pathlib.Path(self.create_tempdir())
@@ -58,7 +63,7 @@ class PrepareTest(parameterized.TestCase):
     shard, = (root / "tfds").glob("cifar10/*/cifar10-train.array_record*")
     shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
     with self.assertRaisesRegex(InputError, "cannot read cifar10"):
-      sources.SOURCES["cifar10"](str(root / "tfds"))
+      load("cifar10", root / "tfds")
 
 
 if __name__ == "__main__":

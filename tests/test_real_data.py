@@ -7,6 +7,7 @@ from absl.testing import absltest
 import numpy as np
 
 from fsr_jax.data import sources
+from tests import shrunk
 
 DATA_DIR = os.environ.get("FSR_JAX_TFDS_DIR")
 
@@ -17,7 +18,8 @@ DATA_DIR = os.environ.get("FSR_JAX_TFDS_DIR")
 class RealCifarTest(absltest.TestCase):
 
   def test_every_image_and_label(self):
-    data = sources.SOURCES["cifar10"](DATA_DIR).validate()
+    c = shrunk.config(data__dataset="cifar10", data__data_dir=DATA_DIR)
+    data = sources.SOURCES["cifar10"](c.data).validate()
     self.assertNotIn("tensorflow", sys.modules)
     self.assertEqual(data.train.image.shape, (50_000, 32, 32, 3))
     self.assertEqual(data.test.image.shape, (10_000, 32, 32, 3))

@@ -219,7 +219,8 @@ class TrainStepTest(parameterized.TestCase):
     # All images are one; the dictionary calls it 1, the batch calls it 0.
     state = state.replace(
         dictionary=dictionary.Dictionary(
-            jnp.zeros(16, jnp.int32), jnp.ones(16, jnp.int32), image[:16]
+            jnp.zeros(16, jnp.int32), jnp.ones(16, jnp.int32), image[:16],
+            jnp.ones(16),
         )
     )
     zeros = jnp.arange(0, 32, 2)

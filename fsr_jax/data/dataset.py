@@ -1,9 +1,10 @@
-"""What a source hands to a run: two splits held in memory."""
+"""What a source hands to a run: two splits over the same classes."""
 
 import dataclasses
 
 import numpy as np
 
+from fsr_jax.data.images import Encoded
 from fsr_jax.errors import check
 
 
@@ -12,22 +13,40 @@ class Split:
   """N labelled images; an example's `index` is its position here.
 
   Attributes:
-    image: uint8 [N, H, W, channels].
+    image: uint8 [N, H, W, channels], or Encoded.
     label: int32 [N], the given label, perhaps wrong.
     clean_label: int32 [N] true label, or None where unknown. Monitoring only.
+    id: str [N], what the source calls each example; None where it has no
+      names for them.
+    aspect: float32 [N], width / height of the pictures before they were
+      squeezed into H x W; None where they were not.
   """
 
-  image: np.ndarray
+  image: np.ndarray | Encoded
   label: np.ndarray
   clean_label: np.ndarray | None = None
+  id: np.ndarray | None = None
+  aspect: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.label)
 
   def take(self, index: np.ndarray) -> "Split":
     """The examples at `index` (int [M]), renumbered 0..M-1."""
-    clean = None if self.clean_label is None else self.clean_label[index]
-    return Split(self.image[index], self.label[index], clean)
+    encoded = isinstance(self.image, Encoded)
+    image = self.image.take(index) if encoded else self.image[index]
+    others = (self.label, self.clean_label, self.id, self.aspect)
+    return Split(image, *(x if x is None else x[index] for x in others))
+
+  def decoded(self) -> "Split":
+    """With the images in memory, as an array, and with their aspects."""
+    if isinstance(self.image, Encoded):
+      image, aspect = self.image.read(np.arange(len(self)))
+      return dataclasses.replace(self, image=image, aspect=aspect)
+    if self.aspect is None:
+      ones = np.ones(len(self), np.float32)
+      return dataclasses.replace(self, aspect=ones)
+    return self
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +54,8 @@ class Data:
   """A training and a test split over the same classes.
 
   Attributes:
-    train, test: Split.
+    train, test: Split. Test images are as the network sees them; so are
+      training images, unless random-resized crops will be taken of them.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
   """
@@ -49,8 +69,19 @@ class Data:
   def num_classes(self) -> int:
     return len(self.class_names)
 
-  def validate(self) -> "Data":
+  def decoded(self) -> "Data":
+    """With all images in memory."""
+    held_out = self.held_out and self.held_out.decoded()
+    return Data(
+        self.train.decoded(), self.test.decoded(), self.class_names, held_out
+    )
+
+  def validate(self, side: int | None = None) -> "Data":
     """Returns itself.
+
+    Args:
+      side: of random-resized crops of the training images, in pixels; None
+        where no such crops are taken.
 
     Raises:
       InputError: labels outside 0..C-1, a class without a training example,
@@ -62,10 +93,13 @@ class Data:
       if split is None:
         continue
       _validate_split(name, split, self.num_classes)
+      expected = shape
+      if side is not None and name == "test":
+        expected = (side, side, shape[2])
       check(
-          split.image.shape[1:] == shape,
+          split.image.shape[1:] == expected,
           f"train images are {shape} but {name} images are"
-          f" {split.image.shape[1:]}; expected the same shape",
+          f" {split.image.shape[1:]}; expected {expected}",
       )
     count = np.bincount(self.train.label, minlength=self.num_classes)
     empty = [self.class_names[c] for c in np.flatnonzero(count == 0)]
@@ -78,10 +112,12 @@ class Data:
 
 
 def _validate_split(name: str, split: Split, num_classes: int) -> None:
+  image = split.image
   check(
-      split.image.dtype == np.uint8 and split.image.ndim == 4,
-      f"{name} images are {split.image.dtype} {split.image.shape}; expected"
-      " uint8 [N, H, W, channels]",
+      isinstance(image, Encoded)
+      or (image.dtype == np.uint8 and image.ndim == 4),
+      f"{name} images are {getattr(image, 'dtype', 'encoded')} {image.shape};"
+      " expected uint8 [N, H, W, channels]",
   )
   for what in ("label", "clean_label"):
     label = getattr(split, what)

@@ -1,25 +1,22 @@
-"""Where images come from: scikit-learn's digits and TFDS data sets."""
+"""Where images come from, and what is done to their labels on purpose."""
 
-import os
-import pathlib
+import dataclasses
 
 import numpy as np
 
-from fsr_jax.data import corrupt
+from fsr_jax.data import corrupt, labels_file, own, tfds_source
+from fsr_jax.data.arrays import arrays
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.errors import InputError, check, choose
-
-# Examples decoded at a time.
-_CHUNK = 1000
+from fsr_jax.errors import check, choose
 
 
-def digits(data_dir: str | None) -> Data:
+def digits(config) -> Data:
   """scikit-learn's 1,797 handwritten digits of 8 x 8 pixels.
 
   1,400 to train and 397 to test, the same split for every seed. Ships inside
   scikit-learn; no download.
   """
-  del data_dir
+  del config
   # Imported here: scikit-learn takes a second and only this source needs it.
   from sklearn.datasets import load_digits
 
@@ -27,7 +24,7 @@ def digits(data_dir: str | None) -> Data:
   image = (bunch.images[..., None] * (255 / 16)).astype(np.uint8)
   label = bunch.target.astype(np.int32)
   order = np.random.default_rng(0).permutation(len(label))
-  everything = Split(image, label)
+  everything = Split(image, label, clean_label=label)
   return Data(
       train=everything.take(order[:1400]),
       test=everything.take(order[1400:]),
@@ -35,126 +32,85 @@ def digits(data_dir: str | None) -> Data:
   )
 
 
-def tfds_source(name: str):
-  """Source reading the TFDS data set `name` without TensorFlow.
-
-  Returns:
-    data_dir -> Data. Raises InputError where `name` is not prepared there in
-    the random-access format; the message is the command that prepares it.
-  """
-
-  def load(data_dir: str | None) -> Data:
-    # Imported here: only this source needs it.
-    import tensorflow_datasets as tfds
-
-    root = data_dir or os.path.join("~", "tensorflow_datasets")
-    root = pathlib.Path(root).expanduser()
-    fix = (
-        "prepare it with: python -m fsr_jax.data.prepare"
-        f" --dataset={name} --data_dir={root}"
-    )
-    check(root.is_dir(), f"data.data_dir={root} is not a directory; {fix}")
-    prepared = list(root.glob(f"{name}/*/*.array_record*"))
-    check(
-        bool(prepared),
-        f"no {name} in array_record format under {root}; {fix}",
-    )
-    try:
-      source = tfds.data_source(
-          name,
-          data_dir=root,
-          builder_kwargs={"file_format": "array_record"},
-      )
-      names = source["train"].dataset_info.features["label"].names
-      return Data(
-          train=_decode(source["train"]),
-          test=_decode(source["test"]),
-          class_names=tuple(names),
-      )
-    # TFDS and ArrayRecord raise many types for a damaged or partial copy.
-    except Exception as error:
-      reason = " ".join(str(error).split())[:300]
-      raise InputError(
-          f"cannot read {name} under {root} ({type(error).__name__}:"
-          f" {reason}); {fix}"
-      ) from error
-
-  return load
-
-
-def _decode(source) -> Split:
-  """Decodes a random-access source of {"image", "label"} into memory."""
-  images, labels = [], []
-  for start in range(0, len(source), _CHUNK):
-    records = source.__getitems__(
-        range(start, min(start + _CHUNK, len(source)))
-    )
-    images.append(np.stack([record["image"] for record in records]))
-    labels.append(np.array([record["label"] for record in records], np.int32))
-  return Split(np.concatenate(images), np.concatenate(labels))
-
-
-# name -> source(data_dir) -> Data.
+# name -> source(`config.data`) -> Data.
 SOURCES = {
     "digits": digits,
-    "cifar10": tfds_source("cifar10"),
-    "cifar100": tfds_source("cifar100"),
+    "cifar10": tfds_source.load,
+    "cifar100": tfds_source.load,
+    "folder": own.folder,
+    "manifest": own.manifest,
+    "arrays": arrays,
 }
 
-
-def load(data_config, seed: int) -> Data:
-  """The data of a run: source, then subset, long tail and label noise.
+def load(config, seed: int) -> Data:
+  """The data of a run: source, then labels, subset, long tail and label noise.
 
   Args:
-    data_config: `config.data` (see fsr_jax/config.py).
+    config: `config.data` (see fsr_jax/config.py).
     seed: of the run; decides which examples stay and which labels are wrong.
 
   Returns:
-    Data with validated labels; `train.clean_label` holds the labels before the
-    noise.
+    Data with validated labels; where there is label noise `train.clean_label`
+    holds the labels before it, unless the source knows better.
 
   Raises:
     InputError: unknown source or noise, missing or damaged files, bad labels.
   """
-  choose("dataset", data_config.dataset, SOURCES)
-  choose("noise", data_config.noise, corrupt.NOISES)
-  data = SOURCES[data_config.dataset](data_config.data_dir)
-  num_classes, train = data.num_classes, data.train
+  choose("noise", config.noise, corrupt.NOISES)
+  data = source_of(config.dataset)(config)
+  num_classes, train, held_out = data.num_classes, data.train, None
   # Separate streams, so that e.g. the noise does not move with the subset.
   subset_rng, tail_rng, noise_rng, held_out_rng = (
       np.random.default_rng([seed, stream]) for stream in range(4)
   )
-  held_out = None
-  if data_config.held_out:
-    check(
-        data_config.held_out < len(train),
-        f"data.held_out={data_config.held_out} leaves nothing of the"
-        f" {len(train)} training examples of {data_config.dataset}",
-    )
+  if config.labels_file:
+    train = labels_file.replace(train, config.labels_file, data.class_names)
+  if config.held_out:
+    _check_size(config, "held_out", len(train) - 1)
     chosen = corrupt.subset(
-        train.label, data_config.held_out, num_classes, held_out_rng
+        train.label, config.held_out, num_classes, held_out_rng
     )
     held_out = train.take(chosen)
     train = train.take(np.setdiff1d(np.arange(len(train)), chosen))
-  if data_config.max_examples:
-    check(
-        data_config.max_examples <= len(train),
-        f"data.max_examples={data_config.max_examples} is more than the"
-        f" {len(train)} training examples of {data_config.dataset}",
-    )
+  if config.max_examples:
+    _check_size(config, "max_examples", len(train))
     train = train.take(
         corrupt.subset(
-            train.label, data_config.max_examples, num_classes, subset_rng
+            train.label, config.max_examples, num_classes, subset_rng
         )
     )
-  if data_config.imbalance_ratio != 1:
+  if config.imbalance_ratio != 1:
     train = train.take(
         corrupt.long_tail(
-            train.label, data_config.imbalance_ratio, num_classes, tail_rng
+            train.label, config.imbalance_ratio, num_classes, tail_rng
         )
     )
-  noisy = corrupt.NOISES[data_config.noise](
-      train.label, data_config.noise_ratio, num_classes, noise_rng
+  if config.noise != "none":
+    noisy = corrupt.NOISES[config.noise](
+        train.label, config.noise_ratio, num_classes, noise_rng
+    )
+    before = train.label if train.clean_label is None else train.clean_label
+    train = dataclasses.replace(train, label=noisy, clean_label=before)
+  return Data(train, data.test, data.class_names, held_out).validate(
+      config.image_size if config.min_crop_area < 1 else None
   )
-  train = Split(train.image, noisy, clean_label=train.label)
-  return Data(train, data.test, data.class_names, held_out).validate()
+
+
+def source_of(name: str):
+  """The source called `name`: a key of SOURCES, or tfds:NAME.
+
+  Raises:
+    InputError: unknown; lists the choices.
+  """
+  if name.startswith(tfds_source.PREFIX):
+    return tfds_source.load
+  choose("dataset", name, {**SOURCES, f"{tfds_source.PREFIX}NAME": None})
+  return SOURCES[name]
+
+
+def _check_size(config, field: str, most: int) -> None:
+  check(
+      config[field] <= most,
+      f"data.{field}={config[field]} of {config.dataset}; expected {most} at"
+      " most",
+  )

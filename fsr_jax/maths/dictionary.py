@@ -13,11 +13,13 @@ class Dictionary(NamedTuple):
     index: int32 [K], identities of the examples.
     label: int32 [K], their given labels.
     image: uint8 [K, H, W, channels], un-augmented.
+    aspect: float32 [K], width / height before they were made H x W.
   """
 
   index: jax.Array
   label: jax.Array
   image: jax.Array
+  aspect: jax.Array
 
 
 def select(

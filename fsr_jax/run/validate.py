@@ -30,6 +30,9 @@ _RANGES = {
     "data.imbalance_ratio": (lambda x: x >= 1, "1 or above"),
     "data.noise_ratio": _FRACTION,
     "data.crop_padding": _NOT_NEGATIVE,
+    "data.min_crop_area": (lambda x: 0 < x <= 1, "above 0, at most 1"),
+    "data.image_size": _NOT_NEGATIVE,
+    "data.test_share": _BELOW_ONE,
     "num_epochs": _POSITIVE,
     "batch_size": _POSITIVE,
     "learning_rate": _POSITIVE,
@@ -110,6 +113,14 @@ def validate_config(config) -> None:
       f"data.noise_ratio={config.data.noise_ratio} but data.noise=none; set"
       f" data.noise to one of: {', '.join(corrupt.NOISES)}",
   )
+  check(
+      config.data.min_crop_area == 1
+      or (config.data.crop_padding == 0 and config.data.image_size > 0),
+      f"data.min_crop_area={config.data.min_crop_area} (random-resized crops)"
+      f" with data.crop_padding={config.data.crop_padding} and"
+      f" data.image_size={config.data.image_size}; expected no padding and a"
+      " size above 0",
+  )
   _validate_parts(config)
   check(
       config.lr_warmup_epochs < config.num_epochs,
@@ -123,7 +134,7 @@ def validate_config(config) -> None:
 def _validate_names(config) -> None:
   """Fields whose value is a name."""
   choose("network", config.network, NETWORKS)
-  choose("dataset", config.data.dataset, sources.SOURCES)
+  sources.source_of(config.data.dataset)
   choose("noise", config.data.noise, corrupt.NOISES)
   choose("pusher", config.pusher, pushers.PUSHERS)
   choose("schedule", config.schedule, SCHEDULES)

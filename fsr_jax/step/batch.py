@@ -50,10 +50,8 @@ class Rewards(NamedTuple):
   target: jax.Array
 
 
-def _augmented(config, data: Resident, uniforms, image):
-  cropped = augment.crop_and_flip(
-      uniforms, image, config.data.crop_padding, config.data.flip
-  )
+def _augmented(config, data: Resident, uniforms, image, aspect):
+  cropped = augment.augment(config.data, uniforms, image, aspect)
   return augment.normalize(cropped, data.mean, data.std)
 
 
@@ -74,11 +72,14 @@ def gather(
   Returns:
     Batch.
   """
-  u = order.step_uniforms(key, index.shape[0], augment.UNIFORMS + 1)
+  needed = 1 + augment.uniforms_needed(config.data)  # One more: MixUp.
+  u = order.step_uniforms(key, index.shape[0], needed)
   u = collectives.local_slice(u, axis_name)
   index = collectives.local_slice(index, axis_name)
   label = data.label[index]
-  image = _augmented(config, data, u[:, 1:], data.image[index])
+  image = _augmented(
+      config, data, u[:, 1:], data.image[index], data.aspect[index]
+  )
   target = losses.one_hot(label, num_classes, config.label_smoothing)
   if config.class_balanced:
     class_weight = class_balance.effective_number_weights(
@@ -121,10 +122,12 @@ def draw_rewards(
   draw_key, crop_key = jax.random.split(key)
   size = config.reward_batch_size
   slot = dictionary.draw(draw_key, trusted.label, size, num_classes)
-  u = order.step_uniforms(crop_key, size, augment.UNIFORMS)
+  u = order.step_uniforms(
+      crop_key, size, augment.uniforms_needed(config.data)
+  )
   u = collectives.local_slice(u, axis_name)
   slot = collectives.local_slice(slot, axis_name)
   return Rewards(
-      _augmented(config, data, u, trusted.image[slot]),
+      _augmented(config, data, u, trusted.image[slot], trusted.aspect[slot]),
       losses.one_hot(trusted.label[slot], num_classes),
   )

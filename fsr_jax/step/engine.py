@@ -58,7 +58,7 @@ def residents(data: Data, seed: int) -> tuple[Resident, Resident]:
   class_count = np.bincount(data.train.label, minlength=data.num_classes)
   common = (mean, std, class_count, np.uint32(seed))
   return tuple(
-      Resident(split.image, split.label, *common)
+      Resident(split.image, split.aspect, split.label, *common)
       for split in (data.train, data.test)
   )
 
@@ -75,7 +75,8 @@ class Engine:
 
   def __init__(self, config, data: Data, devices: Devices):
     """Puts the data on the devices (see `devices_for`); compiles nothing."""
-    self.config, self.data, self.devices = config, data, devices
+    self.config, self.devices = config, devices
+    self.data = data = data.decoded()
     self.steps_per_epoch = len(data.train) // config.batch_size
     self._ctx = context(
         config, data.num_classes, self.steps_per_epoch, devices.axis_name
@@ -113,6 +114,7 @@ class Engine:
           np.full(len(data.held_out), -1, np.int32),  # Of no table.
           data.held_out.label,
           data.held_out.image,
+          data.held_out.aspect,
       )
     if config.loss == "forward_correction" and config.transition == "known":
       known = transition.known(

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from fsr_jax.data import order
+from fsr_jax.data import augment, order
 from fsr_jax.maths import dictionary, schedules, tables, transition
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.models import Network
@@ -51,6 +51,7 @@ class Resident(flax.struct.PyTreeNode):
 
   Attributes:
     image: uint8 [N, H, W, channels].
+    aspect: float32 [N], width / height before they were made H x W.
     label: int32 [N], given labels.
     mean, std: float32 [channels], for normalisation.
     class_count: int32 [C], examples by given label.
@@ -59,6 +60,7 @@ class Resident(flax.struct.PyTreeNode):
   """
 
   image: jax.Array
+  aspect: jax.Array
   label: jax.Array
   mean: jax.Array
   std: jax.Array
@@ -137,7 +139,8 @@ def create(
     TrainState with a random balanced dictionary (Algorithm 1, R_0).
   """
   params, batch_stats = network.init(
-      order.stream(data.seed, order.INIT), data.image.shape[1:]
+      order.stream(data.seed, order.INIT),
+      augment.output_shape(config.data, data.image.shape[1:]),
   )
   num_examples, num_classes = data.label.shape[0], data.class_count.shape[0]
   empty = tables.init(num_examples, num_classes, keeps_pseudo_labels(config))
@@ -186,7 +189,9 @@ def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
     )
   else:
     index = dictionary.select(*arguments)
-  return Dictionary(index, data.label[index], data.image[index])
+  return Dictionary(
+      index, data.label[index], data.image[index], data.aspect[index]
+  )
 
 
 def refill(

@@ -1,0 +1,92 @@
+"""Arrays of one file or folder: images (or features) and their labels."""
+
+import pathlib
+
+import numpy as np
+
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.own import class_names_of, existing, set_aside
+from fsr_jax.errors import InputError, check
+
+
+def arrays(config) -> Data:
+  """A .npz file, or a folder of .npy files, with the arrays named below.
+
+  Args:
+    config: `config.data`; its `path` is the file or folder. Arrays: image
+      uint8 [N, H, W] or [N, H, W, channels], label [N] integers or text;
+      optional clean_label, id, and test_image, test_label, test_clean_label.
+
+  Returns:
+    Data.
+
+  Raises:
+    InputError: no such file, a missing array, one that does not fit.
+  """
+  path = existing(config.path, "file of arrays")
+  found = _read(path)
+  missing = {"image", "label"} - set(found)
+  check(
+      not missing,
+      f"{path} has no array {', '.join(sorted(missing))}; it has:"
+      f" {', '.join(found) or 'none'}",
+  )
+  check(
+      ("test_image" in found) == ("test_label" in found),
+      f"{path} has one of test_image and test_label; expected both or none",
+  )
+  labels = ("label", "clean_label", "test_label", "test_clean_label")
+  names = class_names_of(*(found.get(name) for name in labels))
+  train = _split(path, found, "", names)
+  if "test_image" in found:
+    return Data(train, _split(path, found, "test_", names), names)
+  is_test = set_aside(train.label, len(names), config.test_share)
+  return Data(
+      train.take(np.flatnonzero(~is_test)), train.take(np.flatnonzero(is_test)),
+      names,
+  )
+
+
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  try:
+    if path.is_dir():
+      return {
+          file.stem: np.load(file, mmap_mode="r")
+          for file in sorted(path.glob("*.npy"))
+      }
+    with np.load(path) as archive:
+      return {name: archive[name] for name in archive.files}
+  # NumPy raises many types for what is no archive of arrays.
+  except Exception as error:
+    reason = " ".join(str(error).split())[:200]
+    raise InputError(
+        f"cannot read {path} ({reason}); expected a .npz file or a folder of"
+        " .npy files, without pickled objects"
+    ) from error
+
+
+def _split(path, found, prefix: str, names) -> Split:
+  image = found[prefix + "image"]
+  check(
+      image.dtype == np.uint8 and image.ndim in (3, 4),
+      f"{path}: {prefix}image is {image.dtype} {image.shape}; expected uint8"
+      " [N, H, W] or [N, H, W, channels]",
+  )
+  for what in ("label", "clean_label", "id"):
+    values = found.get(prefix + what)
+    check(
+        values is None or values.shape == image.shape[:1],
+        f"{path}: {prefix}{what} has not one value for each of the"
+        f" {len(image)} images",
+    )
+  index = {name: c for c, name in enumerate(names)}
+  label, clean_label = (
+      None if values is None
+      else np.array([index[str(value)] for value in values], np.int32)
+      for values in map(found.get, (prefix + "label", prefix + "clean_label"))
+  )
+  identity = found.get(prefix + "id")
+  return Split(
+      image if image.ndim == 4 else image[..., None], label, clean_label,
+      None if identity is None else identity.astype(str),
+  )

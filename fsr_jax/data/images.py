@@ -1,0 +1,149 @@
+"""Images that stay encoded, as files or records, until they are read."""
+
+from collections.abc import Callable, Sequence
+import concurrent.futures
+import dataclasses
+import functools
+import os
+import pathlib
+
+import numpy as np
+
+from fsr_jax.data import decode
+from fsr_jax.errors import InputError, check
+
+# (bytes, where they are from) -> (uint8 [H, W, channels], width / height of
+# the picture before it was squeezed into that shape).
+Decode = Callable[[bytes, str], tuple[np.ndarray, float]]
+
+# A picture's shorter side over the side of its crop: 256 to 224, as usual for
+# ImageNet (METHOD of the paper: WebVision, section 5.2).
+_MARGIN = 256 / 224
+
+
+class Files(Sequence):
+  """Bytes of files, read when asked for.
+
+  Attributes:
+    paths: str [N]; an array, so that worker processes get it quickly.
+  """
+
+  def __init__(self, paths: Sequence[str]):
+    self.paths = np.asarray(paths)
+
+  def __len__(self) -> int:
+    return len(self.paths)
+
+  def __getitem__(self, i: int) -> tuple[bytes, str]:
+    path = str(self.paths[i])
+    try:
+      return pathlib.Path(path).read_bytes(), path
+    except OSError as error:
+      raise InputError(
+          f"cannot read {path} ({error.strerror}); it was there when the run"
+          " began"
+      ) from error
+
+
+@dataclasses.dataclass(frozen=True)
+class Encoded:
+  """N images as bytes, decoded each time they are read.
+
+  Attributes:
+    blobs: blobs[position] -> (bytes, where they are from); picklable.
+    position: int64 [N], of each image in `blobs`.
+    decode: of one image; picklable.
+    image_shape: (H, W, channels) of what `decode` returns.
+  """
+
+  blobs: Sequence
+  position: np.ndarray
+  decode: Decode
+  image_shape: tuple[int, int, int]
+
+  def __len__(self) -> int:
+    return len(self.position)
+
+  @property
+  def shape(self) -> tuple[int, ...]:
+    """(N, H, W, channels)."""
+    return (len(self), *self.image_shape)
+
+  @property
+  def nbytes(self) -> int:
+    """Of all images once they are decoded."""
+    return int(np.prod(self.shape))
+
+  def take(self, index: np.ndarray) -> "Encoded":
+    """The images at `index` (int [M])."""
+    return dataclasses.replace(self, position=self.position[index])
+
+  def one(self, i: int) -> tuple[np.ndarray, np.float32]:
+    """Image i: (uint8 [H, W, channels], aspect)."""
+    image, aspect = self.decode(*self.blobs[int(self.position[i])])
+    return image, np.float32(aspect)
+
+  def read(self, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Several images, on all cores (decoding leaves Python's lock).
+
+    Args:
+      index: int [M].
+
+    Returns:
+      (uint8 [M, H, W, channels], float32 [M] width / height).
+
+    Raises:
+      InputError: a file is gone or is no image; names it.
+    """
+    image = np.empty((len(index), *self.image_shape), np.uint8)
+    aspect = np.empty(len(index), np.float32)
+
+    def fill(slot):
+      image[slot], aspect[slot] = self.one(index[slot])
+
+    # Asked for in order: the first failure in order is the one raised.
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+      for _ in pool.map(fill, range(len(index))):
+        pass
+    finally:
+      pool.shutdown(cancel_futures=True)
+    return image, aspect
+
+
+def encoded(blobs: Sequence, config, training: bool) -> Encoded:
+  """Pictures of any size as a run sees them.
+
+  Training pictures are squeezed whole into a square that random-resized crops
+  are taken from, where there are such crops; all others are cut to the square
+  in their middle.
+
+  Args:
+    blobs: (bytes, where they are from) of every picture.
+    config: `config.data`.
+    training: whether crops will be taken.
+
+  Returns:
+    Encoded, RGB.
+
+  Raises:
+    InputError: no data.image_size.
+  """
+  size = config.image_size
+  check(
+      size > 0,
+      f"data.image_size={size}; expected the pixels a side that the network"
+      f" shall see, as the images of {config.dataset} can have any size",
+  )
+  larger = round(size * _MARGIN)
+  if config.min_crop_area == 1:
+    side, function = size, functools.partial(
+        decode.centre, size=size, resize=size
+    )
+  elif training:
+    side, function = larger, functools.partial(decode.squeezed, size=larger)
+  else:
+    side, function = size, functools.partial(
+        decode.centre, size=size, resize=larger
+    )
+  return Encoded(blobs, np.arange(len(blobs)), function, (side, side, 3))

@@ -1,0 +1,111 @@
+"""Training labels from a file of their own, for any source."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+
+from fsr_jax.data.dataset import Split
+from fsr_jax.data.own import read_table
+from fsr_jax.errors import InputError, check
+
+
+def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
+  """The split with the labels of a file.
+
+  Args:
+    split: training examples, all of the source.
+    path: .npz, .csv or .parquet file with label, optional clean_label and
+      optional id. Labels are numbers 0..C-1 or names of classes. Rows are
+      matched by id where both the file and the source have ids, else by
+      position. Without clean_label the true labels are those that the source
+      knows, if any.
+    class_names: of the C classes.
+
+  Returns:
+    Split.
+
+  Raises:
+    InputError: unreadable, of another length, an unknown label, an id that is
+      missing or twice in it.
+  """
+  file = pathlib.Path(path).expanduser()
+  columns = _read(file)
+  count = len(columns["label"])
+  order = np.arange(count)
+  if "id" in columns and split.id is not None:
+    order = _match(file, columns["id"].astype(str), split.id)
+  else:
+    check(
+        count == len(split),
+        f"{file} has {count} labels for {len(split)} training examples;"
+        " expected one each",
+    )
+  found = {
+      name: _indices(file, name, columns[name], class_names)[order]
+      for name in ("label", "clean_label")
+      if name in columns
+  }
+  return dataclasses.replace(split, **found)
+
+
+def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
+  if file.suffix != ".npz":
+    columns = read_table(file, required=("label",))
+    return {name: np.array(values) for name, values in columns.items()}
+  try:
+    with np.load(file) as archive:
+      columns = {name: archive[name] for name in archive.files}
+  # NumPy raises many types for what is no archive of arrays.
+  except Exception as error:
+    reason = " ".join(str(error).split())[:200]
+    raise InputError(f"cannot read {file} ({reason})") from error
+  check(
+      "label" in columns,
+      f"{file} has no array label; it has: {', '.join(columns) or 'none'}",
+  )
+  for name in ("label", "clean_label", "id"):
+    values = columns.get(name)
+    check(
+        values is None or values.shape == (len(columns["label"]),),
+        f"{file}: {name} has not one value for each label",
+    )
+  return columns
+
+
+def _match(file, in_file: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+  """Row of the file for each wanted id, int64 [N]."""
+  by_id = np.argsort(in_file, kind="stable")
+  ordered = in_file[by_id]
+  twice = ordered[1:][ordered[1:] == ordered[:-1]]
+  check(
+      not twice.size,
+      f"{file}: {twice.size} ids are there more than once, e.g."
+      f" {twice[0] if twice.size else ''}",
+  )
+  place = np.searchsorted(ordered, wanted).clip(max=len(ordered) - 1)
+  missing = wanted[ordered[place] != wanted]
+  check(
+      not missing.size,
+      f"{file} has no label for {missing.size} of {len(wanted)} training"
+      f" examples, e.g. {missing[0] if missing.size else ''}; its ids look"
+      f" like {in_file[0]}",
+  )
+  return by_id[place]
+
+
+def _indices(file, name, values: np.ndarray, class_names) -> np.ndarray:
+  """int32 [N] from numbers 0..C-1 or names of classes."""
+  index = {str(c): c for c in range(len(class_names))}
+  # Names come second: where classes are called by numbers, those count.
+  index |= {name: c for c, name in enumerate(class_names)}
+  result = np.array([index.get(str(v), -1) for v in values], np.int32)
+  unknown = values[result < 0]
+  check(
+      not unknown.size,
+      f"{file}: {unknown.size} values of {name} are no class, e.g."
+      f" {unknown[0] if unknown.size else ''}; expected"
+      f" 0..{len(class_names) - 1} or"
+      f" {', '.join(class_names[:5])}, ...",
+  )
+  return result

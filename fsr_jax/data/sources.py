@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from fsr_jax.data import corrupt
+from fsr_jax.data import corrupt, imbalance
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.errors import InputError, check, choose
 
@@ -103,7 +103,7 @@ SOURCES = {
 
 
 def load(data_config, seed: int) -> Data:
-  """The data of a run: source, then subset, long tail and label noise.
+  """The data of a run: source, then subset, imbalance and label noise.
 
   Args:
     data_config: `config.data` (see fsr_jax/config.py).
@@ -114,9 +114,10 @@ def load(data_config, seed: int) -> Data:
     noise.
 
   Raises:
-    InputError: unknown source or noise, missing or damaged files, bad labels.
+    InputError: an unknown name, missing or damaged files, bad labels.
   """
   choose("dataset", data_config.dataset, SOURCES)
+  choose("imbalance", data_config.imbalance, imbalance.IMBALANCES)
   choose("noise", data_config.noise, corrupt.NOISES)
   data = SOURCES[data_config.dataset](data_config.data_dir)
   num_classes, train = data.num_classes, data.train
@@ -131,7 +132,7 @@ def load(data_config, seed: int) -> Data:
         f"data.held_out={data_config.held_out} leaves nothing of the"
         f" {len(train)} training examples of {data_config.dataset}",
     )
-    chosen = corrupt.subset(
+    chosen = imbalance.subset(
         train.label, data_config.held_out, num_classes, held_out_rng
     )
     held_out = train.take(chosen)
@@ -143,18 +144,20 @@ def load(data_config, seed: int) -> Data:
         f" {len(train)} training examples of {data_config.dataset}",
     )
     train = train.take(
-        corrupt.subset(
+        imbalance.subset(
             train.label, data_config.max_examples, num_classes, subset_rng
         )
     )
   if data_config.imbalance_ratio != 1:
     train = train.take(
-        corrupt.long_tail(
+        imbalance.IMBALANCES[data_config.imbalance](
             train.label, data_config.imbalance_ratio, num_classes, tail_rng
         )
     )
   noisy = corrupt.NOISES[data_config.noise](
-      train.label, data_config.noise_ratio, num_classes, noise_rng
+      corrupt.Labelled(train.label, num_classes, train.image),
+      data_config.noise_ratio,
+      noise_rng,
   )
   train = Split(train.image, noisy, clean_label=train.label)
   return Data(train, data.test, data.class_names, held_out).validate()

@@ -82,11 +82,14 @@ def _data() -> ConfigDict:
   d.image_size = 0
   d.max_examples = 0  # class-balanced training subset; 0 = everything
   # Class-balanced examples with clean labels, taken out of the training set
-  # before the long tail and the noise; for rewards=held_out.
+  # before the imbalance and the noise; for rewards=held_out.
   d.held_out = 0
   d.imbalance_ratio = 1.0  # largest over smallest class; 1 = as it is
-  d.noise = "none"  # none | uniform | asymmetric
-  d.noise_ratio = 0.0  # fraction 0-1 of the labels that are redrawn
+  d.imbalance = "exponential"  # exponential (a long tail) | step
+  d.noise = "none"  # none | uniform | asymmetric | pair | instance
+  # Fraction 0-1 of the labels that are redrawn (uniform) or flipped; of
+  # instance the mean flip rate.
+  d.noise_ratio = 0.0
   d.crop_padding = 4  # pixels; 0 = no random crop
   # Random-resized crops: least share of the area, 0-1 (0.08 for ImageNet); 1 =
   # none.

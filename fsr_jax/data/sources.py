@@ -4,9 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from fsr_jax.data import corrupt, labels_file, own, tfds_source
+from fsr_jax.data import (
+  corrupt,
+  imbalance,
+  labels_file,
+  own,
+  tfds_source,
+)
 from fsr_jax.data.arrays import arrays
 from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.images import Encoded
 from fsr_jax.errors import check, choose
 
 
@@ -54,46 +61,48 @@ def load(config, seed: int) -> Data:
     holds the labels before it, unless the source knows better.
 
   Raises:
-    InputError: unknown source or noise, missing or damaged files, bad labels.
+    InputError: an unknown name, missing or damaged files, bad labels.
   """
   choose("noise", config.noise, corrupt.NOISES)
+  choose("imbalance", config.imbalance, imbalance.IMBALANCES)
   data = source_of(config.dataset)(config)
-  num_classes, train, held_out = data.num_classes, data.train, None
   # Separate streams, so that e.g. the noise does not move with the subset.
-  subset_rng, tail_rng, noise_rng, held_out_rng = (
-      np.random.default_rng([seed, stream]) for stream in range(4)
-  )
+  rngs = [np.random.default_rng([seed, stream]) for stream in range(4)]
+  subset_rng, imbalance_rng, noise_rng, held_out_rng = rngs
+  train, held_out = data.train, None
   if config.labels_file:
     train = labels_file.replace(train, config.labels_file, data.class_names)
   if config.held_out:
     _check_size(config, "held_out", len(train) - 1)
-    chosen = corrupt.subset(
-        train.label, config.held_out, num_classes, held_out_rng
+    chosen = imbalance.subset(
+        train.label, config.held_out, data.num_classes, held_out_rng
     )
     held_out = train.take(chosen)
     train = train.take(np.setdiff1d(np.arange(len(train)), chosen))
   if config.max_examples:
     _check_size(config, "max_examples", len(train))
-    train = train.take(
-        corrupt.subset(
-            train.label, config.max_examples, num_classes, subset_rng
-        )
-    )
+    train = train.take(imbalance.subset(
+        train.label, config.max_examples, data.num_classes, subset_rng
+    ))
   if config.imbalance_ratio != 1:
-    train = train.take(
-        corrupt.long_tail(
-            train.label, config.imbalance_ratio, num_classes, tail_rng
-        )
-    )
+    train = train.take(imbalance.IMBALANCES[config.imbalance](
+        train.label, config.imbalance_ratio, data.num_classes, imbalance_rng
+    ))
   if config.noise != "none":
-    noisy = corrupt.NOISES[config.noise](
-        train.label, config.noise_ratio, num_classes, noise_rng
-    )
-    before = train.label if train.clean_label is None else train.clean_label
-    train = dataclasses.replace(train, label=noisy, clean_label=before)
+    train = _with_noise(train, config, data.num_classes, noise_rng)
   return Data(train, data.test, data.class_names, held_out).validate(
       config.image_size if config.min_crop_area < 1 else None
   )
+
+
+def _with_noise(train: Split, config, num_classes: int, rng) -> Split:
+  image = None if isinstance(train.image, Encoded) else train.image
+  noisy = corrupt.NOISES[config.noise](
+      corrupt.Labelled(train.label, num_classes, image), config.noise_ratio,
+      rng,
+  )
+  before = train.label if train.clean_label is None else train.clean_label
+  return dataclasses.replace(train, label=noisy, clean_label=before)
 
 
 def source_of(name: str):

@@ -5,7 +5,7 @@ import math
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from fsr_jax import config as config_lib
-from fsr_jax.data import corrupt, sources
+from fsr_jax.data import corrupt, imbalance, sources
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
@@ -135,6 +135,7 @@ def _validate_names(config) -> None:
   """Fields whose value is a name."""
   choose("network", config.network, NETWORKS)
   sources.source_of(config.data.dataset)
+  choose("imbalance", config.data.imbalance, imbalance.IMBALANCES)
   choose("noise", config.data.noise, corrupt.NOISES)
   choose("pusher", config.pusher, pushers.PUSHERS)
   choose("schedule", config.schedule, SCHEDULES)

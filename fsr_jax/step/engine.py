@@ -54,6 +54,7 @@ def train_steps(
 
 def residents(data: Data, seed: int) -> tuple[Resident, Resident]:
   """(training split, test split) as the device holds them, numpy arrays."""
+  data = data.decoded()
   mean, std = channel_statistics(data.train.image)
   class_count = np.bincount(data.train.label, minlength=data.num_classes)
   common = (mean, std, class_count, np.uint32(seed))

@@ -376,6 +376,14 @@ class DamageTest(parameterized.TestCase):
           refused += 1
     self.assertGreater(min(decoded, refused), 50)
 
+  def test_reason_is_one_line(self):
+    error = OSError("first\n  second")
+    with (
+        mock.patch.object(ImageFile.ImageFile, "load", side_effect=error),
+        self.assertRaisesRegex(InputError, r"OSError: first second\); expected"),
+    ):
+      decode.decode(FILES["bmp"], "x", 4)
+
   def test_bomb_is_refused_before_its_pixels_are_decoded(self):
     jpeg = bytearray(FILES["progressive"])
     start = jpeg.index(b"\xff\xc2") + 5

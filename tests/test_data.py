@@ -107,7 +107,9 @@ class ValidationTest(parameterized.TestCase):
 
   def test_shape_of_test_images(self):
     image = np.zeros((64, 5, 5, 1), np.uint8)
-    with self.assertRaisesRegex(InputError, r"test images are \(4, 4, 1\); expected \(5, 5, 1\)"):
+    with self.assertRaisesRegex(
+        InputError, r"test images are \(4, 4, 1\); expected \(5, 5, 1\)"
+    ):
       self.break_train(image=image).validate()
 
 

@@ -114,31 +114,14 @@ def decode_centre(
   return _upright(_resize(image, size, box), orientation)
 
 
-def decode_exact(blob: bytes, where: str, size: int) -> np.ndarray:
-  """A picture that is stored as a square of `size`; pixels stay as they are.
-
-  Args and Returns: as in `decode_centre`.
-
-  Raises:
-    InputError: also for another width or height.
-  """
-  image, extent, orientation = _read(blob, where)
-  check(
-      extent == (size, size),
-      f"{where} has {extent[0]} x {extent[1]} pixels; expected {size} x {size}",
-  )
-  return _upright(image, orientation)
-
-
 def _read(
-    blob: bytes, where: str, wanted: int | None = None
+    blob: bytes, where: str, wanted: int
 ) -> tuple[Image.Image, tuple[float, float], int]:
   """Decodes.
 
   Args:
     blob, where: as in `decode`.
-    wanted: pixels that the shorter side will be brought to; None = every pixel
-      is needed.
+    wanted: pixels that the shorter side will be brought to.
 
   Returns:
     (image of mode L or RGB as stored, perhaps at a reduced scale; its width
@@ -159,11 +142,10 @@ def _read(
         f"{where} claims {width} x {height} pixels; expected at most"
         f" {MAX_PIXELS}",
     )
-    if wanted:
-      least = _OVERSAMPLING * wanted
-      reduced = image.draft(None, (least, least))
-      if reduced:
-        width, height = reduced[1][2:]
+    least = _OVERSAMPLING * wanted
+    reduced = image.draft(None, (least, least))
+    if reduced:
+      width, height = reduced[1][2:]
     image.load()
     # After `load`: a PNG may hold its EXIF behind the pixels.
     orientation = _orientation(image.info.get("exif", b""))

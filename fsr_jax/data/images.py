@@ -111,6 +111,10 @@ class Encoded:
     return image, aspect
 
 
+def _centre(blob, where, size, resize):
+  return decode.decode_centre(blob, where, size, resize), 1.0
+
+
 def encoded(blobs: Sequence, config, training: bool) -> Encoded:
   """Pictures of any size as a run sees them.
 
@@ -138,12 +142,12 @@ def encoded(blobs: Sequence, config, training: bool) -> Encoded:
   larger = round(size * _MARGIN)
   if config.min_crop_area == 1:
     side, function = size, functools.partial(
-        decode.centre, size=size, resize=size
+        _centre, size=size, resize=size
     )
   elif training:
-    side, function = larger, functools.partial(decode.squeezed, size=larger)
+    side, function = larger, functools.partial(decode.decode, size=larger)
   else:
     side, function = size, functools.partial(
-        decode.centre, size=size, resize=larger
+        _centre, size=size, resize=larger
     )
   return Encoded(blobs, np.arange(len(blobs)), function, (side, side, 3))

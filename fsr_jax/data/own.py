@@ -225,7 +225,7 @@ def _from_listing(config, listing: Listing, where: pathlib.Path) -> Data:
   repeated, count = np.unique(listing.id, return_counts=True)
   check(
       count.max() == 1,
-      f"{where}: {repeated[count.argmax()]!r} is there {count.max()} times;"
+      f"{where}: {repeated[count.argmax()]} is there {count.max()} times;"
       " expected every image once",
   )
   names = class_names_of(listing.label, listing.clean_label)

@@ -10,6 +10,7 @@ from fsr_jax.data import prepare
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands
 from fsr_jax.run.validate import validate_config
+from tests import test_own as own
 from tests import tiny_cifar
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
@@ -22,6 +23,7 @@ ARGUMENTS = {
         "cifar100,uniform,0.8",
     ],
     "cifar_longtail": [None, "cifar10,200", "cifar100,10"],
+    "folder": [],  # Its argument must be there: see FolderTest.
 }
 CASES = [(name, a) for name, args in ARGUMENTS.items() for a in args]
 
@@ -46,9 +48,11 @@ class ConfigsTest(parameterized.TestCase):
   def test_names_its_command_and_results(self, name):
     text = (CONFIGS / f"{name}.py").read_text()
     self.assertIn(f"--config=configs/{name}.py", text)
-    self.assertRegex(text, r"docs/results\.md|not yet run")
+    self.assertRegex(
+        text, r"docs/results\.md|not yet run|No table of the\s+paper"
+    )
 
-  @parameterized.parameters(*ARGUMENTS)
+  @parameterized.parameters(*(name for name in ARGUMENTS if ARGUMENTS[name]))
   def test_trained_shrunk(self, name):
     c = get_config(name)
     if c.data.dataset == "cifar10":
@@ -78,6 +82,43 @@ class ConfigsTest(parameterized.TestCase):
   def test_arguments_that_make_no_sense(self, name, arguments, message):
     with self.assertRaisesRegex(InputError, message):
       get_config(name, arguments)
+
+  def test_folder_needs_its_argument(self):
+    with self.assertRaisesRegex(InputError, "where are the images"):
+      get_config("folder")
+
+  @parameterized.parameters(
+      ((30, 40), 32, 4, "resnet32"),
+      ((60, 60), 64, 4, "resnet32"),
+      ((300, 200), 224, 0, "resnet18"),
+  )
+  def test_folder_fits_the_size_of_the_images(
+      self, size, side, padding, network
+  ):
+    root = pathlib.Path(self.create_tempdir())
+    own.tree(root, count=30, size=size)
+    c = get_config("folder", str(root))
+    validate_config(config_lib.resolve(c))
+    self.assertEqual(
+        (c.data.image_size, c.data.crop_padding, c.network),
+        (side, padding, network),
+    )
+    # 54 of 60 are left to train on.
+    self.assertEqual((c.batch_size, c.dictionary_size), (2, 4))
+
+  @parameterized.parameters(1.0, 0.25)
+  def test_folder_trained_shrunk_and_continued(self, min_crop_area):
+    root = pathlib.Path(self.create_tempdir())
+    own.tree(root, count=15)
+    c = get_config("folder", str(root))
+    c.update(network="resnet8", num_epochs=2, warmup_epochs=1,
+             lr_warmup_epochs=0)
+    c.data.update(image_size=8, min_crop_area=min_crop_area, crop_padding=0)
+    workdir = self.create_tempdir().full_path
+    self.assertIsNone(commands.train(c, workdir, stop_after_epochs=1))
+    summary = commands.train(c, workdir)
+    self.assertEqual(summary["epochs"], 2)
+    self.assertIsNone(summary["dictionary_purity"])  # Nobody knows.
 
   def test_plain_switches_the_regularizers_off_unless_they_are_set(self):
     c = get_config("quickstart")

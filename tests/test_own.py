@@ -29,11 +29,11 @@ def picture(path, level, mode="RGB", size=(12, 9)):
   (image if mode == "L" else image.convert(mode)).save(path)
 
 
-def tree(root, classes=("ä cat", "dog"), count=6):
+def tree(root, classes=("ä cat", "dog"), count=6, size=(12, 9)):
   """root/CLASS/i.png of brightness 100 * class + i."""
   for c, name in enumerate(classes):
     for i in range(count):
-      picture(root / name / f"{i}.png", 100 * c + i)
+      picture(root / name / f"{i}.png", 100 * c + i, size=size)
   return root
 
 

@@ -1,0 +1,89 @@
+"""What a config for the user's own data needs to know before it is made."""
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from fsr_jax.data import own
+from fsr_jax.data.arrays import arrays
+from fsr_jax.data.images import Encoded
+from fsr_jax.errors import InputError, check
+
+# Files that are opened for their size.
+_SAMPLE = 100
+
+
+class Survey(NamedTuple):
+  """The user's own data at a glance.
+
+  Attributes:
+    dataset: key of sources.SOURCES.
+    num_examples: N, without the test part.
+    num_classes: C.
+    side: median of the shorter sides, pixels.
+    fixed: whether the images have one size and are taken as they are.
+  """
+
+  dataset: str
+  num_examples: int
+  num_classes: int
+  side: int
+  fixed: bool
+
+
+def survey(path: str, config) -> Survey:
+  """Looks at a folder, a manifest (.csv, .parquet) or arrays (.npz, .npy).
+
+  Args:
+    path: of it.
+    config: `config.data`, whose other fields say how it is read.
+
+  Returns:
+    Survey.
+
+  Raises:
+    InputError: nothing there, or not what it seems to be.
+  """
+  root = own.existing(path, "data")
+  if root.suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
+    dataset, source = "arrays", arrays
+  elif root.is_dir():
+    dataset, source = "folder", own.folder
+  else:
+    check(
+        root.suffix in (".csv", ".parquet"),
+        f"data.path={root}; expected a folder of images, a .csv or .parquet"
+        " manifest, or a .npz file",
+    )
+    dataset, source = "manifest", own.manifest
+  config = config.copy_and_resolve_references()
+  config.path = str(root)
+  config.image_size = config.image_size or 1  # No image is decoded here.
+  data = source(config)
+  fixed = not isinstance(data.train.image, Encoded)
+  return Survey(
+      dataset=dataset,
+      num_examples=len(data.train),
+      num_classes=data.num_classes,
+      side=min(data.train.image.shape[1:3]) if fixed
+      else _median_side(data.train.image),
+      fixed=fixed,
+  )
+
+
+def _median_side(images: Encoded) -> int:
+  # Imported here: only pictures need it.
+  from PIL import Image
+
+  sides = []
+  for i in np.linspace(0, len(images) - 1, _SAMPLE).astype(int):
+    path = images.blobs.paths[images.position[i]]
+    try:
+      with Image.open(pathlib.Path(str(path))) as picture:  # Its header.
+        sides.append(min(picture.size))
+    except (OSError, Image.DecompressionBombError):
+      continue  # Named by the run that reads it.
+  if not sides:
+    raise InputError(f"none of {_SAMPLE} files tried is an image, e.g. {path}")
+  return int(np.median(sides))

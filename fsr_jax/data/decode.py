@@ -4,7 +4,7 @@ JPEG, PNG, GIF, WebP, BMP and TIFF; the content decides, never a file's name.
 Of several frames or pages the first counts. Transparency shows white, as a web
 page would. ICC profiles are ignored: numbers are taken as sRGB.
 
-No function here keeps, reads or sets anything global: any number of threads
+No function here keeps or sets anything global: any number of threads
 and worker processes may decode at the same time.
 """
 
@@ -133,7 +133,7 @@ def decode_exact(blob: bytes, where: str, size: int) -> np.ndarray:
 def _read(
     blob: bytes, where: str, wanted: int | None = None
 ) -> tuple[Image.Image, tuple[float, float], int]:
-  """Decodes.
+  """Decodes the first frame, a large JPEG at a reduced scale.
 
   Args:
     blob, where: as in `decode`.

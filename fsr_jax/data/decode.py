@@ -4,7 +4,7 @@ JPEG, PNG, GIF, WebP, BMP and TIFF; the content decides, never a file's name.
 Of several frames or pages the first counts. Transparency shows white, as a web
 page would. ICC profiles are ignored: numbers are taken as sRGB.
 
-No function here keeps, reads or sets anything global: any number of threads
+No function here keeps or sets anything global: any number of threads
 and worker processes may decode at the same time.
 """
 
@@ -78,9 +78,9 @@ def decode(blob: bytes, where: str, size: int) -> tuple[np.ndarray, float]:
     size: pixels, side of the square.
 
   Returns:
-    (image, aspect): uint8 [size, size, 3] RGB, by a bilinear filter as wide as
-    the reduction (Pillow's and torchvision's antialiasing); width / height of
-    the upright picture before the squeeze.
+    (image, aspect): uint8 [size, size, 3] RGB, read-only, by a bilinear filter
+    as wide as the reduction (Pillow's and torchvision's antialiasing); width /
+    height of the upright picture before the squeeze.
 
   Raises:
     InputError: not a whole image of a known kind, or above MAX_PIXELS.
@@ -105,7 +105,7 @@ def decode_centre(
     resize: pixels, shorter side of the whole picture.
 
   Returns:
-    uint8 [size, size, 3] RGB.
+    uint8 [size, size, 3] RGB, read-only.
   """
   image, (width, height), orientation = _read(blob, where, resize)
   side = min(width, height) * size / resize
@@ -117,7 +117,7 @@ def decode_centre(
 def _read(
     blob: bytes, where: str, wanted: int
 ) -> tuple[Image.Image, tuple[float, float], int]:
-  """Decodes.
+  """Decodes the first frame, a large JPEG at a reduced scale.
 
   Args:
     blob, where: as in `decode`.
@@ -209,4 +209,5 @@ def _upright(image: Image.Image, orientation: int) -> np.ndarray:
   """uint8 [size, size, 3] of a square that may lie on its side."""
   if orientation in _UPRIGHT:
     image = image.transpose(_UPRIGHT[orientation])
-  return np.array(image.convert("RGB"))
+  # Pillow's `convert` copies even where nothing is to be done.
+  return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))

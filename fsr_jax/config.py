@@ -77,6 +77,9 @@ def _data() -> ConfigDict:
   d.test_split = placeholder(str)  # of TFDS; None = test, else validation
   d.label_key = "label"  # of TFDS: the feature that is the given label
   d.labels_file = placeholder(str)  # other training labels: .npz, .csv
+  # Decoded pictures of up to so many GB (of the training set, the test set, the
+  # dictionary) are held on every device; more are read while steps run.
+  d.resident_gb = 2.0
   # Pixels a side as the network sees them, of pictures of any size; 0 = the
   # images have one size and stay as they are.
   d.image_size = 0

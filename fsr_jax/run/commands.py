@@ -8,7 +8,8 @@ from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.loop import Run
 from fsr_jax.run.validate import notices, resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine, devices_for
+from fsr_jax.step.engine import Engine
+from fsr_jax.step.parallel import devices_for
 from fsr_jax.step.state import TrainState
 
 

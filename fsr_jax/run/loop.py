@@ -11,8 +11,9 @@ from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.stopwatch import Stopwatch, versions
 from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine, devices_for
+from fsr_jax.step.engine import Engine, ReadError
 from fsr_jax.step.metrics import ALL_FINITE
+from fsr_jax.step.parallel import devices_for
 from fsr_jax.step.state import keeps_dictionary
 
 
@@ -103,6 +104,7 @@ class Run:
 
     Raises:
       NonFiniteError: names the step; the checkpoint before it is kept.
+      ReadError: names the image; the steps before it are saved.
     """
     self._stop = False
     handlers = {
@@ -157,9 +159,17 @@ class Run:
         self._progress.line(first + done, epoch, scalars)
       return self._stop
 
-    self._state, totals, finished = engine.train_epoch(
-        self._state, epoch, self.step - first, on_progress
-    )
+    try:
+      self._state, totals, finished = engine.train_epoch(
+          self._state, epoch, self.step - first, on_progress
+      )
+    except ReadError as error:  # What was done until then is kept.
+      self._state = error.state
+      totals = engine.devices.get(error.totals)
+      _require_finite(totals)
+      self.step += int(totals.steps)
+      self._save()
+      raise
     totals = engine.devices.get(totals)  # Waits for the device.
     _require_finite(totals)
     self.step += int(totals.steps)

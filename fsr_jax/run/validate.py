@@ -32,6 +32,7 @@ _RANGES = {
     "data.crop_padding": _NOT_NEGATIVE,
     "data.min_crop_area": (lambda x: 0 < x <= 1, "above 0, at most 1"),
     "data.image_size": _NOT_NEGATIVE,
+    "data.resident_gb": _NOT_NEGATIVE,
     "data.test_share": _BELOW_ONE,
     "num_epochs": _POSITIVE,
     "batch_size": _POSITIVE,

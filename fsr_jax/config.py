@@ -167,7 +167,10 @@ def base() -> ConfigDict:
 
   # What is trained.
   c.method = "fsr"  # a key of METHODS
-  c.network = "resnet32"  # a key of models.NETWORKS
+  c.network = "resnet32"  # a key of models.NETWORKS or package.module:function
+  # Where its weights start: the workdir of another run, or a .safetensors file
+  # of a ResNet with torchvision's names (timm's too); None = random.
+  c.pretrained = placeholder(str)
   c.seed = 0  # decides everything random, the noisy labels included
   c.data = _data()
   _optimisation(c)

@@ -6,8 +6,8 @@ import time
 from clu import parameter_overview
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.run import monitor, report
-from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run import monitor, pretrained, report
+from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.stopwatch import Stopwatch, versions
 from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
@@ -29,7 +29,7 @@ class Run:
     data: Data.
     workdir: Workdir.
     engine: Engine.
-    note: why not all devices are used; None if they are.
+    notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     step: training steps done of the whole run.
   """
@@ -49,9 +49,13 @@ class Run:
     self.config, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
     self.workdir.check_config(self.config, allow_config_change)
-    devices, self.note = devices_for(self.config)
+    devices, note = devices_for(self.config)
+    self.notes = [note] if note else []
     self.engine = Engine(self.config, self.data, devices)
     host_state = self.engine.create_state()
+    if self.config.pretrained and not has_checkpoint(self.workdir.checkpoints):
+      host_state, notes = pretrained.start(self.config, host_state)
+      self.notes += notes
     self.num_parameters = int(
         parameter_overview.count_parameters(host_state.params)
     )

@@ -9,7 +9,7 @@ from fsr_jax.data import corrupt, imbalance, sources
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
-from fsr_jax.models import NETWORKS
+from fsr_jax.models import blocks_of
 from fsr_jax.step import objective, weighting
 from fsr_jax.step.state import (
   SCHEDULES,
@@ -134,7 +134,7 @@ def validate_config(config) -> None:
 
 def _validate_names(config) -> None:
   """Fields whose value is a name."""
-  choose("network", config.network, NETWORKS)
+  blocks_of(config.network)
   sources.source_of(config.data.dataset)
   choose("imbalance", config.data.imbalance, imbalance.IMBALANCES)
   choose("noise", config.data.noise, corrupt.NOISES)

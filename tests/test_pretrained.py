@@ -17,9 +17,8 @@ from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.models import pretrained as names_lib
 from fsr_jax.run import commands, loop, pretrained
-from fsr_jax.step import engine as engines
+from fsr_jax.step import feeder, train
 from fsr_jax.step import state as states
-from fsr_jax.step import train
 from tests import shrunk
 
 HAS_TORCHVISION = importlib.util.find_spec("torchvision") is not None
@@ -36,7 +35,7 @@ def blank_state(network, num_classes, channels=3, **fields):
   )
   ctx = train.context(c, num_classes, steps_per_epoch=2, axis_name=None)
   create = functools.partial(states.create, c, ctx.network, ctx.tx)
-  shapes = jax.eval_shape(create, engines.residents(data, 0)[0])
+  shapes = jax.eval_shape(create, feeder.residents(data, c)[0])
   return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
 
 

@@ -76,6 +76,9 @@ def _data() -> ConfigDict:
   d.test_share = 0.1  # of each class, where those name no test part
   d.test_split = placeholder(str)  # of TFDS; None = test, else validation
   d.label_key = "label"  # of TFDS: the feature that is the given label
+  # Of an image that cannot be read: raise, or skip, which reads all of them
+  # before the run and leaves those out.
+  d.on_error = "raise"
   d.labels_file = placeholder(str)  # other training labels: .npz, .csv
   # Decoded pictures of up to so many GB (of the training set, the test set, the
   # dictionary) are held on every device; more are read while steps run.

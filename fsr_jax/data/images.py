@@ -89,6 +89,22 @@ class Encoded:
       return reader.start(index)()
 
 
+def unreadable(images: Encoded) -> dict[int, str]:
+  """Index of each image that cannot be read -> why; reads all of them."""
+  bad = {}
+
+  def try_one(i):
+    try:
+      images.one(i)
+    except InputError as error:
+      bad[i] = str(error)
+
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    for done in pool.map(try_one, range(len(images))):
+      del done  # Waits.
+  return dict(sorted(bad.items()))
+
+
 class Reader:
   """Reads images on all cores, ahead of their use.
 

@@ -13,7 +13,7 @@ from fsr_jax.data import (
 )
 from fsr_jax.data.arrays import arrays
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.images import Encoded
+from fsr_jax.data.images import Encoded, unreadable
 from fsr_jax.errors import check, choose
 
 
@@ -65,7 +65,10 @@ def load(config, seed: int) -> Data:
   """
   choose("noise", config.noise, corrupt.NOISES)
   choose("imbalance", config.imbalance, imbalance.IMBALANCES)
+  choose("on_error", config.on_error, ("raise", "skip"))
   data = source_of(config.dataset)(config)
+  if config.on_error == "skip":
+    data = _without_unreadable(data)
   # Separate streams, so that e.g. the noise does not move with the subset.
   rngs = [np.random.default_rng([seed, stream]) for stream in range(4)]
   subset_rng, imbalance_rng, noise_rng, held_out_rng = rngs
@@ -90,9 +93,22 @@ def load(config, seed: int) -> Data:
     ))
   if config.noise != "none":
     train = _with_noise(train, config, data.num_classes, noise_rng)
-  return Data(train, data.test, data.class_names, held_out).validate(
+  data = dataclasses.replace(data, train=train, held_out=held_out)
+  return data.validate(
       config.image_size if config.min_crop_area < 1 else None
   )
+
+
+def _without_unreadable(data: Data) -> Data:
+  splits, skipped = {}, []
+  for name in ("train", "test"):
+    split = splits[name] = getattr(data, name)
+    if isinstance(split.image, Encoded):
+      bad = unreadable(split.image)
+      skipped += bad.values()
+      left = np.setdiff1d(np.arange(len(split)), list(bad))
+      splits[name] = split.take(left)
+  return dataclasses.replace(data, **splits, skipped=tuple(skipped))
 
 
 def _with_noise(train: Split, config, num_classes: int, rng) -> Split:

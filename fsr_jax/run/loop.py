@@ -6,7 +6,7 @@ import time
 from clu import parameter_overview
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.run import monitor, pretrained, report
+from fsr_jax.run import labels, monitor, pretrained, report
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.stopwatch import Stopwatch, versions
 from fsr_jax.run.validate import resolve_and_load
@@ -49,6 +49,7 @@ class Run:
     self.config, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
     self.workdir.check_config(self.config, allow_config_change)
+    labels.check_same(self.workdir.path, self.data.train)
     devices, note = devices_for(self.config)
     self.notes = [note] if note else []
     self.engine = Engine(self.config, self.data, devices)
@@ -76,6 +77,8 @@ class Run:
         f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
     )
     self.workdir.write_config(self.config)
+    labels.write(self.workdir.path, self.data.train)
+    self.workdir.write_skipped(self.data.skipped)
     self._state = self.engine.devices.put(host_state)
     self._progress = report.Progress(
         self.config, self.engine.steps_per_epoch

@@ -138,6 +138,7 @@ def _validate_names(config) -> None:
   sources.source_of(config.data.dataset)
   choose("imbalance", config.data.imbalance, imbalance.IMBALANCES)
   choose("noise", config.data.noise, corrupt.NOISES)
+  choose("on_error", config.data.on_error, ("raise", "skip"))
   choose("pusher", config.pusher, pushers.PUSHERS)
   choose("schedule", config.schedule, SCHEDULES)
   choose("weighting", config.weighting, weighting.WEIGHTINGS)
@@ -242,6 +243,11 @@ def validate_against_data(config, data: Data) -> None:
 def notices(config, data: Data) -> list[str]:
   """What is allowed but perhaps not meant, one line each."""
   lines = []
+  if data.skipped:
+    lines.append(
+        f"{len(data.skipped)} images cannot be read and are left out; see"
+        " skipped.txt in the workdir"
+    )
   later = config.weighting != "uniform" or config.pseudo_loss_weight
   if later and config.warmup_epochs >= config.num_epochs:
     lines.append(

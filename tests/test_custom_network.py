@@ -1,6 +1,8 @@
 """Networks of the user's own: any Flax modules, by import path."""
 
 import os
+import pathlib
+import re
 
 from absl.testing import absltest, parameterized
 from flax import linen as nn
@@ -121,6 +123,22 @@ class CustomNetworkTest(parameterized.TestCase):
   def test_axis_is_handed_on(self):
     block, = models.blocks_of(f"{__name__}:with_batch_norm", "devices")
     self.assertEqual(block.batch_norm_axis, "devices")
+
+
+class DocsTest(absltest.TestCase):
+
+  def test_the_example_of_the_docs(self):
+    page = pathlib.Path(__file__).parent.parent / "docs" / "networks.md"
+    code, = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    names = {}
+    exec(code, names)
+    network = models.build(models.classifier(names["small"](None), 3, 1))
+    shapes = jax.eval_shape(
+        lambda key: network.init(key, (16, 16, 3)), jax.random.key(0)
+    )
+    self.assertEqual(
+        shapes[0]["head"]["linear"]["kernel"].shape, (64, 3)
+    )
 
 
 if __name__ == "__main__":

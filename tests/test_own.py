@@ -10,6 +10,7 @@ from PIL import Image
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
+from fsr_jax.run import commands
 from tests import shrunk
 
 
@@ -269,6 +270,33 @@ class ArraysTest(OwnDataTest):
     data = load("arrays", self.root, data__image_size=0)
     self.assertLen(data.train, 20)
     np.testing.assert_array_equal(data.test.label, [0, 1, 0])
+
+  def test_feature_vectors_are_trained_on(self):
+    rng = np.random.default_rng(0)
+    label = np.arange(120) % 3
+    # Far from 0 and of other scales: normalisation must see to it.
+    features = (label[:, None] + 0.1 * rng.normal(size=(120, 5)))
+    features = features * [1, 10, 100, 1000, 0.01] + 5000
+    path, _ = self.arrays(
+        image=features, label=label, clean_label=None, id=None
+    )
+    c = shrunk.config(
+        data__dataset="arrays", data__path=str(path), data__max_examples=0,
+        data__crop_padding=0, data__flip=False, num_epochs=8,
+        data__noise_ratio=0.2, dictionary_size=12, reward_batch_size=8,
+    )
+    summary = commands.train(c, self.create_tempdir().full_path)
+    self.assertGreater(summary["test_top1"], 0.9)
+    c.data.flip = True
+    with self.assertRaisesRegex(InputError, "set data.crop_padding=0"):
+      commands.train(c, self.create_tempdir().full_path)
+
+  def test_vectors_must_be_numbers(self):
+    image = np.zeros((20, 3))
+    image[7, 1] = np.nan
+    path, _ = self.arrays(image=image)
+    with self.assertRaisesRegex(InputError, "1 rows .* the first is 7"):
+      load("arrays", path, data__image_size=0)
 
   @parameterized.named_parameters(
       ("missing", {"label": None}, "no array label; it has: image"),

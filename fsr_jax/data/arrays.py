@@ -14,8 +14,9 @@ def arrays(config) -> Data:
 
   Args:
     config: `config.data`; its `path` is the file or folder. Arrays: image
-      uint8 [N, H, W] or [N, H, W, channels], label [N] integers or text;
-      optional clean_label, id, and test_image, test_label, test_clean_label.
+      uint8 [N, H, W] or [N, H, W, channels], or feature vectors, float [N, F];
+      label [N] integers or text; optional clean_label, id, and test_image,
+      test_label, test_clean_label.
 
   Returns:
     Data.
@@ -67,11 +68,20 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _split(path, found, prefix: str, names) -> Split:
   image = found[prefix + "image"]
+  vectors = image.ndim == 2 and np.issubdtype(image.dtype, np.floating)
   check(
-      image.dtype == np.uint8 and image.ndim in (3, 4),
+      vectors or (image.dtype == np.uint8 and image.ndim in (3, 4)),
       f"{path}: {prefix}image is {image.dtype} {image.shape}; expected uint8"
-      " [N, H, W] or [N, H, W, channels]",
+      " [N, H, W] or [N, H, W, channels], or float [N, F]",
   )
+  if vectors:
+    image = np.asarray(image, np.float32)
+    bad = np.flatnonzero(~np.isfinite(image).all(1))
+    check(
+        not bad.size,
+        f"{path}: {bad.size} rows of {prefix}image are not finite numbers, the"
+        f" first is {bad[0] if bad.size else ''}",
+    )
   for what in ("label", "clean_label", "id"):
     values = found.get(prefix + what)
     check(
@@ -87,6 +97,6 @@ def _split(path, found, prefix: str, names) -> Split:
   )
   identity = found.get(prefix + "id")
   return Split(
-      image if image.ndim == 4 else image[..., None], label, clean_label,
+      image[..., None] if image.ndim == 3 else image, label, clean_label,
       None if identity is None else identity.astype(str),
   )

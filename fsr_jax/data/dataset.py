@@ -13,7 +13,8 @@ class Split:
   """N labelled images; an example's `index` is its position here.
 
   Attributes:
-    image: uint8 [N, H, W, channels], or Encoded.
+    image: uint8 [N, H, W, channels], or Encoded, or feature vectors, float32
+      [N, F].
     label: int32 [N], the given label, perhaps wrong.
     clean_label: int32 [N] true label, or None where unknown. Monitoring only.
     id: str [N], what the source calls each example; None where it has no
@@ -117,9 +118,9 @@ def _validate_split(name: str, split: Split, num_classes: int) -> None:
   image = split.image
   check(
       isinstance(image, Encoded)
-      or (image.dtype == np.uint8 and image.ndim == 4),
+      or (image.dtype, image.ndim) in ((np.uint8, 4), (np.float32, 2)),
       f"{name} images are {getattr(image, 'dtype', 'encoded')} {image.shape};"
-      " expected uint8 [N, H, W, channels]",
+      " expected uint8 [N, H, W, channels] or float32 [N, F]",
   )
   for what in ("label", "clean_label"):
     label = getattr(split, what)
@@ -139,14 +140,20 @@ def _validate_split(name: str, split: Split, num_classes: int) -> None:
 
 
 def channel_statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Mean and standard deviation of each channel, for normalisation.
+  """Mean and standard deviation of each channel, for augment.normalize.
 
   Args:
-    image: uint8 [N, H, W, channels].
+    image: uint8 [N, H, W, channels], or float32 [N, F].
 
   Returns:
-    (mean, std), float32 [channels], in units of 0..1; std at least 1/255.
+    (mean, std), float32 [channels], in units of 0..1 where 1 = 255, std at
+    least 1/255; of vectors [F] in units of 255, std 1 where it is 0.
   """
+  if image.ndim == 2:
+    # `normalize` divides everything by 255; here that takes it back.
+    mean, std = image.mean(0, dtype=np.float64), image.std(0, dtype=np.float64)
+    std = np.where(std > 0, std, 1)
+    return tuple((x / 255).astype(np.float32) for x in (mean, std))
   # Exact integer histogram of 256 levels: no float copy of the data set.
   levels = np.arange(256) / 255.0
   share = np.stack([

@@ -217,6 +217,13 @@ def validate_against_data(config, data: Data) -> None:
   Raises:
     InputError: B or K larger than the training set.
   """
+  check(
+      len(data.train.image.shape) == 4
+      or (config.data.crop_padding == 0 and not config.data.flip
+          and config.data.min_crop_area == 1),
+      "feature vectors cannot be cropped or mirrored; set data.crop_padding=0,"
+      " data.min_crop_area=1 and data.flip=False",
+  )
   fields = ["batch_size"]
   if keeps_dictionary(config):
     fields.append("dictionary_size")

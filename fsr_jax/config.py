@@ -71,15 +71,23 @@ def _data() -> ConfigDict:
   d = ConfigDict()
   d.dataset = "cifar10"  # a key of sources.SOURCES, or tfds:NAME
   d.data_dir = placeholder(str)  # of TFDS; None = ~/tensorflow_datasets
-  # Of folder, manifest and arrays: root, .csv or .parquet file, .npz file.
+  # Of folder, manifest, arrays and webvision: root, .csv or .parquet file,
+  # .npz file, root.
   d.path = placeholder(str)
   d.test_share = 0.1  # of each class, where those name no test part
-  d.test_split = placeholder(str)  # of TFDS; None = test, else validation
+  # Of TFDS, None = train; of webvision google (None), flickr or all.
+  d.train_split = placeholder(str)
+  # Of TFDS; None = test, else validation, whichever has labels.
+  d.test_split = placeholder(str)
+  # Other test images: a folder CLASS/*.jpg, or tfds:NAME below data_dir, of
+  # which the classes count that have the same names.
+  d.test_from = placeholder(str)
   d.label_key = "label"  # of TFDS: the feature that is the given label
   d.labels_file = placeholder(str)  # other training labels: .npz, .csv
   # Pixels a side as the network sees them, of pictures of any size; 0 = the
   # images have one size and stay as they are.
   d.image_size = 0
+  d.num_classes = 0  # the source's first so many; 0 = all
   d.max_examples = 0  # class-balanced training subset; 0 = everything
   # Class-balanced examples with clean labels, taken out of the training set
   # before the imbalance and the noise; for rewards=held_out.

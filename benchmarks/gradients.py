@@ -29,7 +29,7 @@ from fsr_jax.errors import check
 from fsr_jax.maths import collectives, losses, reweight
 from fsr_jax.run.commands import restore
 from fsr_jax.step import batch as batches
-from fsr_jax.step.engine import residents
+from fsr_jax.step.feeder import residents
 from fsr_jax.step.train import context
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of a run.", required=True)
@@ -131,7 +131,7 @@ def main(argv):
       engine.config, engine.data.num_classes, engine.steps_per_epoch, None
   )
   data, _ = jax.tree.map(
-      jnp.asarray, residents(engine.data, engine.config.seed)
+      jnp.asarray, residents(engine.data, engine.config)
   )
   one = jax.jit(functools.partial(magnitudes, ctx))
   sums = None

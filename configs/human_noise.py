@@ -5,7 +5,8 @@
 
 After the colon: cifar10_n with worse_label (40 % wrong), aggre_label,
 random_label1, random_label2 or random_label3, or cifar100_n with noise_label;
-the network. Left out: cifar10_n, worse_label, resnet32.
+the network, resnet34_cifar for what is published. Left out: cifar10_n,
+worse_label, resnet32.
 
 DIR is TFDS's, prepared once where TensorFlow is, the annotators' files in
 DIR/downloads/manual (which: tfds.builder_cls("cifar10_n")

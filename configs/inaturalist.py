@@ -28,7 +28,7 @@ def get_config():
   c.data.image_size = 224
   c.data.crop_padding = 0
   c.data.min_crop_area = 0.08
-  c.network = "resnet32"
+  c.network = "resnet50_v2"
   # Goyal et al., 2017: 0.1 for 256 images a batch.
   c.num_epochs = 90
   c.schedule = "step"

@@ -16,7 +16,8 @@ IMAGENET/n01440764/*.JPEG, ... or TFDS's set (tfds:imagenet2012):
         --config=configs/webvision.py --config.data.path=WEBVISION \\
         --config.data.test_from=IMAGENET
 
-Hardware of the paper: 8 GPUs.
+Hardware of the paper: 8 GPUs. Images are read while steps run; the dictionary's
+are 1 GB in the memory of each device.
 
 Paper, ResNet-50, top-1 / top-5: WebVision 74.9 / 88.2 %, ImageNet 72.3 /
 87.2 %. Ours: not yet run. With --config.method=fsr_released add
@@ -34,7 +35,7 @@ def get_config():
   c.data.image_size = 224
   c.data.crop_padding = 0
   c.data.min_crop_area = 0.08
-  c.network = "resnet32"
+  c.network = "resnet50_v2"
   # Released code; the schedule of base() after the linear rise.
   c.num_epochs = 3 + 127
   c.lr_warmup_epochs = 3

@@ -107,7 +107,13 @@ def _data() -> ConfigDict:
   # which the classes count that have the same names.
   d.test_from = placeholder(str)
   d.label_key = "label"  # of TFDS: the feature that is the given label
+  # Of an image that cannot be read: raise, or skip, which reads all of them
+  # before the run and leaves those out.
+  d.on_error = "raise"
   d.labels_file = placeholder(str)  # other training labels: .npz, .csv
+  # Decoded pictures of up to so many GB (of the training set, the test set, the
+  # dictionary) are held on every device; more are read while steps run.
+  d.resident_gb = 2.0
   # Pixels a side as the network sees them, of pictures of any size; 0 = the
   # images have one size and stay as they are.
   d.image_size = 0
@@ -196,7 +202,10 @@ def base() -> ConfigDict:
 
   # What is trained.
   c.method = "fsr"  # a key of METHODS
-  c.network = "resnet32"  # a key of models.NETWORKS
+  c.network = "resnet32"  # a key of models.NETWORKS or package.module:function
+  # Where its weights start: the workdir of another run, or a .safetensors file
+  # of a ResNet with torchvision's names (timm's too); None = random.
+  c.pretrained = placeholder(str)
   c.seed = 0  # decides everything random, the noisy labels included
   c.data = _data()
   _optimisation(c)

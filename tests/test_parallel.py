@@ -6,8 +6,7 @@ import numpy as np
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
-from fsr_jax.step.engine import devices_for
-from fsr_jax.step.parallel import Devices
+from fsr_jax.step.parallel import Devices, devices_for
 from tests import shrunk
 
 

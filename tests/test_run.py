@@ -247,7 +247,7 @@ class RefusalTest(parameterized.TestCase):
       ("q_above_k", {"reward_batch_size": 41}, "41 is larger than dict.*40"),
       ("k_above_n", {"dictionary_size": 201}, "201 is larger than the 200"),
       ("b_above_n", {"batch_size": 201}, "201 is larger than the 200"),
-      ("too_many", {"data__max_examples": 1401}, "more than the 1400"),
+      ("too_many", {"data__max_examples": 1401}, "expected 1400 at most"),
       ("noise_ratio", {"data__noise_ratio": 1.1}, "expected a number in 0-1"),
       ("negative_noise", {"data__noise_ratio": -0.1}, "in 0-1"),
       ("ratio_of_none", {"data__noise": "none"}, "data.noise=none"),

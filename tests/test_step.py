@@ -11,8 +11,8 @@ import optax
 from fsr_jax.data import order
 from fsr_jax.maths import dictionary, losses, reweight
 from fsr_jax.step import engine as engines
+from fsr_jax.step import feeder, train, weighting
 from fsr_jax.step import state as states
-from fsr_jax.step import train, weighting
 from fsr_jax.step.evaluate import count_batch
 from fsr_jax.step.metrics import Metrics
 from fsr_jax.step.parallel import Devices
@@ -28,7 +28,7 @@ def setup(data=None, **fields):
   ctx = train.context(
       c, data.num_classes, len(data.train) // c.batch_size, None
   )
-  resident, _ = engines.residents(data, 0)
+  resident, _ = feeder.residents(data, c)
   resident = jax.tree.map(jnp.asarray, resident).replace(
       mean=jnp.array([0.5]), std=jnp.array([0.25])
   )

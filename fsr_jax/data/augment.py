@@ -16,8 +16,13 @@ def uniforms_needed(config) -> int:
   return 3 if config.min_crop_area == 1 else 3 + 2 * _TRIES
 
 
-def output_shape(config, image_shape: tuple[int, ...]) -> tuple[int, ...]:
-  """(H', W', channels) of what `augment` makes of (H, W, channels)."""
+def output_shape(
+    config, image_shape: tuple[int, ...] | None
+) -> tuple[int, ...]:
+  """(H', W', channels) of what `augment` makes of (H, W, channels), or of
+  pictures of any size (None)."""
+  if image_shape is None:
+    image_shape = (config.image_size, config.image_size, 3)
   if config.min_crop_area == 1:
     return image_shape
   return (config.image_size, config.image_size, image_shape[2])

@@ -59,12 +59,14 @@ class Data:
       training images, unless random-resized crops will be taken of them.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
+    skipped: why each image was left out that could not be read.
   """
 
   train: Split
   test: Split
   class_names: tuple[str, ...]
   held_out: Split | None = None
+  skipped: tuple[str, ...] = ()
 
   @property
   def num_classes(self) -> int:

@@ -14,7 +14,7 @@ from fsr_jax.data import (
 )
 from fsr_jax.data.arrays import arrays
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.images import Encoded
+from fsr_jax.data.images import Encoded, unreadable
 from fsr_jax.data.webvision import webvision
 from fsr_jax.errors import check, choose
 
@@ -69,12 +69,15 @@ def load(config, seed: int) -> Data:
   """
   choose("noise", config.noise, corrupt.NOISES)
   choose("imbalance", config.imbalance, imbalance.IMBALANCES)
+  choose("on_error", config.on_error, ("raise", "skip"))
   data = source_of(config.dataset)(config)
   if config.num_classes:
     data = _first_classes(data, config)
   if config.test_from:
     test = test_part.load(config, data.class_names)
     data = dataclasses.replace(data, test=test)
+  if config.on_error == "skip":
+    data = _without_unreadable(data)
   # Separate streams, so that e.g. the noise does not move with the subset.
   rngs = [np.random.default_rng([seed, stream]) for stream in range(4)]
   subset_rng, imbalance_rng, noise_rng, held_out_rng = rngs
@@ -95,7 +98,8 @@ def load(config, seed: int) -> Data:
     ))
   if config.noise != "none":
     train = _with_noise(train, config, data.num_classes, noise_rng)
-  return Data(train, data.test, data.class_names, held_out).validate(
+  data = dataclasses.replace(data, train=train, held_out=held_out)
+  return data.validate(
       config.image_size if config.min_crop_area < 1 else None
   )
 
@@ -107,7 +111,8 @@ def _first_classes(data: Data, config) -> Data:
       split.take(np.flatnonzero(split.label < count))
       for split in (data.train, data.test)
   )
-  return Data(train, test, data.class_names[:count])
+  names = data.class_names[:count]
+  return dataclasses.replace(data, train=train, test=test, class_names=names)
 
 
 def _hold_out(train: Split, config, num_classes: int, rng):
@@ -116,6 +121,18 @@ def _hold_out(train: Split, config, num_classes: int, rng):
   chosen = imbalance.subset(known, config.held_out, num_classes, rng)
   held_out = dataclasses.replace(train.take(chosen), label=known[chosen])
   return held_out, train.take(np.setdiff1d(np.arange(len(train)), chosen))
+
+
+def _without_unreadable(data: Data) -> Data:
+  splits, skipped = {}, []
+  for name in ("train", "test"):
+    split = splits[name] = getattr(data, name)
+    if isinstance(split.image, Encoded):
+      bad = unreadable(split.image)
+      skipped += bad.values()
+      left = np.setdiff1d(np.arange(len(split)), list(bad))
+      splits[name] = split.take(left)
+  return dataclasses.replace(data, **splits, skipped=tuple(skipped))
 
 
 def _with_noise(train: Split, config, num_classes: int, rng) -> Split:

@@ -40,7 +40,15 @@ class Records:
     return len(self._source)
 
   def __getitem__(self, i: int) -> tuple[bytes, str]:
-    return self._source[i]["image"], f"{self._name}, record {i}"
+    where = f"{self._name}, record {i}"
+    try:
+      return self._source[i]["image"], where
+    # As in `_opened`.
+    except Exception as error:
+      reason = " ".join(str(error).split())[:300]
+      raise InputError(
+          f"cannot read {where} ({type(error).__name__}: {reason})"
+      ) from error
 
 
 def load(config) -> Data:

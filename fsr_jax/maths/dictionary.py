@@ -12,14 +12,15 @@ class Dictionary(NamedTuple):
   Attributes:
     index: int32 [K], identities of the examples.
     label: int32 [K], their given labels.
-    image: uint8 [K, H, W, channels], un-augmented.
-    aspect: float32 [K], width / height before they were made H x W.
+    image: uint8 [K, H, W, channels], un-augmented; None where they are kept
+      elsewhere.
+    aspect: float32 [K], width / height before they were made H x W, or None.
   """
 
   index: jax.Array
   label: jax.Array
-  image: jax.Array
-  aspect: jax.Array
+  image: jax.Array | None
+  aspect: jax.Array | None
 
 
 def select(

@@ -45,9 +45,12 @@ class Head(nn.Module):
 
   @nn.compact
   def __call__(self, features: jax.Array, train: bool) -> jax.Array:
-    return nn.Dense(self.num_classes, name="linear")(
-        self.stack(features, train)
+    x = self.stack(features, train)
+    check(
+        x.ndim == 2,
+        f"the network's last block returned {x.shape}; expected [B, F]",
     )
+    return nn.Dense(self.num_classes, name="linear")(x)
 
 
 class Classifier(nn.Module):
@@ -80,7 +83,8 @@ class Network(NamedTuple):
 
   Attributes:
     init: (key, image_shape) -> (params, batch_stats). `params` has the
-      entries "backbone" (missing where the head is everything) and "head".
+      entries "backbone" (missing where the head is everything) and "head";
+      image_shape is that of one input, (F,) for feature vectors.
     features: (params, batch_stats, image [B, H, W, channels] float, train) ->
       (features [B, ...], batch_stats).
     head: (params["head"], batch_stats, features, train) ->

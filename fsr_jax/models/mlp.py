@@ -11,7 +11,7 @@ class Hidden(nn.Module):
 
   @nn.compact
   def __call__(self, image: jax.Array, train: bool = False) -> jax.Array:
-    """image float [B, H, W, channels] -> float [B, width]."""
+    """image float [B, H, W, channels] or [B, F] -> float [B, width]."""
     del train
     flat = image.reshape(image.shape[0], -1)
     return nn.relu(nn.Dense(self.width)(flat))

@@ -20,6 +20,13 @@ def conv3x3(width: int, stride: int = 1, name: str | None = None) -> nn.Conv:
   )
 
 
+def conv1x1(width: int, stride: int = 1, name: str | None = None) -> nn.Conv:
+  """1 x 1 convolution without bias."""
+  return nn.Conv(
+      width, (1, 1), stride, use_bias=False, kernel_init=he_normal, name=name
+  )
+
+
 def batch_norm(train: bool, axis: str | None) -> Callable[..., nn.BatchNorm]:
   """Constructor of BatchNorm layers; running statistics decay by 0.9."""
 

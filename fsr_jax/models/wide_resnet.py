@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.models.classifier import Stack
-from fsr_jax.models.resnet import batch_norm, conv3x3, he_normal
+from fsr_jax.models.resnet import batch_norm, conv1x1, conv3x3
 
 
 class WideBlock(nn.Module):
@@ -20,10 +20,7 @@ class WideBlock(nn.Module):
     norm = batch_norm(train, self.batch_norm_axis)
     y = nn.relu(norm()(x))
     if self.stride != 1 or x.shape[-1] != self.width:
-      x = nn.Conv(
-          self.width, (1, 1), self.stride, use_bias=False,
-          kernel_init=he_normal, name="shortcut",
-      )(y)
+      x = conv1x1(self.width, self.stride, "shortcut")(y)
     y = conv3x3(self.width, self.stride)(y)
     y = conv3x3(self.width)(nn.relu(norm()(y)))
     return x + y

@@ -15,7 +15,7 @@ from fsr_jax.errors import InputError, check
 from fsr_jax.step.state import TrainState
 
 
-def _named(state: TrainState) -> dict[str, np.ndarray]:
+def named(state: TrainState) -> dict[str, np.ndarray]:
   """{"params.head.kernel": array, ...}; Orbax saves no empty subtrees."""
   leaves, _ = jax.tree_util.tree_flatten_with_path(state)
   return {
@@ -28,6 +28,11 @@ def _digest(array: np.ndarray) -> int:
   """CRC-32 of dtype, shape and bytes."""
   head = f"{array.dtype}{array.shape}".encode()
   return zlib.crc32(np.ascontiguousarray(array), zlib.crc32(head))
+
+
+def has_checkpoint(directory: pathlib.Path) -> bool:
+  """Whether `directory` is there and has a checkpoint; changes nothing."""
+  return directory.is_dir() and Checkpoints(directory).latest_step() is not None
 
 
 class Checkpoints:
@@ -68,7 +73,7 @@ class Checkpoints:
     self._manager.wait_until_finished()
     if step == self.latest_step():
       return
-    arrays = _named(state)
+    arrays = named(state)
     digests = {name: _digest(array) for name, array in arrays.items()}
     saved = self._manager.save(
         step,
@@ -95,23 +100,43 @@ class Checkpoints:
     Raises:
       InputError: damaged, or of another structure.
     """
-    step = self.latest_step()
-    where = f"checkpoint {self._directory / str(step)}"
-    try:
-      restored = self._manager.restore(
-          step,
-          args=ocp.args.Composite(
-              state=ocp.args.StandardRestore(_named(template)),
-              digests=ocp.args.JsonRestore(),
-          ),
-      )
-    # Orbax and TensorStore raise many types for damaged or foreign files.
-    except Exception as error:
-      reason = " ".join(str(error).split())[:300]
-      raise InputError(
-          f"cannot restore {where} ({type(error).__name__}: {reason}); move"
-          " it away to resume from the one before it"
-      ) from error
+    arrays = self._read(ocp.args.StandardRestore(named(template)))
+    # In the template's order, whatever order the files came back in.
+    leaves = [arrays[name] for name in named(template)]
+    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+  def read(self, *fields: str) -> dict[str, np.ndarray]:
+    """Some fields of the newest checkpoint, whatever their structure.
+
+    Args:
+      *fields: of TrainState.
+
+    Returns:
+      name -> array, for the names that begin with one of them.
+
+    Raises:
+      InputError: damaged.
+    """
+    names = [
+        name
+        for name in self._restore(digests=ocp.args.JsonRestore()).digests
+        if name.split(".")[0] in fields
+    ]
+    as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
+    return self._read(
+        ocp.args.PyTreeRestore(
+            dict.fromkeys(names, 0), dict.fromkeys(names, as_numpy),
+            partial_restore=True,
+        )
+    )
+
+  @property
+  def _where(self) -> str:
+    return f"checkpoint {self._directory / str(self.latest_step())}"
+
+  def _read(self, args: ocp.args.CheckpointArgs) -> dict[str, np.ndarray]:
+    """Arrays of the newest checkpoint, compared with their digests."""
+    restored = self._restore(state=args, digests=ocp.args.JsonRestore())
     damaged = [
         name
         for name, array in restored.state.items()
@@ -119,12 +144,24 @@ class Checkpoints:
     ]
     check(
         not damaged,
-        f"{where} is damaged in {', '.join(damaged[:3])}; move it away to"
-        " resume from the one before it",
+        f"{self._where} is damaged in {', '.join(damaged[:3])}; move it away"
+        " to use the one before it",
     )
-    # In the template's order, whatever order the files came back in.
-    leaves = [restored.state[name] for name in _named(template)]
-    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+    return restored.state
+
+  def _restore(self, **args: ocp.args.CheckpointArgs) -> ocp.args.Composite:
+    """Items of the newest checkpoint."""
+    try:
+      return self._manager.restore(
+          self.latest_step(), args=ocp.args.Composite(**args)
+      )
+    # Orbax and TensorStore raise many types for damaged or foreign files.
+    except Exception as error:
+      reason = " ".join(str(error).split())[:300]
+      raise InputError(
+          f"cannot restore {self._where} ({type(error).__name__}: {reason});"
+          " move it away to use the one before it"
+      ) from error
 
   def close(self) -> None:
     """Waits for the last save. Raises what went wrong in it."""

@@ -4,11 +4,12 @@ from ml_collections import ConfigDict
 
 from fsr_jax.errors import check
 from fsr_jax.run import report
-from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
 from fsr_jax.run.validate import notices, resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine, devices_for
+from fsr_jax.step.engine import Engine
+from fsr_jax.step.parallel import devices_for
 from fsr_jax.step.state import TrainState
 
 # Fields of config.data that say where the data are and what is tested: a
@@ -29,8 +30,7 @@ def train(
   """
   run = Run(config, workdir, allow_config_change)
   print(run.opening(), flush=True)
-  notes = [run.note] if run.note else []
-  for line in notes + notices(run.config, run.data):
+  for line in run.notes + notices(run.config, run.data):
     print(f"note: {line}", flush=True)
   if 0 < run.step < run.num_steps:
     print(f"continuing from step {run.step}", flush=True)
@@ -60,10 +60,8 @@ def restore(
   work = Workdir(workdir)
   stored = work.read_config()
   check(stored is not None, f"workdir {work.path} holds no run to evaluate")
-  saved = work.checkpoints.is_dir()
-  checkpoints = Checkpoints(work.checkpoints) if saved else None
   check(
-      saved and checkpoints.latest_step() is not None,
+      has_checkpoint(work.checkpoints),
       f"workdir {work.path} has no checkpoint; train first",
   )
   config = ConfigDict(stored)
@@ -74,7 +72,7 @@ def restore(
   config, data = resolve_and_load(config)
   devices, _ = devices_for(config)
   engine = Engine(config, data, devices)
-  return engine, checkpoints.restore(engine.create_state())
+  return engine, Checkpoints(work.checkpoints).restore(engine.create_state())
 
 
 def evaluate(workdir: str, **where: str | None) -> dict:

@@ -6,13 +6,14 @@ import time
 from clu import parameter_overview
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.run import monitor, report
-from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run import labels, monitor, pretrained, report
+from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.stopwatch import Stopwatch, versions
 from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine, devices_for
+from fsr_jax.step.engine import Engine, ReadError
 from fsr_jax.step.metrics import ALL_FINITE
+from fsr_jax.step.parallel import devices_for
 from fsr_jax.step.state import keeps_dictionary
 
 
@@ -28,7 +29,7 @@ class Run:
     data: Data.
     workdir: Workdir.
     engine: Engine.
-    note: why not all devices are used; None if they are.
+    notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     step: training steps done of the whole run.
   """
@@ -48,9 +49,14 @@ class Run:
     self.config, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
     self.workdir.check_config(self.config, allow_config_change)
-    devices, self.note = devices_for(self.config)
+    labels.check_same(self.workdir.path, self.data.train)
+    devices, note = devices_for(self.config)
+    self.notes = [note] if note else []
     self.engine = Engine(self.config, self.data, devices)
     host_state = self.engine.create_state()
+    if self.config.pretrained and not has_checkpoint(self.workdir.checkpoints):
+      host_state, notes = pretrained.start(self.config, host_state)
+      self.notes += notes
     self.num_parameters = int(
         parameter_overview.count_parameters(host_state.params)
     )
@@ -71,6 +77,8 @@ class Run:
         f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
     )
     self.workdir.write_config(self.config)
+    labels.write(self.workdir.path, self.data.train)
+    self.workdir.write_skipped(self.data.skipped)
     self._state = self.engine.devices.put(host_state)
     self._progress = report.Progress(
         self.config, self.engine.steps_per_epoch
@@ -103,6 +111,7 @@ class Run:
 
     Raises:
       NonFiniteError: names the step; the checkpoint before it is kept.
+      ReadError: names the image; the steps before it are saved.
     """
     self._stop = False
     handlers = {
@@ -157,9 +166,17 @@ class Run:
         self._progress.line(first + done, epoch, scalars)
       return self._stop
 
-    self._state, totals, finished = engine.train_epoch(
-        self._state, epoch, self.step - first, on_progress
-    )
+    try:
+      self._state, totals, finished = engine.train_epoch(
+          self._state, epoch, self.step - first, on_progress
+      )
+    except ReadError as error:  # What was done until then is kept.
+      self._state = error.state
+      totals = engine.devices.get(error.totals)
+      _require_finite(totals)
+      self.step += int(totals.steps)
+      self._save()
+      raise
     totals = engine.devices.get(totals)  # Waits for the device.
     _require_finite(totals)
     self.step += int(totals.steps)

@@ -126,11 +126,12 @@ def samples(
     config: resolved.
 
   Returns:
-    Columns [N]: index, label (class name), visits (times seen; with 0 the
-    rest is void), score (higher = more trustworthy; NaN where never seen),
-    weight (moving average of B * omega; 1 = plain training), in_dictionary
-    (0/1), trusted_epochs (for how many it was) and, where predictions are
-    kept, suggested_label and its confidence (0-1).
+    Columns [N]: index, id (where the source has one), label (class name),
+    visits (times seen; with 0 the rest is void), score (higher = more
+    trustworthy; NaN where never seen), weight (moving average of B * omega;
+    1 = plain training), in_dictionary (0/1), trusted_epochs (for how many it
+    was) and, where predictions are kept, suggested_label and its confidence
+    (0-1).
   """
   names = np.array(data.class_names)
 
@@ -138,6 +139,7 @@ def samples(
   in_dictionary[dictionary.index] = 1
   columns = {
       "index": np.arange(len(data.train)),
+      **({} if data.train.id is None else {"id": data.train.id}),
       "label": names[data.train.label],
       "visits": tables.visits,
       "score": np.where(

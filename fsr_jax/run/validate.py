@@ -9,7 +9,7 @@ from fsr_jax.data import corrupt, imbalance, sources
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
-from fsr_jax.models import NETWORKS
+from fsr_jax.models import blocks_of
 from fsr_jax.step import objective, weighting
 from fsr_jax.step.state import (
   SCHEDULES,
@@ -33,6 +33,7 @@ _RANGES = {
     "data.crop_padding": _NOT_NEGATIVE,
     "data.min_crop_area": (lambda x: 0 < x <= 1, "above 0, at most 1"),
     "data.image_size": _NOT_NEGATIVE,
+    "data.resident_gb": _NOT_NEGATIVE,
     "data.test_share": _BELOW_ONE,
     "num_epochs": _POSITIVE,
     "batch_size": _POSITIVE,
@@ -134,10 +135,11 @@ def validate_config(config) -> None:
 
 def _validate_names(config) -> None:
   """Fields whose value is a name."""
-  choose("network", config.network, NETWORKS)
+  blocks_of(config.network)
   sources.source_of(config.data.dataset)
   choose("imbalance", config.data.imbalance, imbalance.IMBALANCES)
   choose("noise", config.data.noise, corrupt.NOISES)
+  choose("on_error", config.data.on_error, ("raise", "skip"))
   choose("pusher", config.pusher, pushers.PUSHERS)
   choose("schedule", config.schedule, SCHEDULES)
   choose("weighting", config.weighting, weighting.WEIGHTINGS)
@@ -244,6 +246,11 @@ def validate_against_data(config, data: Data) -> None:
 def notices(config, data: Data) -> list[str]:
   """What is allowed but perhaps not meant, one line each."""
   lines = []
+  if data.skipped:
+    lines.append(
+        f"{len(data.skipped)} images cannot be read and are left out; see"
+        " skipped.txt in the workdir"
+    )
   later = config.weighting != "uniform" or config.pseudo_loss_weight
   if later and config.warmup_epochs >= config.num_epochs:
     lines.append(

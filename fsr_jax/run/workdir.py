@@ -150,6 +150,11 @@ class Workdir:
       writer.writerows(zip(*(column.tolist() for column in columns.values())))
     os.replace(partial, self.path / "samples.csv")
 
+  def write_skipped(self, reasons: tuple[str, ...]) -> None:
+    """Writes skipped.txt: a line for each image left out, if there are any."""
+    if reasons:
+      _write(self.path / "skipped.txt", "".join(f"{r}\n" for r in reasons))
+
   def open_scalars(self, step: int) -> "Scalars":
     """Writer of scalars that continues after `step`."""
     return Scalars(self.path, self._metrics, step)

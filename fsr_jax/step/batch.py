@@ -38,6 +38,34 @@ class Batch(NamedTuple):
   unmixed_image: jax.Array
 
 
+class Pictures(NamedTuple):
+  """Un-augmented images, squeezed.
+
+  Attributes:
+    image: uint8 [n, H, W, channels].
+    aspect: float32 [n], width / height before they were made H x W.
+  """
+
+  image: jax.Array
+  aspect: jax.Array
+
+
+class Feed(NamedTuple):
+  """What a step is handed where the training images are not on the device.
+
+  Attributes:
+    batch: Pictures, this device's share of the batch.
+    trusted: Pictures of the dictionary, all K; None where they are in the
+      dictionary, not needed, or not on the device.
+    rewards: Pictures, this device's share of the reward batch, where those of
+      the dictionary are not on the device; else None.
+  """
+
+  batch: Pictures
+  trusted: Pictures | None
+  rewards: Pictures | None
+
+
 class Rewards(NamedTuple):
   """A device's share of the reward batch.
 
@@ -50,14 +78,18 @@ class Rewards(NamedTuple):
   target: jax.Array
 
 
-def _augmented(config, data: Resident, uniforms, image, aspect):
-  cropped = augment.augment(config.data, uniforms, image, aspect)
+def _at(source, index) -> Pictures:
+  return Pictures(source.image[index], source.aspect[index])
+
+
+def _augmented(config, data: Resident, uniforms, stored: Pictures):
+  cropped = augment.augment(config.data, uniforms, *stored)
   return augment.normalize(cropped, data.mean, data.std)
 
 
 def gather(
     config, key: jax.Array, data: Resident, index: jax.Array,
-    num_classes: int, axis_name: str | None,
+    num_classes: int, axis_name: str | None, feed: Feed | None = None,
 ) -> Batch:
   """This device's share of the batch `index`, augmented and mixed.
 
@@ -66,6 +98,7 @@ def gather(
     key: typed PRNG key of the step.
     data: Resident.
     index: int32 [B], the global batch.
+    feed: its images where `data` has none.
     num_classes: C.
     axis_name: the device axis, or None.
 
@@ -77,9 +110,8 @@ def gather(
   u = collectives.local_slice(u, axis_name)
   index = collectives.local_slice(index, axis_name)
   label = data.label[index]
-  image = _augmented(
-      config, data, u[:, 1:], data.image[index], data.aspect[index]
-  )
+  stored = _at(data, index) if feed is None else feed.batch
+  image = _augmented(config, data, u[:, 1:], stored)
   target = losses.one_hot(label, num_classes, config.label_smoothing)
   if config.class_balanced:
     class_weight = class_balance.effective_number_weights(
@@ -100,9 +132,26 @@ def gather(
   )
 
 
+def reward_slots(
+    config, key: jax.Array, label: jax.Array, num_classes: int
+) -> jax.Array:
+  """int32 [Q], slots of the dictionary (labels int32 [K]) of a step's rewards.
+
+  Args:
+    config: resolved.
+    key: the same as for `draw_rewards`.
+    label: int32 [K].
+    num_classes: C.
+  """
+  draw_key, _ = jax.random.split(key)
+  return dictionary.draw(
+      draw_key, label, config.reward_batch_size, num_classes
+  )
+
+
 def draw_rewards(
     config, key: jax.Array, data: Resident, trusted: Dictionary,
-    num_classes: int, axis_name: str | None,
+    num_classes: int, axis_name: str | None, feed: Feed | None = None,
 ) -> Rewards:
   """This device's share of a class-balanced reward batch, freshly augmented.
 
@@ -113,21 +162,28 @@ def draw_rewards(
     trusted: the dictionary.
     num_classes: C.
     axis_name: the device axis, or None.
+    feed: images of the dictionary where it has none.
 
   Returns:
     Rewards.
 
   Source: Algorithm 1, line 8.
   """
-  draw_key, crop_key = jax.random.split(key)
   size = config.reward_batch_size
-  slot = dictionary.draw(draw_key, trusted.label, size, num_classes)
+  _, crop_key = jax.random.split(key)
+  slot = reward_slots(config, key, trusted.label, num_classes)
   u = order.step_uniforms(
       crop_key, size, augment.uniforms_needed(config.data)
   )
   u = collectives.local_slice(u, axis_name)
   slot = collectives.local_slice(slot, axis_name)
+  if trusted.image is not None:
+    stored = _at(trusted, slot)
+  elif feed.rewards is not None:
+    stored = feed.rewards
+  else:
+    stored = _at(feed.trusted, slot)
   return Rewards(
-      _augmented(config, data, u, trusted.image[slot], trusted.aspect[slot]),
+      _augmented(config, data, u, stored),
       losses.one_hot(trusted.label[slot], num_classes),
   )

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 import functools
+import itertools
 
 import jax
 import numpy as np
 
 from fsr_jax.data import order
-from fsr_jax.data.dataset import Data, channel_statistics
-from fsr_jax.errors import check
+from fsr_jax.data.dataset import Data
+from fsr_jax.data.images import Reader
+from fsr_jax.errors import InputError
 from fsr_jax.maths import transition
 from fsr_jax.maths.dictionary import Dictionary
+from fsr_jax.step import feeder
 from fsr_jax.step import state as states
+from fsr_jax.step.batch import Feed
 from fsr_jax.step.evaluate import evaluate_step
 from fsr_jax.step.metrics import Metrics
 from fsr_jax.step.parallel import Devices
@@ -23,9 +27,22 @@ from fsr_jax.step.train import Context, context, train_step
 _ACCELERATOR_STEPS = 100
 
 
+class ReadError(InputError):
+  """A training image could not be read in the middle of an epoch.
+
+  Attributes:
+    state: TrainState in place, after the steps before it.
+    totals: Metrics in place of those steps.
+  """
+
+  def __init__(self, message: str, state: TrainState, totals: Metrics):
+    super().__init__(message)
+    self.state, self.totals = state, totals
+
+
 def train_steps(
-    state: TrainState, totals: Metrics, data: Resident, index: jax.Array, *,
-    ctx: Context, active: bool,
+    state: TrainState, totals: Metrics, data: Resident, index: jax.Array,
+    feed: Feed | None = None, *, ctx: Context, active: bool,
 ) -> tuple[TrainState, Metrics]:
   """Several training steps as one `lax.scan`.
 
@@ -34,6 +51,7 @@ def train_steps(
     totals: Metrics of the epoch so far.
     data: Resident.
     index: int32 [S, B], one batch a row.
+    feed: Feed of the one step (S = 1) where `data` has no images.
     ctx, active: as for `train_step`.
 
   Returns:
@@ -43,25 +61,13 @@ def train_steps(
   def one(carry, batch_index):
     state, totals = carry
     state, metrics = train_step(
-        state, data, batch_index, ctx=ctx, active=active
+        state, data, batch_index, feed, ctx=ctx, active=active
     )
     return (state, totals.merge(metrics)), None
 
   if index.shape[0] == 1:  # No control flow: see _ACCELERATOR_STEPS.
     return one((state, totals), index[0])[0]
   return jax.lax.scan(one, (state, totals), index)[0]
-
-
-def residents(data: Data, seed: int) -> tuple[Resident, Resident]:
-  """(training split, test split) as the device holds them, numpy arrays."""
-  data = data.decoded()
-  mean, std = channel_statistics(data.train.image)
-  class_count = np.bincount(data.train.label, minlength=data.num_classes)
-  common = (mean, std, class_count, np.uint32(seed))
-  return tuple(
-      Resident(split.image, split.aspect, split.label, *common)
-      for split in (data.train, data.test)
-  )
 
 
 class Engine:
@@ -75,14 +81,13 @@ class Engine:
   """
 
   def __init__(self, config, data: Data, devices: Devices):
-    """Puts the data on the devices (see `devices_for`); compiles nothing."""
-    self.config, self.devices = config, devices
-    self.data = data = data.decoded()
+    """Puts the data on the devices, if they fit; compiles nothing."""
+    self.config, self.data, self.devices = config, data, devices
     self.steps_per_epoch = len(data.train) // config.batch_size
     self._ctx = context(
         config, data.num_classes, self.steps_per_epoch, devices.axis_name
     )
-    self._host_train, test = residents(data, config.seed)
+    self._host_train, test = feeder.residents(data, config)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
     self._steps = {
         active: devices.compile(
@@ -95,6 +100,11 @@ class Engine:
         for function in (states.refill, states.estimate_transition)
     )
     self._evaluate = devices.compile(evaluate_step, ctx=self._ctx)
+    self._feeder = None
+    if self._host_train.image is None:
+      self._feeder = feeder.Feeder(
+          config, data.train, data.num_classes, devices
+      )
 
   def learning_rate(self, step: int) -> jax.Array:
     """Learning rate of a step, counted from 0 over the whole run."""
@@ -103,6 +113,8 @@ class Engine:
   @property
   def steps_per_call(self) -> int:
     """Training steps of one compiled call."""
+    if self._feeder is not None:
+      return 1
     default = 1 if self.devices.platform == "cpu" else _ACCELERATOR_STEPS
     return self.config.steps_per_call or default
 
@@ -111,11 +123,10 @@ class Engine:
     data, config = self.data, self.config
     held_out = known = None
     if data.held_out is not None:
+      clean = data.held_out.decoded()
       held_out = Dictionary(
-          np.full(len(data.held_out), -1, np.int32),  # Of no table.
-          data.held_out.label,
-          data.held_out.image,
-          data.held_out.aspect,
+          np.full(len(clean), -1, np.int32),  # Of no table.
+          clean.label, clean.image, clean.aspect,
       )
     if config.loss == "forward_correction" and config.transition == "known":
       known = transition.known(
@@ -144,6 +155,9 @@ class Engine:
 
     Returns:
       (TrainState in place, Metrics in place, whether the epoch was finished).
+
+    Raises:
+      ReadError: a training image could not be read; holds the state.
     """
     config = self.config
     batches = np.asarray(
@@ -157,13 +171,21 @@ class Engine:
     active = learning and epoch >= config.warmup_epochs
     totals = self.devices.put(Metrics.zero())
     done = first_step
+    feeds = itertools.repeat(None)
+    if self._feeder is not None:
+      first = epoch * self.steps_per_epoch + done
+      feeds = self._feeder.feeds(state, first, batches[done:], active)
     while done < self.steps_per_epoch:
       chunk = batches[done : done + self.steps_per_call]
+      try:
+        feed = next(feeds)
+      except InputError as error:
+        raise ReadError(str(error), state, totals) from error
       # One call runs while the next is prepared, and no more: else a whole
       # epoch would be queued at once, deaf to progress and signals.
       before = totals
       state, totals = self._steps[active](
-          state, totals, self._train, self.devices.put(chunk)
+          state, totals, self._train, self.devices.put(chunk), feed
       )
       done += len(chunk)
       jax.block_until_ready(before)
@@ -184,6 +206,12 @@ class Engine:
       state = self._estimate_transition(state, self._train)
     return state
 
+  def _test_images(self, batches: np.ndarray):
+    """Yields uint8 test images of each row of `batches`, shared out."""
+    with Reader(self.data.test.image) as reader:
+      for image, _ in reader.ahead(batches):
+        yield self.devices.split(image)
+
   def evaluate(self, state) -> dict[str, float]:
     """Accuracy on the test split, with the weights and with their average.
 
@@ -197,15 +225,15 @@ class Engine:
     total, count = len(self.data.test), len(self.devices)
     size = min(self.config.eval_batch_size, total)
     size = -(-size // count) * count  # Rounded up.
+    batches = np.arange(-(-total // size) * size).reshape(-1, size)
+    images = itertools.repeat(None)
+    if self._test.image is None:
+      images = self._test_images(batches % total)
     sums = []
-    for start in range(0, total, size):
-      index = np.arange(start, start + size)
+    for index, image in zip(batches, images):
       mask = (index < total).astype(np.float32)
-      sums.append(
-          self._evaluate(
-              state, self._test, *self.devices.put((index % total, mask))
-          )
-      )
+      where = self.devices.put((index % total, mask))
+      sums.append(self._evaluate(state, self._test, *where, image))
     # Converted after the loop, so that the device is never waited for.
     sums = [self.devices.get(counts) for counts in sums]
     sums = jax.tree.map(lambda *x: float(np.sum(x, dtype=np.float64)), *sums)
@@ -219,43 +247,3 @@ class Engine:
       result[f"test_top1{name}"] = counts.top1 / total
       result[f"test_top5{name}"] = counts.top5 / total
     return result
-
-
-def _misfit(config, count: int) -> str | None:
-  """Why batches cannot be split over `count` devices; None if they can."""
-  fields = ["batch_size"]
-  if config.weighting != "uniform":
-    fields.append("reward_batch_size")
-  for field in fields:
-    if config[field] % count:
-      return f"{field}={config[field]} is not divisible by {count} devices"
-  local = config.batch_size // count
-  if config.mixup and count > 1 and local % 2:
-    return (
-        f"MixUp pairs neighbours, but batch_size={config.batch_size} over"
-        f" {count} devices gives each an odd number ({local})"
-    )
-  return None
-
-
-def devices_for(config) -> tuple[Devices, str | None]:
-  """The devices of a run.
-
-  Args:
-    config: resolved. num_devices=0 takes as many of this machine's devices as
-      the batch sizes can be split over; the result is the same for any number.
-
-  Returns:
-    (Devices, None or a line that says why not all are used).
-
-  Raises:
-    InputError: num_devices cannot be had or does not fit.
-  """
-  devices = Devices(config.num_devices)
-  misfit = _misfit(config, len(devices))
-  if misfit is None:
-    return devices, None
-  check(not config.num_devices, f"num_devices={len(devices)}: {misfit}")
-  fitting = (n for n in range(len(devices), 0, -1) if not _misfit(config, n))
-  count = next(fitting)  # One device always fits.
-  return Devices(count), f"using {count} of {len(devices)} devices: {misfit}"

@@ -50,8 +50,8 @@ def count_batch(logits: jax.Array, label: jax.Array, mask: jax.Array) -> Counts:
 
 
 def evaluate_step(
-    state: TrainState, data: Resident, index: jax.Array, mask: jax.Array, *,
-    ctx,
+    state: TrainState, data: Resident, index: jax.Array, mask: jax.Array,
+    image: jax.Array | None = None, *, ctx,
 ) -> dict[str, Counts]:
   """Counts of one global batch, with the weights and with their average.
 
@@ -60,6 +60,8 @@ def evaluate_step(
     data: Resident, the split evaluated.
     index: int32 [B], the global batch; padding repeats an example.
     mask: float32 [B], 0 for padding.
+    image: uint8 [b, H, W, channels], this device's share, where `data` has no
+      images.
     ctx: step.train.Context.
 
   Returns:
@@ -67,7 +69,8 @@ def evaluate_step(
   """
   axis = ctx.axis_name
   index, mask = (collectives.local_slice(x, axis) for x in (index, mask))
-  image = augment.normalize(data.image[index], data.mean, data.std)
+  image = data.image[index] if image is None else image
+  image = augment.normalize(image, data.mean, data.std)
   label = data.label[index]
 
   def counts(params, batch_stats):

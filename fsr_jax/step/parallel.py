@@ -56,10 +56,7 @@ class Devices:
     """Host arrays -> in place, a copy on every device."""
     if self.axis_name is None:
       return jax.device_put(tree, self.devices[0])
-    mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
-    sharding = jax.sharding.NamedSharding(
-        mesh, jax.sharding.PartitionSpec(AXIS)
-    )
+    sharding = self._sharding()
 
     def copy(x):
       x = np.asarray(x)[None]
@@ -70,6 +67,22 @@ class Devices:
       )
 
     return jax.tree.map(copy, tree)
+
+  def split(self, tree: Tree) -> Tree:
+    """Host arrays -> in place, the rows shared out among the devices."""
+    if self.axis_name is None:
+      return jax.device_put(tree, self.devices[0])
+    rows = jax.tree.map(
+        lambda x: x.reshape(len(self), x.shape[0] // len(self), *x.shape[1:]),
+        tree,
+    )
+    return jax.device_put(rows, self._sharding())
+
+  def _sharding(self):
+    mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
+    return jax.sharding.NamedSharding(
+        mesh, jax.sharding.PartitionSpec(AXIS)
+    )
 
   def get(self, tree: Tree) -> Tree:
     """In place -> numpy arrays of one copy, independent of the device's."""
@@ -99,3 +112,43 @@ class Devices:
     return jax.pmap(
         bound, axis_name=AXIS, devices=self.devices, donate_argnums=donated
     )
+
+
+def _misfit(config, count: int) -> str | None:
+  """Why batches cannot be split over `count` devices; None if they can."""
+  fields = ["batch_size"]
+  if config.weighting != "uniform":
+    fields.append("reward_batch_size")
+  for field in fields:
+    if config[field] % count:
+      return f"{field}={config[field]} is not divisible by {count} devices"
+  local = config.batch_size // count
+  if config.mixup and count > 1 and local % 2:
+    return (
+        f"MixUp pairs neighbours, but batch_size={config.batch_size} over"
+        f" {count} devices gives each an odd number ({local})"
+    )
+  return None
+
+
+def devices_for(config) -> tuple[Devices, str | None]:
+  """The devices of a run.
+
+  Args:
+    config: resolved. num_devices=0 takes as many of this machine's devices as
+      the batch sizes can be split over; the result is the same for any number.
+
+  Returns:
+    (Devices, None or a line that says why not all are used).
+
+  Raises:
+    InputError: num_devices cannot be had or does not fit.
+  """
+  devices = Devices(config.num_devices)
+  misfit = _misfit(config, len(devices))
+  if misfit is None:
+    return devices, None
+  check(not config.num_devices, f"num_devices={len(devices)}: {misfit}")
+  fitting = (n for n in range(len(devices), 0, -1) if not _misfit(config, n))
+  count = next(fitting)  # One device always fits.
+  return Devices(count), f"using {count} of {len(devices)} devices: {misfit}"

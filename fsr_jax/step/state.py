@@ -50,8 +50,8 @@ class Resident(flax.struct.PyTreeNode):
   """The training set on the device, the same on every one.
 
   Attributes:
-    image: uint8 [N, H, W, channels].
-    aspect: float32 [N], width / height before they were made H x W.
+    image: uint8 [N, H, W, channels]; None where images are fed batch by batch.
+    aspect: float32 [N], width / height before they were made H x W, or None.
     label: int32 [N], given labels.
     mean, std: float32 [channels], for normalisation.
     class_count: int32 [C], examples by given label.
@@ -59,8 +59,8 @@ class Resident(flax.struct.PyTreeNode):
       that runs which differ in the seed alone share their programs.
   """
 
-  image: jax.Array
-  aspect: jax.Array
+  image: jax.Array | None
+  aspect: jax.Array | None
   label: jax.Array
   mean: jax.Array
   std: jax.Array
@@ -140,7 +140,9 @@ def create(
   """
   params, batch_stats = network.init(
       order.stream(data.seed, order.INIT),
-      augment.output_shape(config.data, data.image.shape[1:]),
+      augment.output_shape(
+          config.data, None if data.image is None else data.image.shape[1:]
+      ),
   )
   num_examples, num_classes = data.label.shape[0], data.class_count.shape[0]
   empty = tables.init(num_examples, num_classes, keeps_pseudo_labels(config))
@@ -176,7 +178,7 @@ def create(
 
 
 def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
-  """The dictionary of `epoch` (eq. 4), images copied un-augmented."""
+  """The dictionary of `epoch` (eq. 4), images (if any) un-augmented."""
   arguments = (
       score, data.label, config.dictionary_size, data.class_count.shape[0],
       epoch,
@@ -189,9 +191,10 @@ def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
     )
   else:
     index = dictionary.select(*arguments)
-  return Dictionary(
-      index, data.label[index], data.image[index], data.aspect[index]
-  )
+  label = data.label[index]
+  if data.image is None:
+    return Dictionary(index, label, None, None)
+  return Dictionary(index, label, data.image[index], data.aspect[index])
 
 
 def refill(

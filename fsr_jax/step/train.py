@@ -59,8 +59,8 @@ def context(
 
 
 def train_step(
-    state: TrainState, data: Resident, index: jax.Array, *, ctx: Context,
-    active: bool,
+    state: TrainState, data: Resident, index: jax.Array,
+    feed: batches.Feed | None = None, *, ctx: Context, active: bool,
 ) -> tuple[TrainState, Metrics]:
   """One step of Algorithm 1 on the global batch `index`.
 
@@ -68,6 +68,7 @@ def train_step(
     state: TrainState.
     data: Resident.
     index: int32 [B], the global batch, the same on every device.
+    feed: Feed, where `data` has no images.
     ctx: Context.
     active: False during the warm-up (uniform weights, no pseudo loss). Static:
       the two phases are two compiled functions.
@@ -77,14 +78,15 @@ def train_step(
     device.
   """
   config, axis = ctx.config, ctx.axis_name
-  batch_key, reward_key = jax.random.split(
-      order.step_key(data.seed, state.step)
+  batch_key, reward_key = keys(data.seed, state.step)
+  batch = batches.gather(
+      config, batch_key, data, index, ctx.num_classes, axis, feed
   )
-  batch = batches.gather(config, batch_key, data, index, ctx.num_classes, axis)
   rewards = pseudo_label = None
   if active and config.weighting != "uniform":
     rewards = batches.draw_rewards(
-        config, reward_key, data, state.dictionary, ctx.num_classes, axis
+        config, reward_key, data, state.dictionary, ctx.num_classes, axis,
+        feed,
     )
   if active and config.pseudo_loss_weight:
     pseudo_label = tables.pseudo_labels(
@@ -99,6 +101,12 @@ def train_step(
   # The update can overflow where loss and gradient did not.
   size = loss + collectives.global_norm((gradient, new.params))
   return new, _measure(ctx, state.step, outcome, loss, size)
+
+
+def keys(seed: jax.Array, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Typed PRNG keys (batch, rewards) of one step."""
+  batch_key, reward_key = jax.random.split(order.step_key(seed, step))
+  return batch_key, reward_key
 
 
 def _measure(ctx, step, outcome, loss, size) -> Metrics:

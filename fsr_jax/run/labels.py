@@ -1,0 +1,68 @@
+"""labels.npz in the workdir: the labels a run is trained on.
+
+It is a data.labels_file too: another run may be given the same labels.
+"""
+
+import os
+import pathlib
+
+import numpy as np
+
+from fsr_jax.data.dataset import Split
+from fsr_jax.errors import InputError, check
+
+_NAME = "labels.npz"
+
+
+def _arrays(split: Split) -> dict[str, np.ndarray]:
+  arrays = {
+      "label": split.label, "clean_label": split.clean_label, "id": split.id,
+  }
+  return {name: x for name, x in arrays.items() if x is not None}
+
+
+def write(workdir: pathlib.Path, split: Split) -> None:
+  """Writes labels.npz, unless it is there."""
+  path = workdir / _NAME
+  if path.exists():
+    return
+  partial = path.with_name(_NAME + ".part")
+  with open(partial, "wb") as file:
+    np.savez_compressed(file, **_arrays(split))
+  os.replace(partial, path)
+
+
+def check_same(workdir: pathlib.Path, split: Split) -> None:
+  """Refuses to continue a run on other examples or labels.
+
+  Raises:
+    InputError: labels or ids are not those the run began with, or the file
+      that says so is damaged.
+  """
+  path = workdir / _NAME
+  if not path.exists():
+    return
+  try:
+    with np.load(path) as archive:
+      before = {name: archive[name] for name in archive.files}
+  # NumPy raises many types for a damaged archive.
+  except Exception as error:
+    raise InputError(
+        f"cannot read {path} ({error}); move it away to continue without"
+        " comparing the labels"
+    ) from error
+  for name, now in _arrays(split).items():
+    then = before.get(name)
+    check(
+        then is not None and len(then) == len(now),
+        f"{path} has {0 if then is None else len(then)} values of {name} but"
+        f" the data now have {len(now)}; the data changed since the run began",
+    )
+    differing = np.flatnonzero(then != now)
+    first = differing[0] if differing.size else 0
+    check(
+        not differing.size,
+        f"{differing.size} of {len(now)} training examples have another {name}"
+        f" than when the run began ({path}), the first is example {first}:"
+        f" {then[first]} then, {now[first]} now",
+    )

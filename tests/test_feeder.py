@@ -1,0 +1,114 @@
+"""Images read while steps run: the same run as with all of them in memory."""
+
+import pathlib
+
+from absl.testing import absltest, parameterized
+import jax
+import numpy as np
+
+from fsr_jax.data import sources
+from fsr_jax.run import commands
+from fsr_jax.run.loop import Run
+from fsr_jax.step import engine as engines
+from tests import shrunk
+from tests import test_own as own
+
+# 24 + 24 images of 8 x 8 pixels and a dictionary of 8.
+FIELDS = {
+    "data__dataset": "folder", "data__noise": "none", "data__noise_ratio": 0.0,
+    "data__max_examples": 0, "data__image_size": 8, "data__crop_padding": 0,
+    "data__test_share": 0.2, "batch_size": 8, "dictionary_size": 8,
+    "reward_batch_size": 4, "eval_batch_size": 6,
+}
+IMAGE_GB = 8 * 8 * 3 / 1e9
+# Nothing fits; the dictionary does; everything does.
+BOUNDS = {"none": 0.0, "dictionary": 9 * IMAGE_GB, "all": 1.0}
+
+
+class FeederTest(parameterized.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    self.root = pathlib.Path(self.create_tempdir())
+    own.tree(self.root, count=30)
+
+  def config(self, **fields):
+    return shrunk.config(data__path=str(self.root), **{**FIELDS, **fields})
+
+  def trained(self, devices=1, **fields):
+    c = shrunk.frozen(data__path=str(self.root), **{**FIELDS, **fields})
+    engine, state = shrunk.trained(c, sources.load(c.data, 0), devices)
+    return engine.devices.get(state), engine.evaluate(state)
+
+  @parameterized.product(bound=("none", "dictionary"), devices=(1, 2))
+  def test_same_run_as_from_memory(self, bound, devices):
+    fields = {"data__min_crop_area": 0.3, "devices": devices}
+    streamed, result = self.trained(
+        data__resident_gb=BOUNDS[bound], **fields
+    )
+    self.assertIsNone(streamed.dictionary.image)
+    resident, expected = self.trained(data__resident_gb=1.0, **fields)
+    self.assertIsNotNone(resident.dictionary.image)
+    streamed, resident = (
+        x.replace(dictionary=x.dictionary._replace(image=None, aspect=None))
+        for x in (streamed, resident)
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+        streamed, resident,
+    )
+    self.assertEqual(result["test_top1"], expected["test_top1"])
+    self.assertAlmostEqual(
+        result["test_loss"], expected["test_loss"], places=5
+    )
+
+  @parameterized.parameters("none", "dictionary")
+  def test_continued_from_the_middle_of_an_epoch(self, bound):
+    c = self.config(data__resident_gb=BOUNDS[bound], num_epochs=3)
+    whole = self.create_tempdir().full_path
+    commands.train(c, whole)
+    cut = self.create_tempdir().full_path
+    run = Run(c, cut)
+    train_epoch = run.engine.train_epoch
+
+    def interrupted(state, epoch, first_step, on_progress):
+      def asked_to_stop(done, totals):
+        if (epoch, done) == (2, 2):  # After two of the third epoch's steps.
+          run._on_signal(0, None)
+        return on_progress(done, totals)
+
+      return train_epoch(state, epoch, first_step, asked_to_stop)
+
+    run.engine.train_epoch = interrupted
+    self.assertIsNone(run.train())
+    self.assertEqual(run.step, 14)
+    commands.train(c, cut)
+    states = []
+    for workdir in (whole, cut):
+      _, state = commands.restore(workdir)
+      states.append(state)
+    jax.tree.map(np.testing.assert_array_equal, *states)
+
+  def test_held_out_rewards(self):
+    state, _ = self.trained(
+        data__resident_gb=0.0, method="l2r", data__held_out=8, meta_blocks=0,
+    )
+    self.assertEqual(state.dictionary.image.shape, (8, 8, 8, 3))
+
+  def test_file_that_vanishes_leaves_a_checkpoint_and_its_name(self):
+    c = self.config(data__resident_gb=0.0)
+    workdir = self.create_tempdir().full_path
+    self.assertIsNone(commands.train(c, workdir, stop_after_epochs=1))
+    gone = sources.load(c.data, 0).train.id[3]
+    run = Run(c, workdir)
+    blob = (self.root / gone).read_bytes()
+    (self.root / gone).write_bytes(blob[:20])
+    with self.assertRaisesRegex(engines.ReadError, f"decode .*{gone}"):
+      run.train()
+    (self.root / gone).write_bytes(blob)
+    self.assertBetween(run.step, 6, 11)
+    self.assertEqual(commands.train(c, workdir)["steps"], 12)
+
+
+if __name__ == "__main__":
+  absltest.main()

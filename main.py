@@ -22,7 +22,8 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 _MODE = flags.DEFINE_enum(
     "mode", "train", ["train", "evaluate"],
     "train (continues a run that is there already) or evaluate (its newest"
-    " checkpoint; needs no --config).",
+    " checkpoint; needs no --config, from which it takes nothing but where the"
+    " data are and what is tested).",
 )
 _ALLOW = flags.DEFINE_bool(
     "allow_config_change", False,
@@ -39,8 +40,9 @@ def main(argv):
   from fsr_jax.run import commands
 
   if _MODE.value == "evaluate":
-    data_dir = _CONFIG.value.data.data_dir if _CONFIG.value else None
-    commands.evaluate(_WORKDIR.value, data_dir)
+    data = _CONFIG.value.data if _CONFIG.value else {}
+    where = {field: data.get(field) for field in commands.WHERE}
+    commands.evaluate(_WORKDIR.value, **where)
     return
   check(
       _CONFIG.value is not None,

@@ -121,7 +121,7 @@ def plot(rows: list[dict], path: pathlib.Path) -> None:
 def main(argv):
   del argv
   logging.set_verbosity(logging.WARNING)  # Orbax tells much.
-  engine, state = restore(_WORKDIR.value, _DATA_DIR.value)
+  engine, state = restore(_WORKDIR.value, data_dir=_DATA_DIR.value)
   check(
       state.dictionary is not None,
       f"workdir {_WORKDIR.value} is of method={engine.config.method}, which has"

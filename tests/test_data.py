@@ -8,6 +8,7 @@ import numpy as np
 from fsr_jax.data import augment, order, sources
 from fsr_jax.data.dataset import Data, Split, channel_statistics
 from fsr_jax.errors import InputError
+from fsr_jax.run.validate import validate_against_data
 from tests import shrunk
 
 
@@ -94,6 +95,21 @@ class ValidationTest(parameterized.TestCase):
     label[5] = bad
     with self.assertRaisesRegex(InputError, rf"0\.\.3.*example 5: {bad}"):
       self.break_train(label=label).validate()
+
+  def test_clean_labels_may_be_unknown(self):
+    clean_label = shrunk.random_data().train.label.copy()
+    clean_label[7] = -1
+    data = self.break_train(clean_label=clean_label)
+    self.assertIs(data.validate(), data)
+    with self.assertRaisesRegex(InputError, "every training example"):
+      validate_against_data(
+          shrunk.frozen(method="forward_correction", transition="known"), data
+      )
+    clean_label[7] = -2
+    with self.assertRaisesRegex(
+        InputError, r"clean_labels must be in -1\.\.3; 1 are not.* 7: -2"
+    ):
+      data.validate()
 
   def test_class_without_example(self):
     label = np.minimum(shrunk.random_data().train.label, 2)

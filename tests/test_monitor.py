@@ -13,9 +13,9 @@ from fsr_jax.run import monitor
 LABEL, CLEAN = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
 
 
-def measured(**fields):
+def measured(clean_label=CLEAN, **fields):
   image = np.zeros((4, 1, 1, 1), np.uint8)
-  split = Split(image, LABEL, CLEAN)
+  split = Split(image, LABEL, clean_label)
   config = FrozenConfigDict(
       {"weighting": "lookahead", "rewards": "dictionary",
        "pseudo_label_momentum": 0.5, **fields}
@@ -58,6 +58,19 @@ class MeasureTest(absltest.TestCase):
     self.assertEqual(result.keys(), expected.keys())
     for name, value in expected.items():
       self.assertAlmostEqual(result[name], value, places=6, msg=name)
+
+  def test_wrong_labels_whose_true_class_is_unknown(self):
+    """They count as wrong; how difficult they are cannot be said."""
+    known, unknown = measured(), measured(np.array([0, 0, 1, -1]))
+    expected = {
+        **known, "difficulty": 0.7 / 3, "dictionary_difficulty": 0.1,
+    }
+    for name, value in expected.items():
+      self.assertAlmostEqual(unknown[name], value, places=6, msg=name)
+    nothing = measured(np.array([-1, -1, -1, -1]))
+    self.assertIsNone(nothing["difficulty"])
+    self.assertIsNone(nothing["dictionary_difficulty"])
+    self.assertEqual(nothing["dictionary_purity"], 0)
 
   def test_uniform_weights_have_no_dictionary(self):
     result = measured(weighting="uniform")

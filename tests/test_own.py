@@ -350,10 +350,17 @@ class LabelsFileTest(OwnDataTest):
     np.testing.assert_array_equal(data.train.label, [0, 1] * 6)
     np.testing.assert_array_equal(data.train.clean_label, [0] * 6 + [1] * 6)
 
+  def test_labels_that_are_only_known_to_be_wrong(self):
+    clean_label = np.array([-1, 0, 1] * 4)
+    data = self.replaced("labels.npz", label=[0, 1] * 6,
+                         clean_label=clean_label)
+    np.testing.assert_array_equal(data.train.clean_label, clean_label)
+
   @parameterized.named_parameters(
       ("length", {"label": [0, 1]}, "has 2 labels for 12 training"),
       ("range", {"label": [2] + [0] * 11},
        r"1 values of label are no class, e.g. 2; expected 0\.\.1 or dog"),
+      ("unknown", {"label": [-1] + [0] * 11}, "label are no class, e.g. -1"),
       ("name", {"label": ["Dog"] * 12}, "12 values of label.*e.g. Dog"),
       ("other set",
        {"label": [0] * 12, "id": [f"train_{i}" for i in range(12)]},

@@ -16,7 +16,8 @@ class Split:
     image: uint8 [N, H, W, channels], or Encoded, or feature vectors, float32
       [N, F].
     label: int32 [N], the given label, perhaps wrong.
-    clean_label: int32 [N] true label, or None where unknown. Monitoring only.
+    clean_label: int32 [N] true label, -1 where the given one is wrong and the
+      true one is unknown; None where nothing is known. Monitoring only.
     id: str [N], what the source calls each example; None where it has no
       names for them.
     aspect: float32 [N], width / height of the pictures before they were
@@ -130,11 +131,12 @@ def _validate_split(name: str, split: Split, num_classes: int) -> None:
         label.shape == (len(split.image),),
         f"{name} {what} has shape {label.shape} for {len(split.image)} images",
     )
-    wrong = np.flatnonzero((label < 0) | (label >= num_classes))
+    least = 0 if what == "label" else -1
+    wrong = np.flatnonzero((label < least) | (label >= num_classes))
     check(
         not wrong.size,
-        f"{name} {what}s must be in 0..{num_classes - 1}; {wrong.size} are"
-        f" not, the first at example {wrong[0] if wrong.size else ''}:"
+        f"{name} {what}s must be in {least}..{num_classes - 1}; {wrong.size}"
+        f" are not, the first at example {wrong[0] if wrong.size else ''}:"
         f" {label[wrong[0]] if wrong.size else ''}",
     )
 

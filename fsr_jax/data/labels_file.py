@@ -18,8 +18,8 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
     path: .npz, .csv or .parquet file with label, optional clean_label and
       optional id. Labels are numbers 0..C-1 or names of classes. Rows are
       matched by id where both the file and the source have ids, else by
-      position. Without clean_label the true labels are those that the source
-      knows, if any.
+      position. A clean_label of -1 says that the label is wrong. Without
+      clean_label the true labels are those that the source knows, if any.
     class_names: of the C classes.
 
   Returns:
@@ -96,16 +96,17 @@ def _match(file, in_file: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
 def _indices(file, name, values: np.ndarray, class_names) -> np.ndarray:
   """int32 [N] from numbers 0..C-1 or names of classes."""
-  index = {str(c): c for c in range(len(class_names))}
+  first = 0 if name == "label" else -1  # Wrong, but what is right?
+  index = {str(c): c for c in range(first, len(class_names))}
   # Names come second: where classes are called by numbers, those count.
   index |= {name: c for c, name in enumerate(class_names)}
-  result = np.array([index.get(str(v), -1) for v in values], np.int32)
-  unknown = values[result < 0]
+  result = np.array([index.get(str(v), -2) for v in values], np.int32)
+  unknown = values[result < first]
   check(
       not unknown.size,
       f"{file}: {unknown.size} values of {name} are no class, e.g."
       f" {unknown[0] if unknown.size else ''}; expected"
-      f" 0..{len(class_names) - 1} or"
+      f" {first}..{len(class_names) - 1} or"
       f" {', '.join(class_names[:5])}, ...",
   )
   return result

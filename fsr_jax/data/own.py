@@ -67,7 +67,7 @@ def folder(config) -> Data:
       (str(path), path.relative_to(base).parts[0],
        path.relative_to(root).as_posix(), part)
       for part, base in found
-      for path in _walk(base)
+      for path in images_below(base)
   ]
   check(
       bool(rows),
@@ -78,7 +78,7 @@ def folder(config) -> Data:
   return _from_listing(config, Listing(path, label, name, None, part), root)
 
 
-def _walk(base: pathlib.Path) -> list[pathlib.Path]:
+def images_below(base: pathlib.Path) -> list[pathlib.Path]:
   """Images in the class folders below `base`, sorted; links are followed."""
   found, seen = [], set()
 

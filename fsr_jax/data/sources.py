@@ -9,11 +9,13 @@ from fsr_jax.data import (
   imbalance,
   labels_file,
   own,
+  test_part,
   tfds_source,
 )
 from fsr_jax.data.arrays import arrays
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images import Encoded, unreadable
+from fsr_jax.data.webvision import webvision
 from fsr_jax.errors import check, choose
 
 
@@ -47,10 +49,12 @@ SOURCES = {
     "folder": own.folder,
     "manifest": own.manifest,
     "arrays": arrays,
+    "webvision": webvision,
 }
 
+
 def load(config, seed: int) -> Data:
-  """The data of a run: source, then labels, subset, long tail and label noise.
+  """The data of a run: source, labels, held-out, subset, long tail, noise.
 
   Args:
     config: `config.data` (see fsr_jax/config.py).
@@ -67,6 +71,11 @@ def load(config, seed: int) -> Data:
   choose("imbalance", config.imbalance, imbalance.IMBALANCES)
   choose("on_error", config.on_error, ("raise", "skip"))
   data = source_of(config.dataset)(config)
+  if config.num_classes:
+    data = _first_classes(data, config)
+  if config.test_from:
+    test = test_part.load(config, data.class_names)
+    data = dataclasses.replace(data, test=test)
   if config.on_error == "skip":
     data = _without_unreadable(data)
   # Separate streams, so that e.g. the noise does not move with the subset.
@@ -77,11 +86,7 @@ def load(config, seed: int) -> Data:
     train = labels_file.replace(train, config.labels_file, data.class_names)
   if config.held_out:
     _check_size(config, "held_out", len(train) - 1)
-    chosen = imbalance.subset(
-        train.label, config.held_out, data.num_classes, held_out_rng
-    )
-    held_out = train.take(chosen)
-    train = train.take(np.setdiff1d(np.arange(len(train)), chosen))
+    held_out, train = _hold_out(train, config, data.num_classes, held_out_rng)
   if config.max_examples:
     _check_size(config, "max_examples", len(train))
     train = train.take(imbalance.subset(
@@ -97,6 +102,25 @@ def load(config, seed: int) -> Data:
   return data.validate(
       config.image_size if config.min_crop_area < 1 else None
   )
+
+
+def _first_classes(data: Data, config) -> Data:
+  count = config.num_classes
+  _check_size(config, "num_classes", data.num_classes)
+  train, test = (
+      split.take(np.flatnonzero(split.label < count))
+      for split in (data.train, data.test)
+  )
+  names = data.class_names[:count]
+  return dataclasses.replace(data, train=train, test=test, class_names=names)
+
+
+def _hold_out(train: Split, config, num_classes: int, rng):
+  """(samples with clean labels, the rest)."""
+  known = train.label if train.clean_label is None else train.clean_label
+  chosen = imbalance.subset(known, config.held_out, num_classes, rng)
+  held_out = dataclasses.replace(train.take(chosen), label=known[chosen])
+  return held_out, train.take(np.setdiff1d(np.arange(len(train)), chosen))
 
 
 def _without_unreadable(data: Data) -> Data:

@@ -1,8 +1,10 @@
 """Image-classification sets of TFDS, read without TensorFlow."""
 
-import functools
+import contextlib
 import os
 import pathlib
+import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,8 +19,10 @@ _CHUNK = 1000
 _PREPARED_HERE = ("cifar10", "cifar100")  # By fsr_jax.data.prepare.
 # Where the label of every example is right, as far as anybody knows.
 _CURATED = ("cifar10", "cifar100")
-# In this order; many a `test` has no labels, so a config may name another.
+# In this order; many a `test` has no labels (-1).
 _TEST_SPLITS = ("test", "validation", "val")
+# What sets call the names of their examples, most wanted first.
+_IDS = ("id", "file_name")
 
 
 class Records:
@@ -36,15 +40,27 @@ class Records:
     return len(self._source)
 
   def __getitem__(self, i: int) -> tuple[bytes, str]:
-    return self._source[i]["image"], f"{self._name}, record {i}"
+    where = f"{self._name}, record {i}"
+    try:
+      return self._source[i]["image"], where
+    # As in `_opened`.
+    except Exception as error:
+      reason = " ".join(str(error).split())[:300]
+      raise InputError(
+          f"cannot read {where} ({type(error).__name__}: {reason})"
+      ) from error
 
 
 def load(config) -> Data:
   """The set that `config.dataset` names under `config.data_dir`.
 
+  NAME, NAME/CONFIG or NAME:VERSION, of any version, whether this TFDS knows
+  the name or not.
+
   Args:
     config: `config.data`. `label_key` is the feature that is the given label;
-      where it is not `label`, that one is the clean label.
+      where it has the classes of `label`, that one is the clean label. Where
+      there is `is_clean`, labels without it are wrong (clean label -1).
 
   Returns:
     Data; small images of one size decoded, others Encoded.
@@ -53,17 +69,55 @@ def load(config) -> Data:
     InputError: not prepared there in the random-access format (the message is
       the command that prepares it), damaged, or without such features.
   """
+  name = config.dataset.removeprefix(PREFIX)
+  with _opened(config, name) as builder:
+    train = config.train_split or "train"
+    check(
+        train in builder.info.splits,
+        f"{name} has no split {train}; it has:"
+        f" {', '.join(builder.info.splits)}; data.train_split names it",
+    )
+    labels = _labels(builder, config.label_key)
+    names = tuple(builder.info.features[labels.true].names)
+    test = _test_split(config, builder, labels.true)
+    return Data(
+        _split(config, builder, train, labels, True),
+        _split(config, builder, test, labels, False), names,
+    )
+
+
+def test_part(config) -> tuple[Split, tuple[str, ...]]:
+  """(test split, class names) of the set that `config.test_from` names.
+
+  Args and Raises: as `load`; the given labels are the true ones here.
+  """
+  name = config.test_from.removeprefix(PREFIX)
+  with _opened(config, name) as builder:
+    features = builder.info.features
+    key = config.label_key if config.label_key in features else "label"
+    labels = _labels(builder, key)
+    test = _test_split(config, builder, labels.true)
+    names = tuple(features[labels.true].names)
+    return _split(config, builder, test, labels, False), names
+
+
+@contextlib.contextmanager
+def _opened(config, name: str):
+  """The builder of a prepared set; what goes wrong with it is an InputError."""
   root = config.data_dir or os.path.join("~", "tensorflow_datasets")
   root = pathlib.Path(root).expanduser()
-  name = config.dataset.removeprefix(PREFIX)
   fix = f"prepare it with: {_preparation(name, root)}"
   check(root.is_dir(), f"data.data_dir={root} is not a directory; {fix}")
+  folder = _newest(root, name)
   check(
-      any(root.glob(f"{name}/**/*.array_record*")),
+      folder is not None,
       f"no {name} in array_record format under {root}; {fix}",
   )
   try:
-    return _read(config, root)
+    # Imported here: only this source needs it.
+    import tensorflow_datasets as tfds
+
+    yield tfds.builder_from_directory(folder, file_format="array_record")
   except InputError:
     raise
   # TFDS and ArrayRecord raise many types for a damaged or partial copy.
@@ -73,6 +127,26 @@ def load(config) -> Data:
         f"cannot read {name} under {root} ({type(error).__name__}:"
         f" {reason}); {fix}"
     ) from error
+
+
+def _newest(root: pathlib.Path, name: str) -> pathlib.Path | None:
+  """The folder of its highest version; None where there is none."""
+  name, _, version = name.partition(":")
+  found = {
+      file.parent for file in (root / name).rglob("*.array_record*")
+      if re.fullmatch(r"\d+\.\d+\.\d+", file.parent.name)
+      and version in ("", file.parent.name)
+  }
+  configs = sorted({folder.parent.relative_to(root) for folder in found})
+  check(
+      len(configs) <= 1,
+      f"{root} has several of {name}: {', '.join(map(str, configs))};"
+      " data.dataset names one",
+  )
+  return max(
+      found, key=lambda folder: [int(x) for x in folder.name.split(".")],
+      default=None,
+  )
 
 
 def _preparation(name: str, root) -> str:
@@ -86,93 +160,108 @@ def _preparation(name: str, root) -> str:
   )
 
 
-def _read(config, root) -> Data:
+class _Labels(NamedTuple):
+  """Names of features.
+
+  Attributes:
+    given: of the training label.
+    true: of the test label.
+    clean: of the clean training label; None where there is none.
+  """
+
+  given: str
+  true: str
+  clean: str | None
+
+
+def _labels(builder, given: str) -> _Labels:
+  features = builder.info.features
+  check("image" in features, f"{builder.name} has no feature 'image'")
+  classes = {
+      key: feature.num_classes for key, feature in features.items()
+      if hasattr(feature, "num_classes")
+  }
+  check(
+      given in classes,
+      f"{builder.name} has no classes {given!r}; it has:"
+      f" {', '.join(classes) or 'none'}; data.label_key names them",
+  )
+  # Other labels for the same classes, or other classes (coarse_label)?
+  others = given != "label" and classes[given] == classes.get("label")
+  true = "label" if others else given
+  curated = others or builder.name in _CURATED
+  return _Labels(given, true, true if curated else None)
+
+
+def _test_split(config, builder, key: str) -> str:
+  """The first of those wanted that is there and has labels."""
+  there = builder.info.splits
+  wanted = (config.test_split,) if config.test_split else _TEST_SPLITS
+  labelled = (
+      split for split in wanted
+      if split in there and _records(builder, split)[0][key] >= 0
+  )
+  found = next(labelled, None)
+  check(
+      found is not None,
+      f"{builder.name} has no split {' or '.join(wanted)} with labels; it has:"
+      f" {', '.join(there)}; data.test_split names it",
+  )
+  return found
+
+
+def _one_size(builder) -> bool:
+  return None not in builder.info.features["image"].shape
+
+
+def _records(builder, split: str):
+  """A split's examples; images of any size are left encoded."""
   # Imported here: only this source needs it.
   import tensorflow_datasets as tfds
 
-  name = config.dataset.removeprefix(PREFIX)
-  kinds = {"file_format": "array_record"}
-  builder = tfds.builder(name, data_dir=root, **kinds)
-  features, splits = builder.info.features, tuple(builder.info.splits)
-  for key in ("image", config.label_key):
-    check(
-        key in features,
-        f"{name} has no feature {key!r}; it has: {', '.join(features)}",
-    )
-  check("train" in splits, f"{name} has no split train, but {splits}")
-  wanted = (config.test_split,) if config.test_split else _TEST_SPLITS
-  test = next((split for split in wanted if split in splits), None)
-  check(
-      test is not None,
-      f"{name} has no split {' or '.join(wanted)}; it has:"
-      f" {', '.join(splits)}; data.test_split names it",
-  )
-  open_split = functools.partial(
-      tfds.data_source, name, data_dir=root, download=False,
-      builder_kwargs=kinds,
-  )
-  make = _decoded if None not in features["image"].shape else _encoded
-  names = tuple(features[config.label_key].names)
-  return Data(
-      make(config, features, open_split, "train", True),
-      make(config, features, open_split, test, False), names,
-  )
+  skip = None if _one_size(builder) else {"image": tfds.decode.SkipDecoding()}
+  return builder.as_data_source(split, decoders=skip)
 
 
-def _columns(config, features, training: bool) -> dict[str, str]:
-  """{field of Split: feature}."""
-  # Other labels than the true ones are for training.
-  key = config.label_key if training else "label"
-  columns = {"label": key if key in features else config.label_key}
-  if config.label_key != "label" or config.dataset in _CURATED:
-    columns["clean_label"] = "label"
-  if "id" in features:
-    columns["id"] = "id"
-  return {f: k for f, k in columns.items() if k in features}
+def _split(config, builder, split, labels: _Labels, training: bool) -> Split:
+  features = builder.info.features
+  columns = {"label": labels.given if training else labels.true}
+  if training and labels.clean:
+    columns["clean_label"] = labels.clean
+  if training and "is_clean" in features:
+    columns["is_clean"] = "is_clean"
+  named = [key for key in _IDS if key in features]
+  if named:
+    columns["id"] = named[0]
+  records = _records(builder, split)
+  if _one_size(builder):
+    columns["image"] = "image"
+  values = _read(records, columns)
+  if "image" in values:
+    image = np.stack(values.pop("image"))
+  else:
+    blobs = Records(records, f"{builder.name}, {split}")
+    image = encoded(blobs, config, training)
+  return Split(image, **_arrays(**values))
 
 
-def _decoded(config, features, open_split, split, training) -> Split:
-  """Images of one size, in memory."""
-  source = open_split(split=split)
-  columns = _columns(config, features, training)
-  images, values = [], {field: [] for field in columns}
-  for start in range(0, len(source), _CHUNK):
-    records = source.__getitems__(
-        range(start, min(start + _CHUNK, len(source)))
-    )
-    images.append(np.stack([record["image"] for record in records]))
-    for field, key in columns.items():
-      values[field] += [record[key] for record in records]
-  return Split(np.concatenate(images), **_arrays(values))
+def _read(records, columns: dict[str, str]) -> dict[str, list]:
+  """{name: values} of the features {name: feature}."""
+  values = {name: [] for name in columns}
+  for start in range(0, len(records), _CHUNK):
+    stop = min(start + _CHUNK, len(records))
+    for record in records.__getitems__(range(start, stop)):
+      for name, key in columns.items():
+        values[name].append(record[key])
+  return values
 
 
-def _encoded(config, features, open_split, split, training) -> Split:
-  """Images of any size, left encoded."""
-  # Imported here: as above.
-  import tensorflow_datasets as tfds
-
-  skip = {"image": tfds.decode.SkipDecoding()}
-  source = open_split(split=split, decoders=skip)
-  columns = _columns(config, features, training)
-  values = {field: [] for field in columns}
-  partial = tfds.decode.PartialDecoding(
-      {key: features[key] for key in columns.values()}
-  )
-  labels = open_split(split=split, decoders=partial)
-  for start in range(0, len(labels), _CHUNK):
-    stop = min(start + _CHUNK, len(labels))
-    for record in labels.__getitems__(range(start, stop)):
-      for field, key in columns.items():
-        values[field].append(record[key])
-  images = encoded(Records(source, f"{config.dataset}, {split}"), config,
-                   training)
-  return Split(images, **_arrays(values))
-
-
-def _arrays(values: dict[str, list]) -> dict[str, np.ndarray]:
-  return {
-      field: np.array([
-          x.decode() if isinstance(x, bytes) else x for x in column
-      ]) if field == "id" else np.array(column, np.int32)
-      for field, column in values.items()
-  }
+def _arrays(label, clean_label=None, is_clean=None, id=None) -> dict:
+  label = np.array(label, np.int32)
+  if clean_label is not None:
+    clean_label = np.array(clean_label, np.int32)
+  if is_clean is not None:
+    clean_label = np.where(is_clean, label, np.int32(-1))
+  if id is not None:
+    id = np.array([name.decode() for name in id])
+  return {"label": label, "clean_label": clean_label, "id": id}

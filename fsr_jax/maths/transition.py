@@ -10,7 +10,7 @@ def known(
   """P(given label | true label), counted.
 
   Args:
-    clean_label: int32 [N], true labels.
+    clean_label: int32 [N], true labels, every one known.
     label: int32 [N], given labels.
     num_classes: C.
 

@@ -12,6 +12,10 @@ from fsr_jax.step.engine import Engine
 from fsr_jax.step.parallel import devices_for
 from fsr_jax.step.state import TrainState
 
+# Fields of config.data that say where the data are and what is tested: a
+# trained run may be evaluated with others.
+WHERE = ("data_dir", "path", "test_split", "test_from")
+
 
 def train(
     config, workdir: str, allow_config_change: bool = False,
@@ -39,13 +43,13 @@ def train(
 
 
 def restore(
-    workdir: str, data_dir: str | None = None
+    workdir: str, **where: str | None
 ) -> tuple[Engine, TrainState]:
   """The newest checkpoint of the run in `workdir`, on this machine's devices.
 
   Args:
     workdir: of a run that has a checkpoint.
-    data_dir: where the data are now; None for where the run had them.
+    **where: fields named in WHERE; None for what the run had.
 
   Returns:
     (Engine, state as numpy arrays).
@@ -62,15 +66,16 @@ def restore(
   )
   config = ConfigDict(stored)
   config.num_devices = 0  # This machine's; they do not change the result.
-  if data_dir is not None:
-    config.data.data_dir = data_dir
+  for field, value in where.items():
+    if value is not None:
+      config.data[field] = value
   config, data = resolve_and_load(config)
   devices, _ = devices_for(config)
   engine = Engine(config, data, devices)
   return engine, Checkpoints(work.checkpoints).restore(engine.create_state())
 
 
-def evaluate(workdir: str, data_dir: str | None = None) -> dict:
+def evaluate(workdir: str, **where: str | None) -> dict:
   """Evaluates the newest checkpoint of the run in `workdir`.
 
   Args and Raises: as `restore`.
@@ -78,7 +83,7 @@ def evaluate(workdir: str, data_dir: str | None = None) -> dict:
   Returns:
     As Engine.evaluate; nothing is written.
   """
-  engine, state = restore(workdir, data_dir)
+  engine, state = restore(workdir, **where)
   result = engine.evaluate(engine.devices.put(state))
   steps = engine.config.num_epochs * engine.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(state.step)} of {steps}")

@@ -8,9 +8,9 @@ from fsr_jax.maths.tables import Tables, debias
 from fsr_jax.step.state import keeps_dictionary
 
 
-def _share(mask: np.ndarray, among: np.ndarray) -> float | None:
-  """Fraction of `among` where `mask` holds; None where `among` is empty."""
-  return float(mask[among].mean()) if among.any() else None
+def _mean(values: np.ndarray) -> float | None:
+  """None where there are no values."""
+  return float(values.mean()) if values.size else None
 
 
 def _average(tables: Tables, table: np.ndarray, decay: float) -> np.ndarray:
@@ -41,7 +41,8 @@ def measure(
       None without clean labels or where predictions are not kept.
     zero_weight_fraction: of the examples seen, whose last weight is 0; the
       same with _clean and _wrong among right and wrong labels (None without
-      clean labels or where there are none).
+      clean labels or where there are none). A clean label of -1 says that the
+      given one is wrong; difficulty leaves such samples out.
     wrong_weight_share: share of all weight (moving average over visits) that
       samples with wrong labels have; None without clean labels.
     zero_batches: batches of the run in which every weight was 0.
@@ -87,25 +88,26 @@ def _difficulty(tables, dictionary, data, config) -> dict:
       tables, tables.pseudo_label, config.pseudo_label_momentum
   )
   difficulty = 1 - predicted[np.arange(len(clean_label)), clean_label]
-  result["difficulty"] = float(difficulty[tables.visits > 0].mean())
+  known = clean_label >= 0
+  result["difficulty"] = _mean(difficulty[known & (tables.visits > 0)])
   if dictionary is not None:
-    trusted = difficulty[dictionary.index]
-    result["dictionary_difficulty"] = float(trusted.mean())
+    trusted = dictionary.index[known[dictionary.index]]
+    result["dictionary_difficulty"] = _mean(difficulty[trusted])
   return result
 
 
 def _weights(tables, right: np.ndarray | None) -> dict:
   seen, zero = tables.visits > 0, tables.last_weight == 0
   result = {
-      "zero_weight_fraction": _share(zero, seen),
+      "zero_weight_fraction": _mean(zero[seen]),
       "zero_weight_fraction_clean": None,
       "zero_weight_fraction_wrong": None,
       "wrong_weight_share": None,
   }
   if right is None:
     return result
-  result["zero_weight_fraction_clean"] = _share(zero, seen & right)
-  result["zero_weight_fraction_wrong"] = _share(zero, seen & ~right)
+  result["zero_weight_fraction_clean"] = _mean(zero[seen & right])
+  result["zero_weight_fraction_wrong"] = _mean(zero[seen & ~right])
   weight = np.sum(tables.mean_weight)
   if weight > 0:
     wrong = np.sum(tables.mean_weight[~right]) / weight

@@ -25,6 +25,7 @@ _BELOW_ONE = (lambda x: 0 <= x < 1, "in 0-1, below 1")
 
 _RANGES = {
     "seed": (lambda x: 0 <= x < 2**32, "in 0-4294967295"),
+    "data.num_classes": _NOT_NEGATIVE,
     "data.max_examples": _NOT_NEGATIVE,
     "data.held_out": _NOT_NEGATIVE,
     "data.imbalance_ratio": (lambda x: x >= 1, "1 or above"),
@@ -233,11 +234,13 @@ def validate_against_data(config, data: Data) -> None:
         f"data.held_out={len(data.held_out)} is fewer than the"
         f" {data.num_classes} classes; expected one of each at least",
     )
+  clean_label = data.train.clean_label
   check(
       config.loss != "forward_correction"
       or config.transition != "known"
-      or data.train.clean_label is not None,
-      "transition=known needs clean labels, which these data have not",
+      or (clean_label is not None and clean_label.min() >= 0),
+      "transition=known needs the clean label of every training example, which"
+      " these data have not",
   )
   for field in fields:
     check(

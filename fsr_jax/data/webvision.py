@@ -1,0 +1,92 @@
+"""WebVision 1.0 as its authors distribute it: lists beside image folders."""
+
+import pathlib
+
+import numpy as np
+
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.images import Files, encoded
+from fsr_jax.data.own import existing
+from fsr_jax.errors import InputError, check
+
+# Resized and original validation images; both archives name their folder.
+_VALIDATION = ("val_images_256", "val_images")
+
+
+def webvision(config) -> Data:
+  """WebVision 1.0; its archives unpacked into one folder.
+
+  info/synsets.txt has a line a class, `n01440764 tench, ...`; the lists
+  info/train_filelist_{google,flickr,all}.txt lines `google/q0001/NAME.jpg 0`,
+  path and class from 0; info/val_filelist.txt lines `val000001.jpg 0`, of
+  val_images_256/ or val_images/.
+
+  Args:
+    config: `config.data`; its `path` is that folder, `train_split` the list
+      (None = google, of which the first 50 classes are what the literature
+      trains on: 65,944 images).
+
+  Returns:
+    Data; class names are WordNet's, as ImageNet's; an image's id is its path
+    in the list.
+
+  Raises:
+    InputError: a list or folder is missing, a line of a list is odd.
+
+  Source: Li et al., WebVision database, 2017, and its README; the subset:
+  Jiang et al., MentorNet, ICML 2018.
+  """
+  root = existing(config.path, "folder of WebVision")
+  synsets = _lines(root / "info" / "synsets.txt")
+  names = tuple(line.split()[0] for line in synsets)
+  part = config.train_split or "google"
+  folders = [root / name for name in _VALIDATION if (root / name).is_dir()]
+  check(
+      bool(folders),
+      f"data.path={root} has no folder {' or '.join(_VALIDATION)}",
+  )
+  train, test = (
+      _split(config, root / "info" / file, images, len(names), training)
+      for file, images, training in (
+          (f"train_filelist_{part}.txt", root, True),
+          ("val_filelist.txt", folders[0], False),
+      )
+  )
+  return Data(train, test, names)
+
+
+def _split(config, file, images, num_classes: int, training: bool) -> Split:
+  """The images of a list; opens none."""
+  lines = _lines(file)
+  rows = [line.rsplit(maxsplit=1) for line in lines]
+  odd = next((
+      i for i, row in enumerate(rows)
+      if len(row) != 2 or not row[1].isdecimal()
+      or int(row[1]) >= num_classes
+  ), None)
+  check(
+      odd is None,
+      f"{file}, line {(odd or 0) + 1}: {lines[odd or 0]!r}; expected a path and"
+      f" a class in 0..{num_classes - 1}",
+  )
+  path, label = zip(*rows)
+  first = images / path[0]
+  check(first.exists(), f"{file} names {first}, which does not exist")
+  files = Files([str(images / name) for name in path])
+  return Split(
+      encoded(files, config, training), np.array(label, np.int32),
+      id=np.array(path),
+  )
+
+
+def _lines(file: pathlib.Path) -> list[str]:
+  try:
+    lines = file.read_text(encoding="utf-8").splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise InputError(
+        f"cannot read {file} ({error}); expected WebVision's info.tar unpacked"
+        " beside its images"
+    ) from error
+  lines = [line for line in lines if line.strip()]
+  check(bool(lines), f"{file} is empty")
+  return lines

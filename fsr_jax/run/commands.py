@@ -30,6 +30,7 @@ def train(
   """
   run = Run(config, workdir, allow_config_change)
   print(run.opening(), flush=True)
+  print(report.settings(run.config, run.data), flush=True)
   for line in run.notes + notices(run.config, run.data):
     print(f"note: {line}", flush=True)
   if 0 < run.step < run.num_steps:

@@ -112,6 +112,21 @@ def opening(config, data: Data, num_parameters: int, device: str) -> str:
   )
 
 
+def settings(config, data: Data) -> str:
+  """The line after it: sizes that a config may have chosen by itself."""
+  shape = " x ".join(str(n) for n in data.test.image.shape[1:])
+  parts = [
+      f"inputs {shape}", f"{len(data.test):,} test examples",
+      f"{config.num_epochs} epochs", f"batch {config.batch_size}",
+  ]
+  if config.weighting != "uniform":
+    parts.append(f"rewards {config.reward_batch_size}")
+    if config.rewards == "dictionary":
+      parts.append(f"dictionary {config.dictionary_size}")
+    parts.append(f"warm-up {config.warmup_epochs} epochs")
+  return ", ".join(parts)
+
+
 _TABLE = (
     ("test accuracy, last step", "test_top1"),
     ("test accuracy, EMA weights", "test_top1_ema"),

@@ -11,14 +11,17 @@ os.environ["XLA_FLAGS"] = (
     + " --xla_force_host_platform_device_count=8"
     # Compiling is most of the suite's time; fast code is not what it tests.
     + " --xla_backend_optimization_level=0"
+    + " --xla_cpu_use_fusion_emitters=false"
 )
 
 # absltest's temporary directories read absl flags, which pytest never parses.
 flags.FLAGS.mark_as_parsed()
 
 
-# Programs compiled once serve every test of a session (and its subprocesses).
-_CACHE = tempfile.TemporaryDirectory(prefix="fsr_jax_tests_")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
+# Programs compiled once serve every test of a session, its subprocesses and,
+# under pytest-xdist, its workers: they inherit the controller's environment.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+  _CACHE = tempfile.TemporaryDirectory(prefix="fsr_jax_tests_")
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _CACHE.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"

@@ -40,7 +40,7 @@ class FeederTest(parameterized.TestCase):
     engine, state = shrunk.trained(c, sources.load(c.data, 0), devices)
     return engine.devices.get(state), engine.evaluate(state)
 
-  @parameterized.product(bound=("none", "dictionary"), devices=(1, 2))
+  @parameterized.parameters(("none", 2), ("dictionary", 1))
   def test_same_run_as_from_memory(self, bound, devices):
     fields = {"data__min_crop_area": 0.3, "devices": devices}
     streamed, result = self.trained(
@@ -62,9 +62,8 @@ class FeederTest(parameterized.TestCase):
         result["test_loss"], expected["test_loss"], places=5
     )
 
-  @parameterized.parameters("none", "dictionary")
-  def test_continued_from_the_middle_of_an_epoch(self, bound):
-    c = self.config(data__resident_gb=BOUNDS[bound], num_epochs=3)
+  def test_continued_from_the_middle_of_an_epoch(self):
+    c = self.config(data__resident_gb=BOUNDS["dictionary"], num_epochs=3)
     whole = self.create_tempdir().full_path
     commands.train(c, whole)
     cut = self.create_tempdir().full_path

@@ -260,6 +260,23 @@ class ArraysTest(OwnDataTest):
         np.sum(data.train.label != data.train.clean_label), int(18 in index)
     )
 
+  def test_first_classes_of_noisy_labels(self):
+    label = np.array(["a", "b", "c"] * 10)
+    clean = label.copy()
+    clean[0], clean[3] = "b", "c"
+    image = np.zeros((30, 5, 5), np.uint8)
+    path, _ = self.arrays(
+        image=image, label=label, clean_label=clean, id=np.arange(30),
+        test_image=image, test_label=label,
+    )
+    data = load("arrays", path, data__image_size=0, data__num_classes=2)
+    self.assertEqual(data.class_names, ("a", "b"))
+    self.assertLen(data.train, 20)
+    self.assertEqual(data.train.id[:3].tolist(), ["0", "1", "3"])
+    self.assertEqual(data.train.label[:3].tolist(), [0, 1, 0])
+    # The third is truly of the class that was left out.
+    self.assertEqual(data.train.clean_label[:3].tolist(), [1, 1, -1])
+
   def test_a_test_part_and_a_folder_of_files(self):
     _, found = self.arrays(
         test_image=np.zeros((3, 5, 5), np.uint8),

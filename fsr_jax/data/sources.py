@@ -105,14 +105,21 @@ def load(config, seed: int) -> Data:
 
 
 def _first_classes(data: Data, config) -> Data:
+  """The examples whose given label is one of the first `num_classes`."""
   count = config.num_classes
   _check_size(config, "num_classes", data.num_classes)
-  train, test = (
-      split.take(np.flatnonzero(split.label < count))
-      for split in (data.train, data.test)
+  splits = {}
+  for name in ("train", "test"):
+    split = getattr(data, name)
+    split = split.take(np.flatnonzero(split.label < count))
+    if split.clean_label is not None:
+      # Truly of a class left out: wrong, and no class here is right.
+      clean = np.where(split.clean_label < count, split.clean_label, -1)
+      split = dataclasses.replace(split, clean_label=clean)
+    splits[name] = split
+  return dataclasses.replace(
+      data, **splits, class_names=data.class_names[:count]
   )
-  names = data.class_names[:count]
-  return dataclasses.replace(data, train=train, test=test, class_names=names)
 
 
 def _hold_out(train: Split, config, num_classes: int, rng):

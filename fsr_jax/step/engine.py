@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import functools
 import itertools
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -70,8 +71,42 @@ def train_steps(
   return jax.lax.scan(one, (state, totals), index)[0]
 
 
+class _Programs(NamedTuple):
+  """The compiled functions of one run; see `_programs`."""
+
+  create: Callable
+  steps: dict[bool, Callable]  # By `active`.
+  refill: Callable
+  estimate_transition: Callable
+  evaluate: Callable
+
+
+@functools.lru_cache(maxsize=8)
+def _programs(
+    config, num_classes: int, steps_per_epoch: int, devices: Devices
+) -> _Programs:
+  """What a run, its continuation and its evaluation in one process share."""
+  ctx = context(config, num_classes, steps_per_epoch, devices.axis_name)
+  refill, estimate_transition = (
+      devices.compile(function, donate_first=True, config=config)
+      for function in (states.refill, states.estimate_transition)
+  )
+  return _Programs(
+      jax.jit(functools.partial(states.create, config, ctx.network, ctx.tx)),
+      {
+          active: devices.compile(
+              train_steps, donate_first=True, ctx=ctx, active=active
+          )
+          for active in (False, True)
+      },
+      refill,
+      estimate_transition,
+      devices.compile(evaluate_step, ctx=ctx),
+  )
+
+
 class Engine:
-  """Everything compiled for one config, data set and set of devices.
+  """What runs one config on one data set and set of devices.
 
   Attributes:
     config: resolved and frozen.
@@ -84,22 +119,11 @@ class Engine:
     """Puts the data on the devices, if they fit; compiles nothing."""
     self.config, self.data, self.devices = config, data, devices
     self.steps_per_epoch = len(data.train) // config.batch_size
-    self._ctx = context(
-        config, data.num_classes, self.steps_per_epoch, devices.axis_name
+    self._programs = _programs(
+        config, data.num_classes, self.steps_per_epoch, devices
     )
     self._host_train, test = feeder.residents(data, config)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
-    self._steps = {
-        active: devices.compile(
-            train_steps, donate_first=True, ctx=self._ctx, active=active
-        )
-        for active in (False, True)
-    }
-    self._refill, self._estimate_transition = (
-        devices.compile(function, donate_first=True, config=config)
-        for function in (states.refill, states.estimate_transition)
-    )
-    self._evaluate = devices.compile(evaluate_step, ctx=self._ctx)
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
@@ -132,11 +156,8 @@ class Engine:
       known = transition.known(
           data.train.clean_label, data.train.label, data.num_classes
       )
-    create = functools.partial(
-        states.create, config, self._ctx.network, self._ctx.tx
-    )
     with jax.default_device(self.devices.devices[0]):
-      state = jax.jit(create)(self._host_train, held_out, known)
+      state = self._programs.create(self._host_train, held_out, known)
       return jax.tree.map(np.asarray, state)
 
   def train_epoch(
@@ -184,7 +205,7 @@ class Engine:
       # One call runs while the next is prepared, and no more: else a whole
       # epoch would be queued at once, deaf to progress and signals.
       before = totals
-      state, totals = self._steps[active](
+      state, totals = self._programs.steps[active](
           state, totals, self._train, self.devices.put(chunk), feed
       )
       done += len(chunk)
@@ -199,11 +220,11 @@ class Engine:
     config = self.config
     if states.keeps_dictionary(config):
       next_epoch = self.devices.put(np.int32(epoch + 1))
-      state = self._refill(state, self._train, next_epoch)
+      state = self._programs.refill(state, self._train, next_epoch)
     if states.estimates_transition(config) and (
         epoch + 1 == config.warmup_epochs
     ):
-      state = self._estimate_transition(state, self._train)
+      state = self._programs.estimate_transition(state, self._train)
     return state
 
   def _test_images(self, batches: np.ndarray):
@@ -233,7 +254,7 @@ class Engine:
     for index, image in zip(batches, images):
       mask = (index < total).astype(np.float32)
       where = self.devices.put((index % total, mask))
-      sums.append(self._evaluate(state, self._test, *where, image))
+      sums.append(self._programs.evaluate(state, self._test, *where, image))
     # Converted after the loop, so that the device is never waited for.
     sums = [self.devices.get(counts) for counts in sums]
     sums = jax.tree.map(lambda *x: float(np.sum(x, dtype=np.float64)), *sums)

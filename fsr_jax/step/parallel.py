@@ -37,8 +37,14 @@ class Devices:
         f"num_devices={count}, but this machine has {len(local)}"
         f" {local[0].platform} device(s)",
     )
-    self.devices = local[: count or len(local)]
+    self.devices = tuple(local[: count or len(local)])
     self.axis_name = AXIS if len(self.devices) > 1 else None
+
+  def __eq__(self, other) -> bool:
+    return isinstance(other, Devices) and self.devices == other.devices
+
+  def __hash__(self) -> int:
+    return hash(self.devices)
 
   def __len__(self) -> int:
     return len(self.devices)

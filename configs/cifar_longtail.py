@@ -16,7 +16,7 @@ Paper, ratio 200 / 50 / 10:
              FSR-DF 66.15 / 79.78 / 88.15 %
   CIFAR-100  softmax 34.84 / 43.85 / 55.71 %, FSR 35.44 / 42.57 / 55.45 %,
              FSR-DF 36.74 / 44.43 / 55.60 %
-Ours: not yet run.
+Ours: smaller ones, docs/results.md; these not yet run.
 """
 
 from fsr_jax import config as config_lib

@@ -12,7 +12,7 @@ as for configs/cifar_noise.py.
 Paper, CIFAR-10, imbalance ratio 1 / 10 / 50 / 200:
   noise 0.2  CRUST 90.2 / 65.7 / 41.5 / 34.3 %, FSR 91.8 / 85.7 / 77.4 / 65.5 %
   noise 0.4  CRUST 89.2 / 59.5 / 32.4 / 28.8 %, FSR 90.2 / 81.6 / 69.8 / 49.5 %
-Ours: not yet run.
+Ours: smaller ones, docs/results.md; these not yet run.
 """
 
 from fsr_jax import config as config_lib

@@ -1,5 +1,7 @@
 """Runs: resume bit for bit, outputs, evaluation, refusals."""
 
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -13,7 +15,7 @@ from tensorboardX.proto import event_pb2
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands, loop, validate
+from fsr_jax.run import commands, loop, report, validate
 from fsr_jax.run import workdir as workdir_lib
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.step.engine import Engine
@@ -232,6 +234,29 @@ class OutputsTest(absltest.TestCase):
     first = commands.train(shrunk.config(), workdir)
     again = commands.train(shrunk.config(), workdir)
     self.assertEqual(first, again)
+
+
+class ProgressTest(absltest.TestCase):
+
+  def test_time_left_is_not_judged_by_compilation(self):
+    c = shrunk.frozen(num_epochs=10, warmup_epochs=3)
+    scalars = {"loss": 1.0, "train_top1": 0.5, "train_zero_weights": 0.0}
+    out = io.StringIO()
+    # (seconds, step): compiling takes 20 s, a step one; epochs have ten steps.
+    times = [(21, 1), (30, 10), (70, 31), (79, 40), (139, 100)]
+    with (
+        mock.patch.object(report.time, "monotonic") as clock,
+        contextlib.redirect_stdout(out),
+    ):
+      clock.return_value = 0
+      progress = report.Progress(c, steps_per_epoch=10)
+      for clock.return_value, step in times:
+        progress.line(step, (step - 1) // 10, scalars)
+    left = [
+        line.split("  ")[-1] if line.endswith("left") else ""
+        for line in out.getvalue().splitlines()
+    ]
+    self.assertEqual(left, ["", "1 min 30 s left", "", "1 min 00 s left", ""])
 
 
 class RefusalTest(parameterized.TestCase):

@@ -48,11 +48,13 @@ class Progress:
   def __init__(self, config, steps_per_epoch: int):
     self._epochs = config.num_epochs
     self._per_epoch = steps_per_epoch
+    # The step after which another program is compiled.
+    self._switch = config.warmup_epochs * steps_per_epoch
     self._every = config.log_every_seconds
     self._learned = config.weighting != "uniform"
     self._started = self._printed = time.monotonic()
     # (time, step) of the last line: the time left is judged by the stretch
-    # since then, so not before the second line, which is after compilation.
+    # since then, if nothing was compiled in it.
     self._mark = None
     # The newest of each, shown until the next evaluation or refill.
     self._latest: dict = {}
@@ -92,7 +94,8 @@ class Progress:
           f"zero weights {scalars['train_zero_weights']:.2f}",
       ]
     parts.append(duration(now - self._started))
-    if before is not None and before[1] < step < total:
+    compiled = before is None or before[1] <= self._switch < step
+    if not compiled and before[1] < step < total:
       rate = (now - before[0]) / (step - before[1])
       parts.append(f"{duration(rate * (total - step))} left")
     print("  ".join(parts), flush=True)

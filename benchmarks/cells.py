@@ -304,6 +304,8 @@ def methods(scale: Scale) -> Cells:
       "mwn": clean_rewards(scale, "mwn"),
       "l2r": clean_rewards(scale, "l2r"),
       "fsr": {"method": "fsr"},
+      # Its MixUp and pseudo-labels alone.
+      "fsr_uniform": {"method": "fsr", "weighting": "uniform"},
       "fsr_elr": {"method": "fsr_elr"},
       "fsr_released": {"method": "fsr_released"},
   }

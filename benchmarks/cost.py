@@ -25,7 +25,6 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from fsr_jax import config as config_lib
-from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.step import state as states
 from fsr_jax.step.train import context, train_step
 
@@ -58,9 +57,8 @@ def compiled_step(fields: dict, data: states.Resident, num_classes: int):
   )
   config = FrozenConfigDict(config_lib.resolve(config))
   ctx = context(config, num_classes, steps_per_epoch=10, axis_name=None)
-  held_out = Dictionary(data.label, data.label, data.image, data.aspect)
   create = functools.partial(states.create, config, ctx.network, ctx.tx)
-  state = jax.jit(create)(data, held_out)
+  state = jax.jit(create)(data)
   step = jax.jit(functools.partial(train_step, ctx=ctx, active=True))
   index = jnp.arange(_BATCH.value)
   return step.lower(state, data, index).compile(), state
@@ -83,6 +81,9 @@ def main(argv):
       jnp.arange(size, dtype=jnp.int32) % num_classes,
       jnp.full(3, 0.5), jnp.full(3, 0.25),
       jnp.full(num_classes, size // num_classes), jnp.uint32(0),
+  )
+  data = data.replace(
+      held_out=states.HeldOut(data.image, data.aspect, data.label)
   )
   index = jnp.arange(_BATCH.value)
   steps = {

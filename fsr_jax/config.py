@@ -235,6 +235,7 @@ def base() -> ConfigDict:
 FREE_FIELDS = frozenset({
     "data.data_dir",
     "data.path",
+    "data.resident_gb",
     "num_devices",
     "steps_per_call",
     "eval_every_epochs",

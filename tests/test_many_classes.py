@@ -116,9 +116,7 @@ class ManyClassesTest(parameterized.TestCase):
         last_weight=np.ones(label.size), mean_weight=np.ones(label.size),
         visits=np.ones(label.size),
     )
-    last = dictionary.Dictionary(
-        chosen[-1], label[chosen[-1]], image[:K], np.ones(K)
-    )
+    last = dictionary.Dictionary(chosen[-1], label[chosen[-1]])
     config = FrozenConfigDict(
         {"weighting": "lookahead", "rewards": "dictionary"}
     )

@@ -30,9 +30,7 @@ def measured(clean_label=CLEAN, **fields):
           [[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]
       ),
   )
-  trusted = Dictionary(
-      np.array([0, 3]), LABEL[[0, 3]], image[:2], np.ones(2)
-  )
+  trusted = Dictionary(np.array([0, 3]), LABEL[[0, 3]])
   data = Data(split, split, ("a", "b"))
   return monitor.measure(table, trusted, np.array(3), data, config)
 

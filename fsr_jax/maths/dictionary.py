@@ -7,20 +7,16 @@ import jax.numpy as jnp
 
 
 class Dictionary(NamedTuple):
-  """K trusted training samples, the same on every device.
+  """K trusted samples, the same on every device.
 
   Attributes:
-    index: int32 [K], identities of the examples.
+    index: int32 [K], positions in the training set; with rewards=held_out in
+      the held-out one.
     label: int32 [K], their given labels.
-    image: uint8 [K, H, W, channels], un-augmented; None where they are kept
-      elsewhere.
-    aspect: float32 [K], width / height before they were made H x W, or None.
   """
 
   index: jax.Array
   label: jax.Array
-  image: jax.Array | None
-  aspect: jax.Array | None
 
 
 def select(

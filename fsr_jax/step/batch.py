@@ -14,7 +14,7 @@ from fsr_jax.maths import (
   mixup,
 )
 from fsr_jax.maths.dictionary import Dictionary
-from fsr_jax.step.state import Resident
+from fsr_jax.step.state import Resident, keeps_dictionary
 
 
 class Batch(NamedTuple):
@@ -55,8 +55,8 @@ class Feed(NamedTuple):
 
   Attributes:
     batch: Pictures, this device's share of the batch.
-    trusted: Pictures of the dictionary, all K; None where they are in the
-      dictionary, not needed, or not on the device.
+    trusted: Pictures of the dictionary, all K; None where they are not needed
+      or not on the device.
     rewards: Pictures, this device's share of the reward batch, where those of
       the dictionary are not on the device; else None.
   """
@@ -158,11 +158,11 @@ def draw_rewards(
   Args:
     config: resolved.
     key: typed PRNG key, another than the batch's.
-    data: Resident, for the normalisation only.
+    data: Resident.
     trusted: the dictionary.
     num_classes: C.
     axis_name: the device axis, or None.
-    feed: images of the dictionary where it has none.
+    feed: images of the dictionary where `data` has none.
 
   Returns:
     Rewards.
@@ -177,8 +177,10 @@ def draw_rewards(
   )
   u = collectives.local_slice(u, axis_name)
   slot = collectives.local_slice(slot, axis_name)
-  if trusted.image is not None:
-    stored = _at(trusted, slot)
+  if not keeps_dictionary(config):
+    stored = _at(data.held_out, trusted.index[slot])
+  elif feed is None:
+    stored = _at(data, trusted.index[slot])
   elif feed.rewards is not None:
     stored = feed.rewards
   else:

@@ -13,7 +13,6 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.data.images import Reader
 from fsr_jax.errors import InputError
 from fsr_jax.maths import transition
-from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.step import feeder
 from fsr_jax.step import state as states
 from fsr_jax.step.batch import Feed
@@ -145,19 +144,13 @@ class Engine:
   def create_state(self) -> TrainState:
     """The state before the first step, as numpy arrays."""
     data, config = self.data, self.config
-    held_out = known = None
-    if data.held_out is not None:
-      clean = data.held_out.decoded()
-      held_out = Dictionary(
-          np.full(len(clean), -1, np.int32),  # Of no table.
-          clean.label, clean.image, clean.aspect,
-      )
+    known = None
     if config.loss == "forward_correction" and config.transition == "known":
       known = transition.known(
           data.train.clean_label, data.train.label, data.num_classes
       )
     with jax.default_device(self.devices.devices[0]):
-      state = self._programs.create(self._host_train, held_out, known)
+      state = self._programs.create(self._host_train, known)
       return jax.tree.map(np.asarray, state)
 
   def train_epoch(

@@ -11,7 +11,7 @@ from fsr_jax.data.images import Encoded, Reader
 from fsr_jax.step import train
 from fsr_jax.step.batch import Feed, Pictures, reward_slots
 from fsr_jax.step.parallel import Devices
-from fsr_jax.step.state import Resident, keeps_dictionary
+from fsr_jax.step.state import HeldOut, Resident, keeps_dictionary
 
 _GIGABYTE = 10**9
 
@@ -31,7 +31,8 @@ def fits(config, images) -> bool:
 def residents(data: Data, config) -> tuple[Resident, Resident]:
   """(training split, test split) as the device holds them, numpy arrays.
 
-  Splits that do not fit (see `fits`) come without their images.
+  Splits that do not fit (see `fits`) come without their images; held-out
+  samples always fit.
   """
   common = (
       *channel_statistics(_sample(data.train.image)),
@@ -39,13 +40,17 @@ def residents(data: Data, config) -> tuple[Resident, Resident]:
       np.uint32(config.seed),
   )
 
-  def resident(split):
+  def resident(split, **more):
     if not fits(config, split.image):
-      return Resident(None, None, split.label, *common)
+      return Resident(None, None, split.label, *common, **more)
     split = split.decoded()
-    return Resident(split.image, split.aspect, split.label, *common)
+    return Resident(split.image, split.aspect, split.label, *common, **more)
 
-  return resident(data.train), resident(data.test)
+  held_out = None
+  if config.weighting != "uniform" and config.rewards == "held_out":
+    clean = data.held_out.decoded()
+    held_out = HeldOut(clean.image, clean.aspect, clean.label)
+  return resident(data.train, held_out=held_out), resident(data.test)
 
 
 def _sample(images, size: int = 2000) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Train state: everything that changes during a run, hence what is saved."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax
 import jax
@@ -46,6 +46,20 @@ class TrainState(flax.struct.PyTreeNode):
   zero_batches: jax.Array
 
 
+class HeldOut(NamedTuple):
+  """Clean samples on the device, for rewards=held_out.
+
+  Attributes:
+    image: uint8 [K, H, W, channels].
+    aspect: float32 [K], as in Resident.
+    label: int32 [K].
+  """
+
+  image: jax.Array
+  aspect: jax.Array
+  label: jax.Array
+
+
 class Resident(flax.struct.PyTreeNode):
   """The training set on the device, the same on every one.
 
@@ -57,6 +71,7 @@ class Resident(flax.struct.PyTreeNode):
     class_count: int32 [C], examples by given label.
     seed: uint32 scalar, of the run; an argument of every compiled function, so
       that runs which differ in the seed alone share their programs.
+    held_out: HeldOut where rewards are drawn from it, else None.
   """
 
   image: jax.Array | None
@@ -66,6 +81,7 @@ class Resident(flax.struct.PyTreeNode):
   std: jax.Array
   class_count: jax.Array
   seed: jax.Array
+  held_out: HeldOut | None = None
 
 
 def optimizer(config, steps_per_epoch: int) -> optax.GradientTransformation:
@@ -121,8 +137,7 @@ def keeps_pseudo_labels(config) -> bool:
 
 def create(
     config, network: Network, tx: optax.GradientTransformation,
-    data: Resident, held_out: Dictionary | None = None,
-    transition: jax.Array | None = None,
+    data: Resident, transition: jax.Array | None = None,
 ) -> TrainState:
   """The state before the first step.
 
@@ -131,7 +146,6 @@ def create(
     network: Network.
     tx: from `optimizer`.
     data: Resident.
-    held_out: clean samples, for rewards=held_out.
     transition: float32 [C, C], for loss=forward_correction; None = not known
       yet, none assumed.
 
@@ -149,7 +163,8 @@ def create(
   if config.weighting == "uniform":
     trusted = None
   elif config.rewards == "held_out":
-    trusted = held_out
+    label = data.held_out.label
+    trusted = Dictionary(jnp.arange(label.shape[0], dtype=jnp.int32), label)
   else:
     random_score = jax.random.uniform(
         order.stream(data.seed, order.FIRST_DICTIONARY), (num_examples,)
@@ -178,7 +193,7 @@ def create(
 
 
 def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
-  """The dictionary of `epoch` (eq. 4), images (if any) un-augmented."""
+  """The dictionary of `epoch` (eq. 4)."""
   arguments = (
       score, data.label, config.dictionary_size, data.class_count.shape[0],
       epoch,
@@ -191,10 +206,7 @@ def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
     )
   else:
     index = dictionary.select(*arguments)
-  label = data.label[index]
-  if data.image is None:
-    return Dictionary(index, label, None, None)
-  return Dictionary(index, label, data.image[index], data.aspect[index])
+  return Dictionary(index, data.label[index])
 
 
 def refill(

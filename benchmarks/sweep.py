@@ -11,18 +11,15 @@ its output in log.txt there; every cell has one seed before any has two. The
 same command continues a sweep that was cut off: finished runs are not done
 again. Ctrl-C and SIGTERM save the run in progress first (exit status 75).
 Seeds share compiled programs: OUT/compiled, or $JAX_COMPILATION_CACHE_DIR.
-Writes OUT/results.csv after every run, a plot (needs matplotlib) at the end.
+Writes OUT/results.csv after every run, a plot (needs matplotlib) at the end,
+both of all finished runs in OUT, those of other --cells and --seeds too.
 """
 
 import fnmatch
-import json
 import os
 import pathlib
-import signal
-import subprocess
 import sys
 import time
-from typing import NamedTuple
 
 from absl import app, flags
 
@@ -31,6 +28,7 @@ sys.path.insert(0, str(ROOT))  # Works without installing anything.
 
 from benchmarks import report, scales  # noqa: E402
 from benchmarks.ablations import SWEEPS, Sweep  # noqa: E402
+from benchmarks.runner import Job, Runner  # noqa: E402
 from fsr_jax import config as config_lib  # noqa: E402
 from fsr_jax.errors import InputError, check, choose  # noqa: E402
 from fsr_jax.run.workdir import Workdir  # noqa: E402
@@ -41,94 +39,6 @@ _SCALE = flags.DEFINE_string("scale", "digits", "Which of --list.")
 _OUT = flags.DEFINE_string("out", None, "Directory of the runs.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
 _CELLS = flags.DEFINE_list("cells", ["*"], "Names or patterns of cells.")
-
-
-class Job(NamedTuple):
-  """One cell on one seed.
-
-  Attributes:
-    cell, seed: which.
-    workdir: of the run.
-    arguments: of main.py, without the workdir.
-    config: what they make, resolved; {} if they are wrong.
-    refusal: why the run cannot be done or used; None if it can.
-  """
-
-  cell: str
-  seed: str
-  workdir: pathlib.Path
-  arguments: tuple[str, ...]
-  config: dict
-  refusal: str | None
-
-  def finished(self) -> bool:
-    """Whether the run is done and can be used."""
-    return self.refusal is None and self._summary.exists()
-
-  def summary(self) -> dict:
-    """Of a finished run."""
-    return json.loads(self._summary.read_text())
-
-  @property
-  def _summary(self) -> pathlib.Path:
-    return self.workdir / "summary.json"
-
-
-class Runner:
-  """Runs jobs, one at a time; passes a request to leave on to the child."""
-
-  def __init__(self, compiled: pathlib.Path):
-    """Keeps compiled programs in `compiled`, unless the user has a place."""
-    self._environment = {
-        "JAX_COMPILATION_CACHE_DIR": str(compiled),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        **os.environ,
-    }
-    self._child = None
-    self._asked = False
-    self._handlers = {}
-
-  def __enter__(self):
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-      if signal.getsignal(number) != signal.SIG_IGN:  # As nohup has it.
-        self._handlers[number] = signal.signal(number, self._on_signal)
-    return self
-
-  def __exit__(self, *unused):
-    for number, handler in self._handlers.items():
-      signal.signal(number, handler)
-
-  def __call__(self, job: Job) -> int:
-    """Exit status of the run; EX_TEMPFAIL if it was asked to leave."""
-    if self._asked:
-      return os.EX_TEMPFAIL
-    job.workdir.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable, str(ROOT / "main.py"), *job.arguments,
-        f"--workdir={job.workdir}",
-    ]
-    with open(job.workdir / "log.txt", "a", encoding="utf-8") as log:
-      # A session of its own: Ctrl-C in a terminal reaches it through us only,
-      # once. Asked twice, main.py leaves without saving.
-      self._child = subprocess.Popen(
-          command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-          start_new_session=True, env=self._environment,
-      )
-      if self._asked:  # While it was being started.
-        self._child.terminate()
-      try:
-        status = self._child.wait()
-      finally:
-        if self._child.poll() is None:
-          self._child.terminate()
-        self._child = None
-    return os.EX_TEMPFAIL if self._asked and status else status
-
-  def _on_signal(self, number, frame):
-    del number, frame
-    self._asked = True
-    if self._child is not None:
-      self._child.terminate()
 
 
 def chosen_cells(cells: dict, patterns: list[str]) -> dict:
@@ -185,6 +95,23 @@ def plan(
         refusal += "; choose another --out" if advice else ""
       jobs.append(Job(name, seed, workdir, arguments, config, refusal))
   return jobs
+
+
+def finished_before(
+    cells: dict, scale: scales.Scale, jobs: list[Job], extra: list[str],
+    out: pathlib.Path,
+) -> list[Job]:
+  """Finished runs in `out` that are not among `jobs`, of the same `extra`."""
+  asked, found = {(job.cell, job.seed) for job in jobs}, []
+  for name, fields in cells.items():
+    seeds = [path.parent.name for path in (out / name).glob("*/summary.json")]
+    new = [
+        seed for seed in sorted(seeds)
+        if seed.isdecimal() and (name, seed) not in asked
+    ]
+    if new and not fields.keys() & set(scales.names(extra)):
+      found += plan({name: fields}, scale, new, extra, out)
+  return [job for job in found if job.finished()]
 
 
 def write(jobs: list[Job], sweep: Sweep, fields: list[str], out) -> list[dict]:
@@ -279,9 +206,14 @@ def main(argv):
   )
   done = sum(job.finished() for job in jobs)
   print(f"{len(jobs)} runs, {done} of them finished before", flush=True)
+  others = finished_before(cells, scale, jobs, argv[1:], out)
+  order = list(cells)
+  everything = sorted(
+      jobs + others, key=lambda job: (int(job.seed), order.index(job.cell))
+  )
   with Runner(out / "compiled") as runner:
-    status = work(jobs, runner, lambda: write(jobs, sweep, fields, out))
-  rows = write(jobs, sweep, fields, out)
+    status = work(jobs, runner, lambda: write(everything, sweep, fields, out))
+  rows = write(everything, sweep, fields, out)
   if rows:
     print(report.markdown(rows))
     print(f"values: {out / 'results.csv'}")

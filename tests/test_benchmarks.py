@@ -19,6 +19,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from benchmarks import ablations, report, scales, sweep
+from benchmarks import runner as runners
 from fsr_jax import config as config_lib
 from fsr_jax.errors import InputError
 from fsr_jax.maths.pushers import PUSHERS
@@ -133,6 +134,25 @@ class ResumeTest(Case):
     self.assertEqual(status, 0)
     self.assertLen(printed, 2)
 
+  def test_other_cells_and_seeds_that_are_finished_are_found(self):
+    self.work(self.plan(), FakeRunner())
+
+    def others(jobs, extra=()):
+      found = sweep.finished_before(CELLS, DIGITS, jobs, list(extra), self.out)
+      return [(job.cell, job.seed) for job in found]
+
+    plain = self.plan({"plain": CELLS["plain"]}, seeds=("1", "2"))
+    self.assertEqual(
+        others(plain), [("plain", "0"), ("tail/fsr", "0"), ("tail/fsr", "1")]
+    )
+    self.assertEmpty(others(self.plan()))
+    # They are of another config.
+    self.assertEmpty(others(plain, ["--config.num_epochs=3"]))
+    # Theirs is set by the cell.
+    self.assertEqual(
+        others(plain, ["--config.data.imbalance_ratio=1.0"]), [("plain", "0")]
+    )
+
   def test_asked_to_leave_it_stops_and_can_be_continued(self):
     runner = FakeRunner({("tail/fsr", "0"): os.EX_TEMPFAIL})
     status, _ = self.work(self.plan(), runner)
@@ -206,7 +226,7 @@ class SignalTest(Case):
         f"pathlib.Path({str(self.out)!r}, 'ready').touch()\n"
         "time.sleep(30)\n"
     )
-    self.enter_context(absltest.mock.patch.object(sweep, "ROOT", self.out))
+    self.enter_context(absltest.mock.patch.object(runners, "ROOT", self.out))
 
     def ask():
       while not (self.out / "ready").exists():
@@ -216,7 +236,7 @@ class SignalTest(Case):
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
-    with sweep.Runner(self.out / "compiled") as runner:
+    with runners.Runner(self.out / "compiled") as runner:
       jobs = self.plan()
       status, printed = self.work(jobs, runner)
     thread.join()

@@ -273,22 +273,25 @@ def reward_batch(scale: Scale) -> Cells:
 def equal_cost(scale: Scale) -> Cells:
   """Other methods trained for as many operations as FSR (docs/results.md).
 
-  All with one cosine period: the default restarts would end some of them in
-  the middle of a period.
+  All with one cosine period: the number of restarts depends on the length.
   """
-  def longer(factor):
-    return {"num_epochs": round(factor * scale.value("num_epochs"))}
-
-  rows = {
-      "plain": {"method": "plain", **longer(2.67)},
-      "plain_mixup": {"method": "plain", "mixup": True, **longer(2.67)},
-      "elr_mixup": {"method": "elr", "mixup": True, **longer(1.33)},
-      "fsr": {"method": "fsr"},
-      "fsr_elr": {"method": "fsr_elr"},
+  rows = {  # (fields, how many times as long)
+      "plain": ({"method": "plain"}, 2.67),
+      "plain_mixup": ({"method": "plain", "mixup": True}, 2.67),
+      "elr_mixup": ({"method": "elr", "mixup": True}, 1.33),
+      "fsr": ({"method": "fsr"}, 1),
+      "fsr_elr": ({"method": "fsr_elr"}, 1),
   }
-  return everywhere(
-      scale, {name: {**row, "schedule": "cosine"} for name, row in rows.items()}
-  )
+  return {
+      f"{setting}/{name}": {
+          **fields, **row, "schedule": "cosine",
+          "num_epochs": round(
+              longer * fields.get("num_epochs", scale.value("num_epochs"))
+          ),
+      }
+      for setting, fields in settings(scale).items()
+      for name, (row, longer) in rows.items()
+  }
 
 
 def methods(scale: Scale) -> Cells:

@@ -117,7 +117,7 @@ def cross_entropy(logits, y):
 
 
 def rules_by_hand(g):
-  """Both rules, and what they give divided by their sum (+ 1e-5).
+  """Both rules, and what they give divided by their sum, if any.
 
   clip: a step of -alpha g from omega = 0, negatives removed (released code).
   shift: a step of -alpha g from omega = 1/B; subtract the minimum; add 1/B
@@ -128,7 +128,7 @@ def rules_by_hand(g):
       "clip": np.where(g < 0, -ALPHA * g, 0),
       "shift": omega - omega.min() + 1 / len(g),
   }
-  weights = {f"{k}_weights": r / (r.sum() + 1e-5) for k, r in raw.items()}
+  weights = {f"{k}_weights": r / (r.sum() or 1) for k, r in raw.items()}
   return raw | weights
 
 

@@ -4,7 +4,7 @@ from absl.testing import absltest, parameterized
 import jax.numpy as jnp
 import numpy as np
 
-from fsr_jax.maths import losses, pushers, tables
+from fsr_jax.maths import losses, pushers, reweight, tables
 
 # Softmax of (log 3, 0) is (3/4, 1/4); of (0, 0) it is (1/2, 1/2).
 EVIDENCE = pushers.Evidence(
@@ -49,8 +49,19 @@ class PushersTest(parameterized.TestCase):
   def test_eq_5_prefers_the_wrong_label(self):
     """Why eq. 5 is not the default: the step on the very batch that is scored
     drops the loss of the sample with the largest gradient most."""
-    self.assertGreater(*pushers.meta_margin(EVIDENCE)[::-1])
-    self.assertLess(*pushers.negative_loss(EVIDENCE)[::-1])
+    # A linear head that knows the two classes; the last label is wrong.
+    features = jnp.array([[1.0, 0.0], [0.0, 1.0], [0.9, 0.1]])
+    target = jnp.eye(2)[jnp.array([0, 1, 1])]
+    kernel = 2 * jnp.eye(2)
+    ahead = reweight.lookahead(
+        lambda w: losses.cross_entropy(features @ w, target), kernel, 3, 0.5
+    )
+    evidence = pushers.Evidence(
+        target, features @ kernel, features @ ahead, jnp.zeros(3),
+        jnp.zeros(3, jnp.int8),
+    )
+    self.assertEqual(jnp.argmax(pushers.meta_margin(evidence)), 2)
+    self.assertEqual(jnp.argmin(pushers.negative_loss(evidence)), 2)
 
 
 class LossesTest(absltest.TestCase):

@@ -209,9 +209,6 @@ def relative(g: jax.Array, weight_lr: float, batch_size: int,
 # name -> rule(g [b], alpha, B, axis_name) -> float [b], not yet normalised.
 WEIGHT_RULES = {"clip": clip, "shift": shift, "relative": relative}
 
-# Added to the sum of weights before dividing by it (released code).
-_SUM_EPSILON = 1e-5
-
 
 def normalize(raw: jax.Array, axis_name: str | None = None) -> jax.Array:
   """Divides by the GLOBAL sum, so that weights sum to 1 (or are all 0).
@@ -223,6 +220,10 @@ def normalize(raw: jax.Array, axis_name: str | None = None) -> jax.Array:
   Returns:
     weights, float [b].
 
-  Source: end of section 3; the epsilon is the released code's.
+  Source: end of section 3. The released code adds 1e-5 to the sum, which is
+  more than the sum of `clip` itself once a network fits its labels: the weights
+  then fade, and with them the training (docs/results.md).
   """
-  return raw / (collectives.psum(jnp.sum(raw), axis_name) + _SUM_EPSILON)
+  total = collectives.psum(jnp.sum(raw), axis_name)
+  # The smallest normal number, so that no weights stay no weights.
+  return raw / jnp.maximum(total, jnp.finfo(raw.dtype).tiny)

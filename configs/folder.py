@@ -7,8 +7,9 @@ IMAGES is one of
                 IMAGES/test/CLASS/...
   a manifest    .csv or .parquet with the columns path, label and, if you have
                 them, clean_label, split (train, test), id
-  arrays        .npz (or a folder of .npy) with image uint8 [N, H, W(, 3)] and
-                label [N]; optional test_image, test_label, clean_label, id
+  arrays        .npz (or a folder of .npy) with image uint8 [N, H, W(, 3)], or
+                feature vectors, float [N, F], and label [N]; optional
+                test_image, test_label, clean_label, id
 
 Without a test part a tenth of every class is set aside. The size of the images,
 the network, K, Q and the batch follow from the data; the run prints them, and
@@ -35,7 +36,11 @@ def get_config(path: str = ""):
   seen = survey(path, c.data)
   c.data.dataset = seen.dataset
   c.data.path = path
-  if seen.fixed:
+  if seen.vectors:
+    c.network = "mlp"
+    c.data.crop_padding = 0
+    c.data.flip = False
+  elif seen.fixed:
     c.network = "resnet32" if seen.side <= _LARGE else "resnet18"
   elif seen.side <= _LARGE:
     c.data.image_size = 32 if seen.side < 48 else 64

@@ -235,7 +235,11 @@ def base() -> ConfigDict:
 FREE_FIELDS = frozenset({
     "data.data_dir",
     "data.path",
+    "data.test_from",
     "data.resident_gb",
+    # What they change of the training set is noticed by the run.
+    "data.labels_file",
+    "data.on_error",
     "num_devices",
     "steps_per_call",
     "eval_every_epochs",

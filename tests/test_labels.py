@@ -59,15 +59,15 @@ class LabelsTest(absltest.TestCase):
       commands.train(self.config(), self.workdir)
 
   def test_a_changed_label_is_named(self):
-    split = own.load("folder", self.root).train
+    data = own.load("folder", self.root)
     path = pathlib.Path(self.workdir)
-    labels.write(path, split)
-    labels.check_same(path, split)
-    split.label[3] = 1 - split.label[3]
+    labels.write(path, data)
+    labels.check_same(path, data)
+    data.train.label[3] = 1 - data.train.label[3]
     with self.assertRaisesRegex(
         InputError, "1 of 22 .* another label .* example 3: 0 then, 1 now"
     ):
-      labels.check_same(path, split)
+      labels.check_same(path, data)
 
   def test_unreadable_images_are_skipped_and_listed(self):
     (self.root / "dog" / "3.png").write_bytes(b"")
@@ -87,7 +87,7 @@ class LabelsTest(absltest.TestCase):
     path = pathlib.Path(self.workdir)
     (path / "labels.npz").write_bytes(b"PK")
     with self.assertRaisesRegex(InputError, "cannot read .*labels.npz"):
-      labels.check_same(path, own.load("folder", self.root).train)
+      labels.check_same(path, own.load("folder", self.root))
 
 
 if __name__ == "__main__":

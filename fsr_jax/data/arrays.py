@@ -4,8 +4,9 @@ import pathlib
 
 import numpy as np
 
+from fsr_jax.data.classes import check_ids, class_names_of, indices
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.own import class_names_of, existing, set_aside
+from fsr_jax.data.own import existing, set_aside
 from fsr_jax.errors import InputError, check
 
 
@@ -15,14 +16,15 @@ def arrays(config) -> Data:
   Args:
     config: `config.data`; its `path` is the file or folder. Arrays: image
       uint8 [N, H, W] or [N, H, W, channels], or feature vectors, float [N, F];
-      label [N] integers or text; optional clean_label, id, and test_image,
-      test_label, test_clean_label.
+      label [N] integers or text; optional clean_label (-1: the label is
+      wrong), id, and test_image, test_label, test_clean_label.
 
   Returns:
     Data.
 
   Raises:
-    InputError: no such file, a missing array, one that does not fit.
+    InputError: no such file, a missing array or label, one that does not fit,
+      an id that is there twice.
   """
   path = existing(config.path, "file of arrays")
   found = _read(path)
@@ -44,7 +46,7 @@ def arrays(config) -> Data:
   is_test = set_aside(train.label, len(names), config.test_share)
   return Data(
       train.take(np.flatnonzero(~is_test)), train.take(np.flatnonzero(is_test)),
-      names,
+      names, test_set_aside=True,
   )
 
 
@@ -89,13 +91,18 @@ def _split(path, found, prefix: str, names) -> Split:
         f"{path}: {prefix}{what} has not one value for each of the"
         f" {len(image)} images",
     )
-  index = {name: c for c, name in enumerate(names)}
+  check(
+      image.ndim < 4 or image.shape[3] <= 4 or image.shape[1] not in (1, 3, 4),
+      f"{path}: {prefix}image is {image.shape}, channels first; expected them"
+      " last: image.transpose(0, 2, 3, 1)",
+  )
   label, clean_label = (
-      None if values is None
-      else np.array([index[str(value)] for value in values], np.int32)
-      for values in map(found.get, (prefix + "label", prefix + "clean_label"))
+      indices(path, prefix + what, found.get(prefix + what), names)
+      for what in ("label", "clean_label")
   )
   identity = found.get(prefix + "id")
+  if identity is not None:
+    check_ids(path, identity)
   return Split(
       image[..., None] if image.ndim == 3 else image, label, clean_label,
       None if identity is None else identity.astype(str),

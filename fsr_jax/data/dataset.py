@@ -61,6 +61,8 @@ class Data:
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
     skipped: why each image was left out that could not be read.
+    test_set_aside: whether the test part was taken out of the training images,
+      so that another one would be taken out of others.
   """
 
   train: Split
@@ -68,6 +70,7 @@ class Data:
   class_names: tuple[str, ...]
   held_out: Split | None = None
   skipped: tuple[str, ...] = ()
+  test_set_aside: bool = False
 
   @property
   def num_classes(self) -> int:
@@ -76,8 +79,9 @@ class Data:
   def decoded(self) -> "Data":
     """With all images in memory."""
     held_out = self.held_out and self.held_out.decoded()
-    return Data(
-        self.train.decoded(), self.test.decoded(), self.class_names, held_out
+    return dataclasses.replace(
+        self, train=self.train.decoded(), test=self.test.decoded(),
+        held_out=held_out,
     )
 
   def validate(self, side: int | None = None) -> "Data":
@@ -88,9 +92,15 @@ class Data:
         where no such crops are taken.
 
     Raises:
-      InputError: labels outside 0..C-1, a class without a training example,
-        or lengths and shapes that do not fit together.
+      InputError: labels outside 0..C-1, one class only, a class without a
+        training example, no test example, or lengths and shapes that do not
+        fit together.
     """
+    check(
+        self.num_classes > 1,
+        f"there is one class only: {', '.join(self.class_names)}",
+    )
+    check(len(self.test) > 0, "no test examples are left")
     shape = self.train.image.shape[1:]
     for name in ("train", "test", "held_out"):
       split = getattr(self, name)

@@ -36,14 +36,13 @@ class Files(Sequence):
     return len(self.paths)
 
   def __getitem__(self, i: int) -> tuple[bytes, str]:
-    path = str(self.paths[i])
+    path = pathlib.Path(str(self.paths[i]))
+    # Reading a pipe would never end.
+    check(path.is_file() or not path.exists(), f"{path} is no regular file")
     try:
-      return pathlib.Path(path).read_bytes(), path
+      return path.read_bytes(), str(path)
     except OSError as error:
-      raise InputError(
-          f"cannot read {path} ({error.strerror}); it was there when the run"
-          " began"
-      ) from error
+      raise InputError(f"cannot read {path} ({error.strerror})") from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ def exponential(
   Args:
     label: int32 [N].
     imbalance_ratio: largest over smallest class, >= 1.
-    num_classes: C >= 2.
+    num_classes: C.
     rng: numpy Generator.
 
   Returns:
@@ -24,7 +24,7 @@ def exponential(
   """
   largest = np.bincount(label, minlength=num_classes).max()
   sizes = [
-      max(1, int(largest * imbalance_ratio ** (-c / (num_classes - 1))))
+      max(1, int(largest * imbalance_ratio ** (-c / max(1, num_classes - 1))))
       for c in range(num_classes)
   ]
   return _keep(label, sizes, rng)

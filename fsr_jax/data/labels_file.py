@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from fsr_jax.data.dataset import Split
-from fsr_jax.data.own import read_table
+from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
 
@@ -16,7 +16,8 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
   Args:
     split: training examples, all of the source.
     path: .npz, .csv or .parquet file with label, optional clean_label and
-      optional id. Labels are numbers 0..C-1 or names of classes. Rows are
+      optional id (or path). Labels are numbers 0..C-1 or names of classes; a
+      file with class_names says with them what its numbers mean. Rows are
       matched by id where both the file and the source have ids, else by
       position. A clean_label of -1 says that the label is wrong. Without
       clean_label the true labels are those that the source knows, if any.
@@ -27,26 +28,44 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
 
   Raises:
     InputError: unreadable, of another length, an unknown label, an id that is
-      missing or twice in it.
+      missing or twice in it, ids under another name.
   """
   file = pathlib.Path(path).expanduser()
   columns = _read(file)
   count = len(columns["label"])
   order = np.arange(count)
-  if "id" in columns and split.id is not None:
-    order = _match(file, columns["id"].astype(str), split.id)
+  ids = columns.get("id", columns.get("path"))
+  if ids is not None and split.id is not None:
+    order = _match(file, ids.astype(str), split.id)
   else:
+    _check_no_ids(file, columns, split.id)
     check(
         count == len(split),
         f"{file} has {count} labels for {len(split)} training examples;"
         " expected one each",
     )
   found = {
-      name: _indices(file, name, columns[name], class_names)[order]
+      name: _indices(
+          file, name, columns[name][order], class_names,
+          columns.get("class_names"),
+      )
       for name in ("label", "clean_label")
       if name in columns
   }
   return dataclasses.replace(split, **found)
+
+
+def _check_no_ids(file, columns, ids: np.ndarray | None) -> None:
+  """Refuses to match by position what could be matched by id."""
+  if ids is None:
+    return
+  for name, values in columns.items():
+    known = np.isin(values.astype(str), ids).mean() if values.size else 0
+    check(
+        known < 0.5 or name in ("label", "clean_label"),
+        f"{file}: {name} looks like the ids of the examples; call it id, so"
+        " that rows are matched by it",
+    )
 
 
 def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
@@ -67,7 +86,7 @@ def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
   for name in ("label", "clean_label", "id"):
     values = columns.get(name)
     check(
-        values is None or values.shape == (len(columns["label"]),),
+        values is None or values.shape == (columns["label"].size,) != (0,),
         f"{file}: {name} has not one value for each label",
     )
   return columns
@@ -94,9 +113,14 @@ def _match(file, in_file: np.ndarray, wanted: np.ndarray) -> np.ndarray:
   return by_id[place]
 
 
-def _indices(file, name, values: np.ndarray, class_names) -> np.ndarray:
-  """int32 [N] from numbers 0..C-1 or names of classes."""
+def _indices(
+    file, name, values: np.ndarray, class_names, their_names
+) -> np.ndarray:
+  """int32 [N] from numbers 0..C-1, of `their_names` if any, or names."""
   first = 0 if name == "label" else -1  # Wrong, but what is right?
+  if their_names is not None:
+    named = dict(enumerate(their_names.tolist()))
+    values = np.array([named.get(v, v) for v in values.tolist()]).astype(str)
   index = {str(c): c for c in range(first, len(class_names))}
   # Names come second: where classes are called by numbers, those count.
   index |= {name: c for c, name in enumerate(class_names)}

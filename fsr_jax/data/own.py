@@ -1,18 +1,19 @@
 """The user's own images: a folder tree, a manifest, or arrays."""
 
-import csv
 import os
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
+from fsr_jax.data.classes import check_ids, class_names_of, indices
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images import Files, encoded
+from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
 SUFFIXES = (
-    ".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
+    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
 )
 # Names of the parts, most usual first.
 _TRAIN, _TEST = ("train", "training"), ("test", "val", "valid", "validation")
@@ -35,34 +36,29 @@ class Listing(NamedTuple):
   clean_label: np.ndarray | None
   part: np.ndarray
 
+  def take(self, index: np.ndarray) -> "Listing":
+    """The files at `index`, int [M]."""
+    return Listing(*(None if x is None else x[index] for x in self))
+
 
 def folder(config) -> Data:
   """root/CLASS/.../*.jpg, or root/train/CLASS/... beside root/test/CLASS/...
 
   Args:
-    config: `config.data`; its `path` is the root.
+    config: `config.data`; its `path` is the root, `test_split` the test folder
+      where there are several.
 
   Returns:
     Data; a class is named as its folder, an image's id is its path below the
     root. Files whose suffix is none of SUFFIXES are left out.
 
   Raises:
-    InputError: no such folder, no image, an unreadable folder.
+    InputError: no such folder, no image, an unreadable folder, folders that
+      are neither classes nor parts.
   """
   root = existing(config.path, "folder")
   check(root.is_dir(), f"data.path={root} is not a folder")
-  parts = {child.name.lower(): child for child in root.iterdir()}
-  train = [parts[name] for name in _TRAIN if name in parts]
-  test = [parts[name] for name in _TEST if name in parts]
-  if train:
-    check(
-        len(train) == 1 and len(test) <= 1,
-        f"data.path={root} has several folders for one part:"
-        f" {', '.join(p.name for p in train + test)}",
-    )
-    found = [("train", train[0])] + [("test", p) for p in test]
-  else:
-    found = [("", root)]
+  found = _parts(root, config.test_split) or [("", root)]
   rows = [
       (str(path), path.relative_to(base).parts[0],
        path.relative_to(root).as_posix(), part)
@@ -78,26 +74,82 @@ def folder(config) -> Data:
   return _from_listing(config, Listing(path, label, name, None, part), root)
 
 
+def _parts(root: pathlib.Path, test_split: str | None):
+  """[(part, folder)] where root has parts; [] where it has classes.
+
+  A folder without folders is a class, whatever it is called: a train is a
+  vehicle too.
+  """
+  folders = {
+      child.name: child for child in _visible(root)
+      if child.is_dir() and any(below.is_dir() for below in _visible(child))
+  }
+  named = {
+      part: [f for name, f in folders.items() if name.lower() in names]
+      for part, names in (("train", _TRAIN), ("test", _TEST))
+  }
+  if test_split and named["train"]:
+    named["test"] = [f for name, f in folders.items() if name == test_split]
+    check(
+        bool(named["test"]),
+        f"data.test_split={test_split}: there is no such folder in {root}",
+    )
+  for part, several in named.items():
+    check(
+        len(several) <= 1,
+        f"data.path={root} has several folders for the {part} part:"
+        f" {', '.join(sorted(f.name for f in several))}"
+        + ("; choose one by data.test_split" if part == "test" else ""),
+    )
+  if not named["train"]:
+    return []
+  others = [f.name for f in _visible(root)
+            if f.is_dir() and f not in named["train"] + named["test"]]
+  check(
+      bool(named["test"]) or not others,
+      f"data.path={root} has {named['train'][0].name}/ with folders of its own"
+      f" beside {', '.join(sorted(others))}; expected folders of classes, or"
+      " train/CLASS beside test/CLASS",
+  )
+  return [(part, f) for part, found in named.items() for f in found]
+
+
+def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
+  try:
+    return [f for f in folder.iterdir() if not f.name.startswith(".")]
+  except OSError as error:
+    raise InputError(
+        f"cannot read folder {folder} ({error.strerror})"
+    ) from error
+
+
+def _is_image(name: str) -> bool:
+  return not name.startswith(".") and name.lower().endswith(SUFFIXES)
+
+
 def images_below(base: pathlib.Path) -> list[pathlib.Path]:
   """Images in the class folders below `base`, sorted; links are followed."""
-  found, seen = [], set()
+  found, above = [], {}
 
   def fail(error):
     raise InputError(f"cannot read folder {error.filename} ({error.strerror})")
 
   for where, folders, files in os.walk(base, onerror=fail, followlinks=True):
     status = os.stat(where)
-    if (status.st_dev, status.st_ino) in seen:  # A loop of links.
+    here = (status.st_dev, status.st_ino)
+    # Folders from the base down to this one; two links to one folder are two.
+    line = above.get(os.path.dirname(where), frozenset())
+    if here in line:  # A loop of links.
       folders.clear()
       continue
-    seen.add((status.st_dev, status.st_ino))
+    above[where] = line | {here}
     folders[:] = sorted(f for f in folders if not f.startswith("."))
     if pathlib.Path(where) == base:
       continue  # A file beside the class folders has no class.
     found += [
         pathlib.Path(where, name)
         for name in sorted(files)
-        if not name.startswith(".") and name.lower().endswith(SUFFIXES)
+        if _is_image(name)
     ]
   return found
 
@@ -108,107 +160,54 @@ def manifest(config) -> Data:
   Args:
     config: `config.data`; its `path` is a .csv or .parquet file. Relative
       paths in it are below the folder that it lies in; `split` is train or
-      test (val, validation too).
+      test (val, validation too), `test_split` which of several is tested. A
+      clean_label that is missing or -1 says that the label is wrong.
 
   Returns:
     Data; classes are the values of `label` (and `clean_label`), sorted, as
     numbers where all of them are. An image's id is `id`, else its `path`.
 
   Raises:
-    InputError: no such file, a column is missing, an id is twice in it, a
-      split has another name.
+    InputError: no such file, a column is missing, a label is missing, an id is
+      twice in it, a split has another name.
   """
   file = existing(config.path, "manifest")
   columns = read_table(file, required=("path", "label"))
-  part = np.array([_part(file, p) for p in columns.get("split", [])], str)
   path = [str(file.parent / p) for p in columns["path"]]
   clean = columns.get("clean_label")
-  return _from_listing(
-      config,
-      Listing(
-          path=np.array(path),
-          label=np.array(columns["label"]),
-          id=np.array(columns.get("id", columns["path"])),
-          clean_label=None if clean is None else np.array(clean),
-          part=part if part.size else np.full(len(path), ""),
-      ),
-      file,
+  listing = Listing(
+      path=np.array(path),
+      label=np.array(columns["label"]),
+      id=np.array(columns.get("id", columns["path"])),
+      clean_label=None if clean is None else np.array(clean),
+      part=np.full(len(path), ""),
   )
+  if "split" in columns:
+    split = np.array(columns["split"])
+    part = _part_of(file, split, config.test_split)
+    listing = listing._replace(part=part).take(np.flatnonzero(part != "other"))
+  return _from_listing(config, listing, file)
 
 
-def _part(file, name: str) -> str:
-  for part, names in (("train", _TRAIN), ("test", _TEST)):
-    if name.strip().lower() in names:
-      return part
-  raise InputError(f"{file}: split {name!r}; expected train or test")
-
-
-def read_table(
-    file: pathlib.Path, required: tuple[str, ...]
-) -> dict[str, list[str]]:
-  """Columns of a .csv or .parquet file, every value as text.
-
-  Args:
-    file: read as UTF-8 where it is no .parquet file.
-    required: columns that must be there.
-
-  Returns:
-    {column: values}, all of one length, at least 1.
-
-  Raises:
-    InputError: unreadable, a required column is missing, ragged or empty.
-  """
-  try:
-    if file.suffix == ".parquet":
-      columns = _parquet(file)
+def _part_of(file, split: np.ndarray, test_split: str | None) -> np.ndarray:
+  """"train", "test" or "other" for each value of `split`, str [N]."""
+  part = {}
+  for name in np.unique(split).tolist():
+    if name.lower() in _TRAIN:
+      part[name] = "train"
     else:
-      with open(file, newline="", encoding="utf-8-sig") as lines:
-        rows = list(csv.reader(lines, strict=True))
-      rows = [row for row in rows if row]
-      header = [name.strip() for name in rows[0]] if rows else []
-      for number, row in enumerate(rows[1:], start=2):
-        check(
-            len(row) == len(header),
-            f"{file}, row {number}: {len(row)} values; the header has"
-            f" {len(header)} columns",
-        )
-      columns = {n: list(v) for n, v in zip(header, zip(*rows[1:]))}
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    raise InputError(f"cannot read {file} ({error})") from error
-  missing = [name for name in required if not columns.get(name)]
+      check(
+          name.lower() in _TEST or name == test_split,
+          f"{file}: split {name!r}; expected train or test",
+      )
+      part[name] = "test" if test_split in (None, name) else "other"
+  tests = [name for name, p in part.items() if p == "test"]
   check(
-      not missing,
-      f"{file} has no column {', '.join(missing)} or no rows; it has:"
-      f" {', '.join(columns) or 'nothing'}",
+      len(tests) <= 1,
+      f"{file} has several splits for the test part: {', '.join(tests)}; choose"
+      " one by data.test_split",
   )
-  return columns
-
-
-def _parquet(file):
-  try:
-    # Imported here: only this format needs it, and it is large.
-    from pyarrow import ArrowInvalid, parquet
-  except ImportError as error:
-    raise InputError(
-        f"{file}: reading Parquet needs pyarrow (pip install pyarrow); or use"
-        " a .csv file"
-    ) from error
-  try:
-    table = parquet.read_table(file)
-  except ArrowInvalid as error:
-    raise InputError(f"cannot read {file} ({error})") from error
-  return {
-      name: [str(value) for value in table[name].to_pylist()]
-      for name in table.column_names
-  }
-
-
-def class_names_of(*labels) -> tuple[str, ...]:
-  """The different values, sorted; as numbers where all of them are."""
-  names = sorted({str(x) for values in labels if values is not None
-                  for x in values})
-  numeric = all(name.isascii() and name.isdecimal() for name in names)
-  return tuple(sorted(names, key=int) if numeric else names)
+  return np.array([part[name] for name in split])
 
 
 def existing(path: str | None, dataset: str) -> pathlib.Path:
@@ -222,20 +221,14 @@ def existing(path: str | None, dataset: str) -> pathlib.Path:
 
 def _from_listing(config, listing: Listing, where: pathlib.Path) -> Data:
   """Opens no image."""
-  repeated, count = np.unique(listing.id, return_counts=True)
-  check(
-      count.max() == 1,
-      f"{where}: {repeated[count.argmax()]} is there {count.max()} times;"
-      " expected every image once",
-  )
+  check_ids(where, listing.id)
   names = class_names_of(listing.label, listing.clean_label)
-  index = {name: c for c, name in enumerate(names)}
-  label, clean_label = (
-      None if x is None else np.array([index[str(v)] for v in x], np.int32)
-      for x in (listing.label, listing.clean_label)
-  )
+  label = indices(where, "label", listing.label, names)
+  clean_label = indices(where, "clean_label", listing.clean_label, names)
   files, is_test = Files(listing.path), listing.part == "test"
-  if not is_test.any():
+  check(not is_test.all(), f"{where} has a test part and no training part")
+  aside = not is_test.any()
+  if aside:
     is_test = set_aside(label, len(names), config.test_share)
   train, test = (
       Split(
@@ -243,7 +236,7 @@ def _from_listing(config, listing: Listing, where: pathlib.Path) -> Data:
       ).take(np.flatnonzero(is_test != training))
       for training in (True, False)
   )
-  return Data(train, test, names)
+  return Data(train, test, names, test_set_aside=aside)
 
 
 def set_aside(label: np.ndarray, num_classes: int, share: float) -> np.ndarray:

@@ -75,7 +75,7 @@ def load(config, seed: int) -> Data:
     data = _first_classes(data, config)
   if config.test_from:
     test = test_part.load(config, data.class_names)
-    data = dataclasses.replace(data, test=test)
+    data = dataclasses.replace(data, test=test, test_set_aside=False)
   if config.on_error == "skip":
     data = _without_unreadable(data)
   # Separate streams, so that e.g. the noise does not move with the subset.

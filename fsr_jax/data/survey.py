@@ -1,6 +1,6 @@
 """What a config for the user's own data needs to know before it is made."""
 
-import pathlib
+import io
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ class Survey(NamedTuple):
     num_classes: C.
     side: median of the shorter sides, pixels.
     fixed: whether the images have one size and are taken as they are.
+    vectors: whether they are feature vectors, which have no sides.
   """
 
   dataset: str
@@ -30,6 +31,7 @@ class Survey(NamedTuple):
   num_classes: int
   side: int
   fixed: bool
+  vectors: bool
 
 
 def survey(path: str, config) -> Survey:
@@ -46,13 +48,14 @@ def survey(path: str, config) -> Survey:
     InputError: nothing there, or not what it seems to be.
   """
   root = own.existing(path, "data")
-  if root.suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
+  suffix = root.suffix.lower()
+  if suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
     dataset, source = "arrays", arrays
   elif root.is_dir():
     dataset, source = "folder", own.folder
   else:
     check(
-        root.suffix in (".csv", ".parquet"),
+        suffix in (".csv", ".parquet"),
         f"data.path={root}; expected a folder of images, a .csv or .parquet"
         " manifest, or a .npz file",
     )
@@ -62,13 +65,15 @@ def survey(path: str, config) -> Survey:
   config.image_size = config.image_size or 1  # No image is decoded here.
   data = source(config)
   fixed = not isinstance(data.train.image, Encoded)
+  vectors = len(data.train.image.shape) == 2
   return Survey(
       dataset=dataset,
       num_examples=len(data.train),
       num_classes=data.num_classes,
-      side=min(data.train.image.shape[1:3]) if fixed
+      side=0 if vectors else min(data.train.image.shape[1:3]) if fixed
       else _median_side(data.train.image),
       fixed=fixed,
+      vectors=vectors,
   )
 
 
@@ -78,12 +83,12 @@ def _median_side(images: Encoded) -> int:
 
   sides = []
   for i in np.linspace(0, len(images) - 1, _SAMPLE).astype(int):
-    path = images.blobs.paths[images.position[i]]
     try:
-      with Image.open(pathlib.Path(str(path))) as picture:  # Its header.
+      blob, path = images.blobs[images.position[i]]
+      with Image.open(io.BytesIO(blob)) as picture:  # Its header.
         sides.append(min(picture.size))
-    except (OSError, Image.DecompressionBombError):
-      continue  # Named by the run that reads it.
+    except (InputError, OSError, Image.DecompressionBombError) as error:
+      reason = error  # Named by the run that reads it.
   if not sides:
-    raise InputError(f"none of {_SAMPLE} files tried is an image, e.g. {path}")
+    raise InputError(f"none of {_SAMPLE} files tried is an image: {reason}")
   return int(np.median(sides))

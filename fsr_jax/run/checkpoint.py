@@ -4,6 +4,7 @@ Orbax restores flipped bits without a word and casts a wrong dtype; the CRC-32
 of each array is stored beside the state and compared.
 """
 
+import contextlib
 import pathlib
 import zlib
 
@@ -100,10 +101,29 @@ class Checkpoints:
     Raises:
       InputError: damaged, or of another structure.
     """
+    self._check_structure(named(template))
     arrays = self._read(ocp.args.StandardRestore(named(template)))
     # In the template's order, whatever order the files came back in.
     leaves = [arrays[name] for name in named(template)]
     return jax.tree.unflatten(jax.tree.structure(template), leaves)
+
+  def _check_structure(self, arrays: dict[str, np.ndarray]) -> None:
+    """Refuses arrays of other names or shapes; Orbax cuts and pads them."""
+    with self._explained():
+      state = self._directory / str(self.latest_step()) / "state"
+      stored = ocp.StandardCheckpointHandler().metadata(state).tree
+    theirs = {name: tuple(array.shape) for name, array in stored.items()}
+    ours = {name: array.shape for name, array in arrays.items()}
+    differing = sorted(
+        name for name in ours.keys() | theirs.keys()
+        if ours.get(name) != theirs.get(name)
+    )
+    first = differing[0] if differing else ""
+    check(
+        not differing,
+        f"{self._where} is of another network, method or data: {first} has"
+        f" shape {theirs.get(first)} there, {ours.get(first)} now",
+    )
 
   def read(self, *fields: str) -> dict[str, np.ndarray]:
     """Some fields of the newest checkpoint, whatever their structure.
@@ -151,10 +171,16 @@ class Checkpoints:
 
   def _restore(self, **args: ocp.args.CheckpointArgs) -> ocp.args.Composite:
     """Items of the newest checkpoint."""
-    try:
+    with self._explained():
       return self._manager.restore(
           self.latest_step(), args=ocp.args.Composite(**args)
       )
+
+  @contextlib.contextmanager
+  def _explained(self):
+    """Makes what goes wrong while a checkpoint is read an InputError."""
+    try:
+      yield
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
       reason = " ".join(str(error).split())[:300]

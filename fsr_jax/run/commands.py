@@ -3,7 +3,7 @@
 from ml_collections import ConfigDict
 
 from fsr_jax.errors import check
-from fsr_jax.run import report
+from fsr_jax.run import labels, report
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
 from fsr_jax.run.validate import notices, resolve_and_load
@@ -14,7 +14,7 @@ from fsr_jax.step.state import TrainState
 
 # Fields of config.data that say where the data are and what is tested: a
 # trained run may be evaluated with others.
-WHERE = ("data_dir", "path", "test_split", "test_from")
+WHERE = ("data_dir", "path", "labels_file", "test_split", "test_from")
 
 
 def train(
@@ -56,7 +56,8 @@ def restore(
     (Engine, state as numpy arrays).
 
   Raises:
-    InputError: no run, no checkpoint, or a damaged one.
+    InputError: no run, no checkpoint, a damaged one, data with other classes
+      or, where the test part is set aside from them, other training data.
   """
   work = Workdir(workdir)
   stored = work.read_config()
@@ -71,6 +72,8 @@ def restore(
     if value is not None:
       config.data[field] = value
   config, data = resolve_and_load(config)
+  # A test part that is taken out of other images would have trained ones.
+  labels.check_same(work.path, data, classes_only=not data.test_set_aside)
   devices, _ = devices_for(config)
   engine = Engine(config, data, devices)
   return engine, Checkpoints(work.checkpoints).restore(engine.create_state())

@@ -8,36 +8,45 @@ import pathlib
 
 import numpy as np
 
-from fsr_jax.data.dataset import Split
+from fsr_jax.data.dataset import Data
 from fsr_jax.errors import InputError, check
 
 _NAME = "labels.npz"
 
 
-def _arrays(split: Split) -> dict[str, np.ndarray]:
+def _arrays(data: Data) -> dict[str, np.ndarray]:
+  split = data.train
   arrays = {
+      "class_names": np.array(data.class_names),
       "label": split.label, "clean_label": split.clean_label, "id": split.id,
   }
   return {name: x for name, x in arrays.items() if x is not None}
 
 
-def write(workdir: pathlib.Path, split: Split) -> None:
+def write(workdir: pathlib.Path, data: Data) -> None:
   """Writes labels.npz, unless it is there."""
   path = workdir / _NAME
   if path.exists():
     return
   partial = path.with_name(_NAME + ".part")
   with open(partial, "wb") as file:
-    np.savez_compressed(file, **_arrays(split))
+    np.savez_compressed(file, **_arrays(data))
   os.replace(partial, path)
 
 
-def check_same(workdir: pathlib.Path, split: Split) -> None:
-  """Refuses to continue a run on other examples or labels.
+def check_same(
+    workdir: pathlib.Path, data: Data, classes_only: bool = False
+) -> None:
+  """Refuses to continue a run on other examples, labels or classes.
+
+  Args:
+    workdir: of the run.
+    data: as they are now.
+    classes_only: whether examples and labels may be others.
 
   Raises:
-    InputError: labels or ids are not those the run began with, or the file
-      that says so is damaged.
+    InputError: they are not those the run began with, or the file that says
+      so is damaged.
   """
   path = workdir / _NAME
   if not path.exists():
@@ -51,7 +60,12 @@ def check_same(workdir: pathlib.Path, split: Split) -> None:
         f"cannot read {path} ({error}); move it away to continue without"
         " comparing the labels"
     ) from error
-  for name, now in _arrays(split).items():
+  arrays = _arrays(data)
+  names = arrays.pop("class_names")
+  _check_classes(path, before.get("class_names", names), names)
+  if classes_only:
+    return
+  for name, now in arrays.items():
     then = before.get(name)
     check(
         then is not None and len(then) == len(now),
@@ -66,3 +80,18 @@ def check_same(workdir: pathlib.Path, split: Split) -> None:
         f" than when the run began ({path}), the first is example {first}:"
         f" {then[first]} then, {now[first]} now",
     )
+
+
+def _check_classes(path, then: np.ndarray, now: np.ndarray) -> None:
+  same = len(then) == len(now) and (then == now).all()
+  changed = [
+      f"{word} {', '.join(sorted(set(a.tolist()) - set(b.tolist()))[:5])}"
+      for word, a, b in (("without", then, now), ("with", now, then))
+      if set(a.tolist()) - set(b.tolist())
+  ]
+  check(
+      same,
+      f"the data have other classes than when the run began ({path}):"
+      f" {len(now)} instead of {len(then)}"
+      f"{', ' if changed else ''}{', '.join(changed)}",
+  )

@@ -49,7 +49,7 @@ class Run:
     self.config, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
     self.workdir.check_config(self.config, allow_config_change)
-    labels.check_same(self.workdir.path, self.data.train)
+    labels.check_same(self.workdir.path, self.data)
     devices, note = devices_for(self.config)
     self.notes = [note] if note else []
     self.engine = Engine(self.config, self.data, devices)
@@ -77,7 +77,7 @@ class Run:
         f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
     )
     self.workdir.write_config(self.config)
-    labels.write(self.workdir.path, self.data.train)
+    labels.write(self.workdir.path, self.data)
     self.workdir.write_skipped(self.data.skipped)
     self._state = self.engine.devices.put(host_state)
     self._progress = report.Progress(
@@ -111,7 +111,8 @@ class Run:
 
     Raises:
       NonFiniteError: names the step; the checkpoint before it is kept.
-      ReadError: names the image; the steps before it are saved.
+      InputError: an image cannot be read; names it. The steps before it are
+        saved.
     """
     self._stop = False
     handlers = {
@@ -190,7 +191,11 @@ class Run:
       self._save()
     scalars = report.averages(totals)
     if finished and not self._stop:
-      scalars |= self._measure(epoch)
+      try:
+        scalars |= self._measure(epoch)
+      except Exception:  # E.g. a test image that cannot be read.
+        self._save()
+        raise
     if self._progress.due() or self.step == self.num_steps:
       self._progress.line(self.step, epoch, scalars)
     return scalars

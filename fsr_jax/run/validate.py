@@ -223,7 +223,7 @@ def validate_against_data(config, data: Data) -> None:
       or (config.data.crop_padding == 0 and not config.data.flip
           and config.data.min_crop_area == 1),
       "feature vectors cannot be cropped or mirrored; set data.crop_padding=0,"
-      " data.min_crop_area=1 and data.flip=False",
+      " data.min_crop_area=1, data.flip=False and a network of vectors (mlp)",
   )
   fields = ["batch_size"]
   if keeps_dictionary(config):

@@ -15,6 +15,9 @@ import tensorboardX
 from fsr_jax import config as config_lib
 from fsr_jax.errors import InputError, check
 
+# Names of files that are not UTF-8 are written as they are.
+_ODD_NAMES = "surrogateescape"
+
 
 class Workdir:
   """Paths and files of one run.
@@ -144,7 +147,9 @@ class Workdir:
       columns: name -> array [N] of ints, floats or strings.
     """
     partial = self.path / "samples.csv.part"
-    with open(partial, "w", newline="", encoding="utf-8") as file:
+    with open(
+        partial, "w", newline="", encoding="utf-8", errors=_ODD_NAMES
+    ) as file:
       writer = csv.writer(file)
       writer.writerow(columns)
       writer.writerows(zip(*(column.tolist() for column in columns.values())))
@@ -222,5 +227,5 @@ def _plain(config) -> dict:
 def _write(path: pathlib.Path, text: str) -> None:
   """Replaces `path` in one go, so that a kill leaves the old or the new."""
   partial = path.with_name(path.name + ".part")
-  partial.write_text(text, encoding="utf-8")
+  partial.write_text(text, encoding="utf-8", errors=_ODD_NAMES)
   os.replace(partial, path)

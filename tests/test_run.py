@@ -319,6 +319,18 @@ class RefusalTest(parameterized.TestCase):
     )
     self.assertEqual(kept["learning_rate"], 0.1)
 
+  def test_checkpoint_of_another_network(self):
+    workdir = self.create_tempdir().full_path
+    commands.train(shrunk.config(), workdir, stop_after_epochs=1)
+    with self.assertRaisesRegex(
+        InputError, "another network, method or data: .* is absent there "
+        r"and \(32,\) now"
+    ):
+      commands.train(
+          shrunk.config(network="convnet", data__crop_padding=1), workdir,
+          allow_config_change=True,
+      )
+
   def test_field_of_no_config(self):
     with self.assertRaisesRegex(AttributeError, "num_epoch"):
       shrunk.config().num_epoch = 3

@@ -121,8 +121,9 @@ class Checkpoints:
     first = differing[0] if differing else ""
     check(
         not differing,
-        f"{self._where} is of another network, method or data: {first} has"
-        f" shape {theirs.get(first)} there, {ours.get(first)} now",
+        f"{self._where} is of another network, method or data: {first} is"
+        f" {theirs.get(first, 'absent')} there and"
+        f" {ours.get(first, 'absent')} now",
     )
 
   def read(self, *fields: str) -> dict[str, np.ndarray]:

@@ -231,13 +231,12 @@ def base() -> ConfigDict:
 
 
 # Fields that say where and how a run is done, not what it computes: a run may
-# be resumed with other values.
+# be resumed with other values (on the same training labels, which it compares).
 FREE_FIELDS = frozenset({
     "data.data_dir",
     "data.path",
     "data.test_from",
     "data.resident_gb",
-    # What they change of the training set is noticed by the run.
     "data.labels_file",
     "data.on_error",
     "num_devices",

@@ -7,6 +7,7 @@ import numpy as np
 
 from fsr_jax.data.survey import survey
 from fsr_jax.errors import InputError
+from fsr_jax.run.validate import notices
 from tests import shrunk
 from tests.test_own import OwnDataTest, load, picture, tree
 
@@ -168,6 +169,15 @@ class ArraysFlawsTest(OwnDataTest):
     data = self.arrays(clean_label=np.full(20, -1))
     self.assertEqual(data.class_names, ("0", "1"))
     np.testing.assert_array_equal(data.train.clean_label, -1)
+
+  def test_a_size_that_is_not_used(self):
+    data = self.arrays()
+    for size, count in ((0, 0), (64, 1)):
+      config = shrunk.frozen(data__image_size=size, data__dataset="arrays")
+      self.assertEqual(
+          "\n".join(notices(config, data)).count("image_size=64 is not used"),
+          count,
+      )
 
 
 class LabelsFileLayoutTest(OwnDataTest):

@@ -80,16 +80,17 @@ def _parts(root: pathlib.Path, test_split: str | None):
   A folder without folders is a class, whatever it is called: a train is a
   vehicle too.
   """
-  folders = {
-      child.name: child for child in _visible(root)
-      if child.is_dir() and any(below.is_dir() for below in _visible(child))
-  }
+  folders = sorted(_folders(root))
   named = {
-      part: [f for name, f in folders.items() if name.lower() in names]
+      part: [
+          root / name for name in folders
+          if (name.lower() in names or (name, part) == (test_split, "test"))
+          and _folders(root / name)
+      ]
       for part, names in (("train", _TRAIN), ("test", _TEST))
   }
   if test_split and named["train"]:
-    named["test"] = [f for name, f in folders.items() if name == test_split]
+    named["test"] = [f for f in named["test"] if f.name == test_split]
     check(
         bool(named["test"]),
         f"data.test_split={test_split}: there is no such folder in {root}",
@@ -98,25 +99,26 @@ def _parts(root: pathlib.Path, test_split: str | None):
     check(
         len(several) <= 1,
         f"data.path={root} has several folders for the {part} part:"
-        f" {', '.join(sorted(f.name for f in several))}"
+        f" {', '.join(f.name for f in several)}"
         + ("; choose one by data.test_split" if part == "test" else ""),
     )
   if not named["train"]:
     return []
-  others = [f.name for f in _visible(root)
-            if f.is_dir() and f not in named["train"] + named["test"]]
+  others = [name for name in folders if root / name not in named["train"]]
   check(
       bool(named["test"]) or not others,
       f"data.path={root} has {named['train'][0].name}/ with folders of its own"
-      f" beside {', '.join(sorted(others))}; expected folders of classes, or"
+      f" beside {', '.join(others)}; expected folders of classes, or"
       " train/CLASS beside test/CLASS",
   )
   return [(part, f) for part, found in named.items() for f in found]
 
 
-def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
+def _folders(folder: pathlib.Path) -> list[str]:
+  """Names of the folders in `folder`, without hidden ones."""
   try:
-    return [f for f in folder.iterdir() if not f.name.startswith(".")]
+    with os.scandir(folder) as entries:
+      return [e.name for e in entries if e.is_dir() and e.name[0] != "."]
   except OSError as error:
     raise InputError(
         f"cannot read folder {folder} ({error.strerror})"

@@ -7,6 +7,7 @@ from ml_collections import ConfigDict, FrozenConfigDict
 from fsr_jax import config as config_lib
 from fsr_jax.data import corrupt, imbalance, sources
 from fsr_jax.data.dataset import Data
+from fsr_jax.data.images import Encoded
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
 from fsr_jax.models import blocks_of
@@ -257,6 +258,14 @@ def notices(config, data: Data) -> list[str]:
     lines.append(
         f"{len(data.skipped)} images cannot be read and are left out; see"
         " skipped.txt in the workdir"
+    )
+  if config.data.image_size and config.data.min_crop_area == 1 and (
+      not isinstance(data.train.image, Encoded)
+      and not config.data.test_from
+  ):
+    lines.append(
+        f"data.image_size={config.data.image_size} is not used: the images of"
+        f" {config.data.dataset} keep their size"
     )
   later = config.weighting != "uniform" or config.pseudo_loss_weight
   if later and config.warmup_epochs >= config.num_epochs:

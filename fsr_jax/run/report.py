@@ -88,11 +88,10 @@ class Progress:
         f"test {test} (ema {ema})",
     ]
     if self._learned:
-      purity = number(self._latest.get("dictionary_purity"))
-      parts += [
-          f"purity {purity}",
-          f"zero weights {scalars['train_zero_weights']:.2f}",
-      ]
+      purity = self._latest.get("dictionary_purity")
+      if purity is not None:  # The clean labels are known.
+        parts.append(f"purity {purity:.3f}")
+      parts.append(f"zero weights {scalars['train_zero_weights']:.2f}")
     parts.append(duration(now - self._started))
     compiled = before is None or before[1] <= self._switch < step
     if not compiled and before[1] < step < total:
@@ -147,12 +146,12 @@ _TABLE = (
 
 
 def table(summary: dict) -> str:
-  """The short table at the end; "-" for what is unknown."""
+  """The short table at the end, without what is unknown."""
   width = max(len(words) for words, _ in _TABLE)
   rows = []
   for words, key in _TABLE:
-    if key in summary:
-      value = summary[key]
+    value = summary.get(key)
+    if value is not None:
       text = str(value) if isinstance(value, int) else number(value, 4)
       rows.append(f"  {words:<{width}}  {text:>7}")
   return "\n".join(rows)

@@ -101,10 +101,11 @@ class Checkpoints:
     Raises:
       InputError: damaged, or of another structure.
     """
-    self._check_structure(named(template))
-    arrays = self._read(ocp.args.StandardRestore(named(template)))
+    wanted = named(template)
+    self._check_structure(wanted)
+    arrays = self._read(ocp.args.StandardRestore(wanted))
     # In the template's order, whatever order the files came back in.
-    leaves = [arrays[name] for name in named(template)]
+    leaves = [arrays[name] for name in wanted]
     return jax.tree.unflatten(jax.tree.structure(template), leaves)
 
   def _check_structure(self, arrays: dict[str, np.ndarray]) -> None:

@@ -83,15 +83,14 @@ def check_same(
 
 
 def _check_classes(path, then: np.ndarray, now: np.ndarray) -> None:
-  same = len(then) == len(now) and (then == now).all()
-  changed = [
-      f"{word} {', '.join(sorted(set(a.tolist()) - set(b.tolist()))[:5])}"
-      for word, a, b in (("without", then, now), ("with", now, then))
-      if set(a.tolist()) - set(b.tolist())
-  ]
+  gone, new = np.setdiff1d(then, now), np.setdiff1d(now, then)
+  changed = "".join(
+      f", {word} {', '.join(names[:5])}"
+      for word, names in (("without", gone), ("with", new))
+      if names.size
+  )
   check(
-      same,
+      np.array_equal(then, now),
       f"the data have other classes than when the run began ({path}):"
-      f" {len(now)} instead of {len(then)}"
-      f"{', ' if changed else ''}{', '.join(changed)}",
+      f" {len(now)} instead of {len(then)}{changed}",
   )

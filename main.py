@@ -1,7 +1,7 @@
 """Trains or evaluates a run.
 
-    python main.py --config=configs/quickstart.py --workdir=runs/quickstart
-    python main.py --mode=evaluate --workdir=runs/quickstart
+python main.py --config=configs/quickstart.py --workdir=runs/quickstart
+python main.py --mode=evaluate --workdir=runs/quickstart
 """
 
 import difflib
@@ -16,18 +16,21 @@ from fsr_jax import config as config_lib
 from fsr_jax.errors import InputError, check
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Config file; fields change by --config.FIELD=VALUE."
+  "config", None, "Config file; fields change by --config.FIELD=VALUE."
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 _MODE = flags.DEFINE_enum(
-    "mode", "train", ["train", "evaluate"],
-    "train (continues a run that is there already) or evaluate (its newest"
-    " checkpoint; needs no --config, from which it takes nothing but where the"
-    " data are and what is tested).",
+  "mode",
+  "train",
+  ["train", "evaluate"],
+  "train (continues a run that is there already) or evaluate (its newest"
+  " checkpoint; needs no --config, from which it takes nothing but where the"
+  " data are and what is tested).",
 )
 _ALLOW = flags.DEFINE_bool(
-    "allow_config_change", False,
-    "Continue the run in workdir although its config was another.",
+  "allow_config_change",
+  False,
+  "Continue the run in workdir although its config was another.",
 )
 
 
@@ -45,8 +48,8 @@ def main(argv):
     commands.evaluate(_WORKDIR.value, **where)
     return
   check(
-      _CONFIG.value is not None,
-      "--config is missing, e.g. --config=configs/quickstart.py",
+    _CONFIG.value is not None,
+    "--config is missing, e.g. --config=configs/quickstart.py",
   )
   summary = commands.train(_CONFIG.value, _WORKDIR.value, _ALLOW.value)
   # A run that was asked to leave has not failed, but is not done either.

@@ -29,16 +29,17 @@ from fsr_jax.step import state as states
 from fsr_jax.step.train import context, train_step
 
 ROWS = {
-    "plain": {"method": "plain"},
-    "plain + MixUp": {"method": "plain", "mixup": True},
-    "FSR, no MixUp, no re-labelling": {
-        "mixup": False, "pseudo_loss_weight": 0.0,
-    },
-    "FSR, MixUp": {"pseudo_loss_weight": 0.0},
-    "FSR, MixUp + re-labelling": {},
-    "FSR, pseudo_loss_on_mixed": {"pseudo_loss_on_mixed": True},
-    "L2R": {"method": "l2r"},
-    "Meta-Weight-Net": {"method": "mwn"},
+  "plain": {"method": "plain"},
+  "plain + MixUp": {"method": "plain", "mixup": True},
+  "FSR, no MixUp, no re-labelling": {
+    "mixup": False,
+    "pseudo_loss_weight": 0.0,
+  },
+  "FSR, MixUp": {"pseudo_loss_weight": 0.0},
+  "FSR, MixUp + re-labelling": {},
+  "FSR, pseudo_loss_on_mixed": {"pseudo_loss_on_mixed": True},
+  "L2R": {"method": "l2r"},
+  "Meta-Weight-Net": {"method": "mwn"},
 }
 
 _NETWORK = flags.DEFINE_string("network", "resnet32", "A key of NETWORKS.")
@@ -51,9 +52,11 @@ def compiled_step(fields: dict, data: states.Resident, num_classes: int):
   """(compiled train step, its state) of one row."""
   config = config_lib.base()
   config.update(
-      network=_NETWORK.value, batch_size=_BATCH.value,
-      reward_batch_size=_REWARDS.value, dictionary_size=_REWARDS.value,
-      **fields,
+    network=_NETWORK.value,
+    batch_size=_BATCH.value,
+    reward_batch_size=_REWARDS.value,
+    dictionary_size=_REWARDS.value,
+    **fields,
   )
   config = FrozenConfigDict(config_lib.resolve(config))
   ctx = context(config, num_classes, steps_per_epoch=10, axis_name=None)
@@ -76,19 +79,21 @@ def main(argv):
   rng, num_classes = np.random.default_rng(0), 10
   size = max(_BATCH.value, _REWARDS.value)
   data = states.Resident(
-      jnp.array(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)),
-      jnp.ones(size),
-      jnp.arange(size, dtype=jnp.int32) % num_classes,
-      jnp.full(3, 0.5), jnp.full(3, 0.25),
-      jnp.full(num_classes, size // num_classes), jnp.uint32(0),
+    jnp.array(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8)),
+    jnp.ones(size),
+    jnp.arange(size, dtype=jnp.int32) % num_classes,
+    jnp.full(3, 0.5),
+    jnp.full(3, 0.25),
+    jnp.full(num_classes, size // num_classes),
+    jnp.uint32(0),
   )
   data = data.replace(
-      held_out=states.HeldOut(data.image, data.aspect, data.label)
+    held_out=states.HeldOut(data.image, data.aspect, data.label)
   )
   index = jnp.arange(_BATCH.value)
   steps = {
-      name: compiled_step(fields, data, num_classes)
-      for name, fields in ROWS.items()
+    name: compiled_step(fields, data, num_classes)
+    for name, fields in ROWS.items()
   }
   times = {name: [] for name in ROWS}
   for step, state in steps.values():  # Not counted.
@@ -101,16 +106,16 @@ def main(argv):
     step, _ = steps[name]
     memory = step.memory_analysis()
     return (
-        step.cost_analysis()["flops"],
-        memory.temp_size_in_bytes + memory.argument_size_in_bytes,
-        statistics.median(times[name]),
+      step.cost_analysis()["flops"],
+      memory.temp_size_in_bytes + memory.argument_size_in_bytes,
+      statistics.median(times[name]),
     )
 
   first = figures(next(iter(ROWS)))
   print(
-      f"{_NETWORK.value}, B = {_BATCH.value}, Q = {_REWARDS.value},"
-      f" {jax.devices()[0].device_kind}, jax {jax.__version__};"
-      f" plain step {first[2]:.4f} s"
+    f"{_NETWORK.value}, B = {_BATCH.value}, Q = {_REWARDS.value},"
+    f" {jax.devices()[0].device_kind}, jax {jax.__version__};"
+    f" plain step {first[2]:.4f} s"
   )
   print("| row | operations | memory | time |\n|---|---|---|---|")
   for name in ROWS:

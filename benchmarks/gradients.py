@@ -58,17 +58,17 @@ def magnitudes(ctx, state, data, index) -> dict:
   """{block: (three magnitudes)} of one batch."""
   config = ctx.config
   batch_key, reward_key = jax.random.split(
-      order.step_key(data.seed, state.step)
+    order.step_key(data.seed, state.step)
   )
   batch = batches.gather(config, batch_key, data, index, ctx.num_classes, None)
   rewards = batches.draw_rewards(
-      config, reward_key, data, state.dictionary, ctx.num_classes, None
+    config, reward_key, data, state.dictionary, ctx.num_classes, None
   )
 
   def losses_of(image, target):
     def of(params):
       features, stats = ctx.network.features(
-          params, state.batch_stats, image, True
+        params, state.batch_stats, image, True
       )
       logits, _ = ctx.network.head(params["head"], stats, features, True)
       return losses.cross_entropy(logits, target)
@@ -78,11 +78,12 @@ def magnitudes(ctx, state, data, index) -> dict:
   train_losses = losses_of(batch.unmixed_image, batch.target)
   gradient = jax.grad(lambda p: jnp.mean(train_losses(p)))(state.params)
   ahead = reweight.lookahead(
-      train_losses, state.params, config.batch_size, config.lookahead_lr
+    train_losses, state.params, config.batch_size, config.lookahead_lr
   )
   _, v = reweight.reward_gradient(
-      losses_of(rewards.image, rewards.target), ahead,
-      config.reward_batch_size,
+    losses_of(rewards.image, rewards.target),
+    ahead,
+    config.reward_batch_size,
   )
   gradients, vs = by_block(gradient), by_block(v)
   zero = jax.tree.map(jnp.zeros_like, v)
@@ -91,14 +92,14 @@ def magnitudes(ctx, state, data, index) -> dict:
     part, name = block.split()
     alone = {**zero, part: {**zero[part], name: v[part][name]}}
     g = reweight.weight_gradient(
-        train_losses, state.params, alone, config.lookahead_lr
+      train_losses, state.params, alone, config.lookahead_lr
     )
     return jnp.mean(jnp.abs(g))
 
   norm = collectives.global_norm
   return {
-      block: (norm(gradients[block]), norm(vs[block]), share(block))
-      for block in vs
+    block: (norm(gradients[block]), norm(vs[block]), share(block))
+    for block in vs
   }
 
 
@@ -123,16 +124,14 @@ def main(argv):
   logging.set_verbosity(logging.WARNING)  # Orbax tells much.
   engine, state = restore(_WORKDIR.value, data_dir=_DATA_DIR.value)
   check(
-      state.dictionary is not None,
-      f"workdir {_WORKDIR.value} is of method={engine.config.method}, which has"
-      " no rewards; expected a run that learns weights",
+    state.dictionary is not None,
+    f"workdir {_WORKDIR.value} is of method={engine.config.method}, which has"
+    " no rewards; expected a run that learns weights",
   )
   ctx = context(
-      engine.config, engine.data.num_classes, engine.steps_per_epoch, None
+    engine.config, engine.data.num_classes, engine.steps_per_epoch, None
   )
-  data, _ = jax.tree.map(
-      jnp.asarray, residents(engine.data, engine.config)
-  )
+  data, _ = jax.tree.map(jnp.asarray, residents(engine.data, engine.config))
   one = jax.jit(functools.partial(magnitudes, ctx))
   sums = None
   for number in range(_BATCHES.value):
@@ -152,8 +151,11 @@ def main(argv):
     writer.writeheader()
     writer.writerows(rows)
   for row in rows:
-    print("  ".join(f"{row[c]:.3g}" if c != "block" else f"{row[c]:<22}"
-                    for c in COLUMNS))
+    print(
+      "  ".join(
+        f"{row[c]:.3g}" if c != "block" else f"{row[c]:<22}" for c in COLUMNS
+      )
+    )
   try:
     plot(rows, out / "gradients.png")
   except ImportError:

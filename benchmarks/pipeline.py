@@ -42,7 +42,7 @@ def images() -> Encoded:
   encoded = own.folder(c).train.image
   side = _SIZE.value
   return Encoded(
-      encoded.blobs, encoded.position, Squeezed(side), (side, side, 3)
+    encoded.blobs, encoded.position, Squeezed(side), (side, side, 3)
   )
 
 
@@ -81,11 +81,12 @@ def grain_threads(encoded: Encoded):
   import grain
 
   options = grain.ReadOptions(
-      num_threads=os.cpu_count(), prefetch_buffer_size=2 * _BATCH.value
+    num_threads=os.cpu_count(), prefetch_buffer_size=2 * _BATCH.value
   )
   return (
-      grain.MapDataset.source(Source(encoded)).to_iter_dataset(options)
-      .batch(_BATCH.value, drop_remainder=True)
+    grain.MapDataset.source(Source(encoded))
+    .to_iter_dataset(options)
+    .batch(_BATCH.value, drop_remainder=True)
   )
 
 
@@ -95,9 +96,10 @@ def grain_processes(encoded: Encoded):
 
   options = grain.MultiprocessingOptions(os.cpu_count(), 2)
   return (
-      grain.MapDataset.source(Source(encoded))
-      .batch(_BATCH.value, drop_remainder=True)
-      .to_iter_dataset(grain.ReadOptions(num_threads=1)).mp_prefetch(options)
+    grain.MapDataset.source(Source(encoded))
+    .batch(_BATCH.value, drop_remainder=True)
+    .to_iter_dataset(grain.ReadOptions(num_threads=1))
+    .mp_prefetch(options)
   )
 
 
@@ -123,7 +125,8 @@ def main(argv):
     print("grain is not installed (pip install grain): not compared")
   else:
     rows |= {
-        "grain, threads": grain_threads, "grain, processes": grain_processes,
+      "grain, threads": grain_threads,
+      "grain, processes": grain_processes,
     }
   encoded = images()
   found, memory = {name: [] for name in rows}, []
@@ -138,8 +141,8 @@ def main(argv):
   for name, values in found.items():
     median = statistics.median(values)
     print(
-        f"| {name} | {median:.0f} | {median / os.cpu_count():.0f} |"
-        f" {base / median:.2f} x |"
+      f"| {name} | {median:.0f} | {median / os.cpu_count():.0f} |"
+      f" {base / median:.2f} x |"
     )
   print(f"peak memory after each round, MB: {', '.join(memory)}")
 

@@ -10,19 +10,25 @@ import statistics
 
 # Okabe and Ito's colours, told apart by colour-blind eyes too.
 COLOURS = (
-    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9",
-    "#000000", "#F0E442",
+  "#0072B2",
+  "#E69F00",
+  "#009E73",
+  "#CC79A7",
+  "#D55E00",
+  "#56B4E9",
+  "#000000",
+  "#F0E442",
 )
 _MARKERS = "osD^vPX*"
 
 _LABELS = {
-    "test_top1": "test accuracy (0-1)",
-    "test_top1_ema": "test accuracy,\naveraged weights (0-1)",
-    "dictionary_purity": "dictionary purity (0-1)",
-    "zero_weight_fraction_clean": "weight 0 among\nright labels (0-1)",
-    "zero_weight_fraction_wrong": "weight 0 among\nwrong labels (0-1)",
-    "train_loss": "under Θ",
-    "lookahead_loss": "under Θ*, after the look-ahead",
+  "test_top1": "test accuracy (0-1)",
+  "test_top1_ema": "test accuracy,\naveraged weights (0-1)",
+  "dictionary_purity": "dictionary purity (0-1)",
+  "zero_weight_fraction_clean": "weight 0 among\nright labels (0-1)",
+  "zero_weight_fraction_wrong": "weight 0 among\nwrong labels (0-1)",
+  "train_loss": "under Θ",
+  "lookahead_loss": "under Θ*, after the look-ahead",
 }
 
 
@@ -39,8 +45,8 @@ def spread(rows: list[dict], column: str) -> tuple[float, float] | None:
     return None
   values = [float(value) for value in values]
   return (
-      statistics.mean(values),
-      statistics.stdev(values) if len(values) > 1 else 0.0,
+    statistics.mean(values),
+    statistics.stdev(values) if len(values) > 1 else 0.0,
   )
 
 
@@ -126,12 +132,14 @@ def bars(folder, png, title, measures):
   measures = [m for m in measures if any(row.get(m) for row in rows)]
   members, groups = list(by(rows, member)), by(rows, group)
   upright = len(groups) > len(measures)
-  shape = (len(groups), len(measures)) if upright else (
-      len(measures), len(groups)
+  shape = (
+    (len(groups), len(measures)) if upright else (len(measures), len(groups))
   )
   figure, axes = _figure(
-      *shape, 2.7, 0.6 + 0.24 * len(members),
-      title + _seeds(rows, "mean ± std"),
+    *shape,
+    2.7,
+    0.6 + 0.24 * len(members),
+    title + _seeds(rows, "mean ± std"),
   )
   for i, (name, of_group) in enumerate(groups.items()):
     for j, measure in enumerate(measures):
@@ -146,16 +154,18 @@ def bars(folder, png, title, measures):
 def scatter(folder, png, title, x, y):
   """A point a run, one colour a cell."""
   rows = read(folder / "results.csv")
-  figure, [[ax]] = _figure(
-      1, 1, 6.5, 4, title + _seeds(rows, "a point each")
-  )
+  figure, [[ax]] = _figure(1, 1, 6.5, 4, title + _seeds(rows, "a point each"))
   for i, (cell, of_cell) in enumerate(by(rows, lambda r: r["cell"]).items()):
     points = [(float(r[x]), float(r[y])) for r in of_cell if r[x] and r[y]]
     if not points:
       continue
     ax.scatter(
-        *zip(*points), label=cell, color=COLOURS[i % len(COLOURS)],
-        marker=_MARKERS[i % len(_MARKERS)], s=45, alpha=0.8,
+      *zip(*points),
+      label=cell,
+      color=COLOURS[i % len(COLOURS)],
+      marker=_MARKERS[i % len(_MARKERS)],
+      s=45,
+      alpha=0.8,
     )
   ax.set_xlabel(_LABELS.get(x, x))
   ax.set_ylabel(_LABELS.get(y, y))
@@ -168,7 +178,7 @@ def lines(folder, png, title, measures, xlabel):
   rows = read(folder / "results.csv")
   measures = [m for m in measures if any(row.get(m) for row in rows)]
   figure, axes = _figure(
-      len(measures), 1, 5, 3.6, title + _seeds(rows, "mean ± std")
+    len(measures), 1, 5, 3.6, title + _seeds(rows, "mean ± std")
   )
   ticks, groups = list(by(rows, member)), by(rows, group)
   for ax, measure in zip(axes[0], measures):
@@ -176,15 +186,20 @@ def lines(folder, png, title, measures, xlabel):
       # Side by side, so that no error bar hides another.
       aside = 0.08 * (i - (len(groups) - 1) / 2)
       points = [
-          (ticks.index(value) + aside, *spread(of_value, measure))
-          for value, of_value in by(some, member).items()
-          if spread(of_value, measure) is not None
+        (ticks.index(value) + aside, *spread(of_value, measure))
+        for value, of_value in by(some, member).items()
+        if spread(of_value, measure) is not None
       ]
       if points:
         at, mean, deviation = zip(*points)
         ax.errorbar(
-            at, mean, deviation, capsize=3, label=name, color=COLOURS[i],
-            marker=_MARKERS[i],
+          at,
+          mean,
+          deviation,
+          capsize=3,
+          label=name,
+          color=COLOURS[i],
+          marker=_MARKERS[i],
         )
     ax.set_xticks(range(len(ticks)), ticks)
     low, high = ax.get_ylim()  # Of fractions: not beyond 1, not too close up.
@@ -202,10 +217,14 @@ def facets(folder, png, title, measure, default):
   groups = by([row for row in rows if row["cell"] != default], group)
   columns = min(4, len(groups))
   figure, axes = _figure(
-      columns, -(-len(groups) // columns), 3, 2.6,
-      title + _seeds(rows, f"mean ± std; diamond: {default}"), sharey=True,
+    columns,
+    -(-len(groups) // columns),
+    3,
+    2.6,
+    title + _seeds(rows, f"mean ± std; diamond: {default}"),
+    sharey=True,
   )
-  for ax in axes.flat[len(groups):]:
+  for ax in axes.flat[len(groups) :]:
     ax.set_visible(False)
   for ax, (field, some) in zip(axes.flat, groups.items()):
     values = by(some + shared, lambda row, f=field: float(row[f]))
@@ -216,12 +235,18 @@ def facets(folder, png, title, measure, default):
         continue
       is_default = values[value][0] in shared
       ax.errorbar(
-          at, *point, capsize=3, marker="oD"[is_default],
-          color=COLOURS[4 * is_default],
+        at,
+        *point,
+        capsize=3,
+        marker="oD"[is_default],
+        color=COLOURS[4 * is_default],
       )
       ax.annotate(
-          f"{point[0]:.3f}", (at, point[0]), (5, 3), fontsize=7,
-          textcoords="offset points",
+        f"{point[0]:.3f}",
+        (at, point[0]),
+        (5, 3),
+        fontsize=7,
+        textcoords="offset points",
       )
     ax.set_xticks(range(len(ticks)), [f"{value:g}" for value in ticks])
     ax.set_xlim(-0.5, len(ticks) - 0.5)
@@ -236,26 +261,32 @@ def epochs(folder, png, title, measures):
   rows = read(folder / "curves.csv")
   cells = by(rows, lambda row: row["cell"])
   figure, axes = _figure(
-      len(cells), 1, 4.5, 3.6, title + _seeds(rows, "mean ± std")
+    len(cells), 1, 4.5, 3.6, title + _seeds(rows, "mean ± std")
   )
   for ax, (cell, of_cell) in zip(axes[0], cells.items()):
     for i, measure in enumerate(measures):
       points = [
-          (int(epoch), *spread(at, measure))
-          for epoch, at in by(of_cell, lambda row: row["epoch"]).items()
-          if spread(at, measure) is not None
+        (int(epoch), *spread(at, measure))
+        for epoch, at in by(of_cell, lambda row: row["epoch"]).items()
+        if spread(at, measure) is not None
       ]
       if not points:
         continue
       at, mean, deviation = zip(*sorted(points))
       ax.plot(
-          at, mean, color=COLOURS[i], label=_LABELS.get(measure, measure),
-          linestyle=("-", "--")[i % 2],
+        at,
+        mean,
+        color=COLOURS[i],
+        label=_LABELS.get(measure, measure),
+        linestyle=("-", "--")[i % 2],
       )
       ax.fill_between(
-          at, [m - d for m, d in zip(mean, deviation)],
-          [m + d for m, d in zip(mean, deviation)],
-          color=COLOURS[i], alpha=0.2, linewidth=0,
+        at,
+        [m - d for m, d in zip(mean, deviation)],
+        [m + d for m, d in zip(mean, deviation)],
+        color=COLOURS[i],
+        alpha=0.2,
+        linewidth=0,
       )
     ax.set_title(cell, loc="left")
     ax.set_xlabel("epoch")

@@ -10,10 +10,15 @@ import statistics
 
 # Columns of the printed table, in this order, where a run has them.
 TABLE = (
-    "test_top1", "test_top1_ema", "dictionary_purity", "dictionary_coverage",
-    "wrong_weight_share", "effective_batch",
-    "zero_weight_fraction_clean", "zero_weight_fraction_wrong",
-    "seconds_per_step",
+  "test_top1",
+  "test_top1_ema",
+  "dictionary_purity",
+  "dictionary_coverage",
+  "wrong_weight_share",
+  "effective_batch",
+  "zero_weight_fraction_clean",
+  "zero_weight_fraction_wrong",
+  "seconds_per_step",
 )
 
 
@@ -45,10 +50,14 @@ def curves(jobs: Iterable, series: tuple[str, ...]) -> list[dict]:
     lines = (job.workdir / "metrics.jsonl").read_text().splitlines()
     for scalars in map(json.loads, lines):
       if "epoch" in scalars:  # An epoch cut short has none.
-        found.append({
-            "cell": job.cell, "seed": job.seed, "epoch": scalars["epoch"],
+        found.append(
+          {
+            "cell": job.cell,
+            "seed": job.seed,
+            "epoch": scalars["epoch"],
             **{name: scalars.get(name) for name in series},
-        })
+          }
+        )
   return found
 
 
@@ -79,12 +88,10 @@ def markdown(table: list[dict]) -> str:
   cells = {}
   for row in table:
     cells.setdefault(row["cell"], []).append(row)
-  columns = [
-      c for c in TABLE if any(row.get(c) is not None for row in table)
-  ]
+  columns = [c for c in TABLE if any(row.get(c) is not None for row in table)]
   lines = [
-      "| cell | seeds | " + " | ".join(columns) + " |",
-      "|---|---|" + "---|" * len(columns),
+    "| cell | seeds | " + " | ".join(columns) + " |",
+    "|---|---|" + "---|" * len(columns),
   ]
   for cell, of_cell in cells.items():
     texts = [spread([row.get(c) for row in of_cell]) for c in columns]

@@ -48,9 +48,9 @@ class Runner:
   def __init__(self, compiled: pathlib.Path):
     """Keeps compiled programs in `compiled`, unless the user has a place."""
     self._environment = {
-        "JAX_COMPILATION_CACHE_DIR": str(compiled),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        **os.environ,
+      "JAX_COMPILATION_CACHE_DIR": str(compiled),
+      "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+      **os.environ,
     }
     self._child = None
     self._asked = False
@@ -72,15 +72,21 @@ class Runner:
       return os.EX_TEMPFAIL
     job.workdir.mkdir(parents=True, exist_ok=True)
     command = [
-        sys.executable, str(ROOT / "main.py"), *job.arguments,
-        f"--workdir={job.workdir}",
+      sys.executable,
+      str(ROOT / "main.py"),
+      *job.arguments,
+      f"--workdir={job.workdir}",
     ]
     with open(job.workdir / "log.txt", "a", encoding="utf-8") as log:
       # A session of its own: Ctrl-C in a terminal reaches it through us only,
       # once. Asked twice, main.py leaves without saving.
       self._child = subprocess.Popen(
-          command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-          start_new_session=True, env=self._environment,
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        env=self._environment,
       )
       if self._asked:  # While it was being started.
         self._child.terminate()

@@ -52,49 +52,52 @@ class Scale(NamedTuple):
 
 _NOISY_CIFAR = "cifar_noise.py:cifar10,uniform,0.4,"
 SCALES = {
-    "digits": Scale(
-        about="1,400 handwritten digits, one hidden layer; no download",
-        config="quickstart.py",
-        # Evaluated at the end only, an epoch in one call: half the time.
-        fields={
-            "eval_every_epochs": 60, "checkpoint_every_epochs": 60,
-            "steps_per_call": 14,
-        },
-        fixed_size=800,
-        dictionary_sizes=(10, 50, 100, 200, 400),
-        held_out=100,
-        meta_blocks=(0, -1),
-        long_tail={"batch_size": 50},
-        # Convolutions inside a loop are slow on a CPU.
-        conv={"network": "convnet", "steps_per_call": 0},
-    ),
-    "cifar_small": Scale(
-        about="5,000 images of CIFAR-10, three convolutions, 127 epochs;"
-        " 4 to 9 minutes a run on two CPU cores",
-        config=_NOISY_CIFAR + "convnet",
-        # Evaluated at the end only.
-        fields={
-            "data.max_examples": 5000, "dictionary_size": 400,
-            "reward_batch_size": 50, "eval_every_epochs": 127,
-        },
-        fixed_size=4000,
-        dictionary_sizes=(20, 100, 200, 400, 800),
-        held_out=100,
-        meta_blocks=(0, 1, 2, -1),
-        long_tail={"batch_size": 50},
-        conv={},
-    ),
-    "paper": Scale(
-        about="CIFAR-10, ResNet-32, 127 epochs; needs an accelerator",
-        config=_NOISY_CIFAR + "resnet32",
-        fields={},
-        fixed_size=45000,
-        dictionary_sizes=(100, 500, 1000, 2000, 5000),
-        held_out=1000,
-        meta_blocks=(0, 1, 5, 10, 15, -1),
-        long_tail={"num_epochs": 200, "batch_size": 128, "schedule": "step"},
-        conv={},
-    ),
+  "digits": Scale(
+    about="1,400 handwritten digits, one hidden layer; no download",
+    config="quickstart.py",
+    # Evaluated at the end only, an epoch in one call: half the time.
+    fields={
+      "eval_every_epochs": 60,
+      "checkpoint_every_epochs": 60,
+      "steps_per_call": 14,
+    },
+    fixed_size=800,
+    dictionary_sizes=(10, 50, 100, 200, 400),
+    held_out=100,
+    meta_blocks=(0, -1),
+    long_tail={"batch_size": 50},
+    # Convolutions inside a loop are slow on a CPU.
+    conv={"network": "convnet", "steps_per_call": 0},
+  ),
+  "cifar_small": Scale(
+    about="5,000 images of CIFAR-10, three convolutions, 127 epochs;"
+    " 4 to 9 minutes a run on two CPU cores",
+    config=_NOISY_CIFAR + "convnet",
+    # Evaluated at the end only.
+    fields={
+      "data.max_examples": 5000,
+      "dictionary_size": 400,
+      "reward_batch_size": 50,
+      "eval_every_epochs": 127,
+    },
+    fixed_size=4000,
+    dictionary_sizes=(20, 100, 200, 400, 800),
+    held_out=100,
+    meta_blocks=(0, 1, 2, -1),
+    long_tail={"batch_size": 50},
+    conv={},
+  ),
+  "paper": Scale(
+    about="CIFAR-10, ResNet-32, 127 epochs; needs an accelerator",
+    config=_NOISY_CIFAR + "resnet32",
+    fields={},
+    fixed_size=45000,
+    dictionary_sizes=(100, 500, 1000, 2000, 5000),
+    held_out=1000,
+    meta_blocks=(0, 1, 5, 10, 15, -1),
+    long_tail={"num_epochs": 200, "batch_size": 128, "schedule": "step"},
+    conv={},
+  ),
 }
 
 
@@ -113,8 +116,8 @@ def names(arguments: list[str]) -> list[str]:
   for argument in arguments:
     match = re.fullmatch(r"--?config\.([\w.]+)=.*", argument, re.DOTALL)
     check(
-        bool(match),
-        f"argument {argument!r} after --; expected --config.FIELD=VALUE",
+      bool(match),
+      f"argument {argument!r} after --; expected --config.FIELD=VALUE",
     )
     found.append(match[1])
   return found
@@ -135,7 +138,7 @@ def load(arguments: list[str]) -> ConfigDict:
   argv = ["main.py", *arguments]
   values = flags.FlagValues()
   holder = config_flags.DEFINE_config_file(
-      "config", flag_values=values, sys_argv=argv
+    "config", flag_values=values, sys_argv=argv
   )
   try:
     values(argv)

@@ -49,19 +49,22 @@ def chosen_cells(cells: dict, patterns: list[str]) -> dict:
   """
   for pattern in patterns:
     check(
-        bool(fnmatch.filter(cells, pattern)),
-        f"no cell {pattern!r}; choose from: {', '.join(cells)}",
+      bool(fnmatch.filter(cells, pattern)),
+      f"no cell {pattern!r}; choose from: {', '.join(cells)}",
     )
   return {
-      name: fields
-      for name, fields in cells.items()
-      if any(fnmatch.fnmatchcase(name, p) for p in patterns)
+    name: fields
+    for name, fields in cells.items()
+    if any(fnmatch.fnmatchcase(name, p) for p in patterns)
   }
 
 
 def plan(
-    cells: dict, scale: scales.Scale, seeds: list[str], extra: list[str],
-    out: pathlib.Path,
+  cells: dict,
+  scale: scales.Scale,
+  seeds: list[str],
+  extra: list[str],
+  out: pathlib.Path,
 ) -> list[Job]:
   """All jobs, every cell of one seed before the next seed.
 
@@ -98,16 +101,20 @@ def plan(
 
 
 def finished_before(
-    cells: dict, scale: scales.Scale, jobs: list[Job], extra: list[str],
-    out: pathlib.Path,
+  cells: dict,
+  scale: scales.Scale,
+  jobs: list[Job],
+  extra: list[str],
+  out: pathlib.Path,
 ) -> list[Job]:
   """Finished runs in `out` that are not among `jobs`, of the same `extra`."""
   asked, found = {(job.cell, job.seed) for job in jobs}, []
   for name, fields in cells.items():
     seeds = [path.parent.name for path in (out / name).glob("*/summary.json")]
     new = [
-        seed for seed in sorted(seeds)
-        if seed.isdecimal() and (name, seed) not in asked
+      seed
+      for seed in sorted(seeds)
+      if seed.isdecimal() and (name, seed) not in asked
     ]
     if new and not fields.keys() & set(scales.names(extra)):
       found += plan({name: fields}, scale, new, extra, out)
@@ -202,14 +209,14 @@ def main(argv):
   cells = sweep.cells(scale)
   fields = list({field: None for c in cells.values() for field in c})
   jobs = plan(
-      chosen_cells(cells, _CELLS.value), scale, _SEEDS.value, argv[1:], out
+    chosen_cells(cells, _CELLS.value), scale, _SEEDS.value, argv[1:], out
   )
   done = sum(job.finished() for job in jobs)
   print(f"{len(jobs)} runs, {done} of them finished before", flush=True)
   others = finished_before(cells, scale, jobs, argv[1:], out)
   order = list(cells)
   everything = sorted(
-      jobs + others, key=lambda job: (int(job.seed), order.index(job.cell))
+    jobs + others, key=lambda job: (int(job.seed), order.index(job.cell))
   )
   with Runner(out / "compiled") as runner:
     status = work(jobs, runner, lambda: write(everything, sweep, fields, out))
@@ -218,8 +225,9 @@ def main(argv):
     print(report.markdown(rows))
     print(f"values: {out / 'results.csv'}")
     draw(
-        sweep, out / f"{_SWEEP.value}.png",
-        f"{sweep.source}: {sweep.about} ({_SCALE.value})",
+      sweep,
+      out / f"{_SWEEP.value}.png",
+      f"{sweep.source}: {sweep.about} ({_SCALE.value})",
     )
   return status
 

@@ -28,8 +28,11 @@ _WARMUP_EPOCHS = {"at_once": 0, "deferred": 160}
 
 def get_config(arguments: str = ""):
   dataset, ratio, start, imbalance = config_lib.arguments(
-      arguments, dataset="cifar10", imbalance_ratio=50.0, start="at_once",
-      imbalance="exponential",
+    arguments,
+    dataset="cifar10",
+    imbalance_ratio=50.0,
+    start="at_once",
+    imbalance="exponential",
   )
   choose("start", start, _WARMUP_EPOCHS)
   c = config_lib.base()

@@ -20,7 +20,7 @@ from fsr_jax import config as config_lib
 
 def get_config(arguments: str = ""):
   dataset, imbalance_ratio, noise_ratio = config_lib.arguments(
-      arguments, dataset="cifar10", imbalance_ratio=50.0, noise_ratio=0.4
+    arguments, dataset="cifar10", imbalance_ratio=50.0, noise_ratio=0.4
   )
   c = config_lib.base()  # ResNet-32, as Table 7's first column has in Table 1.
   c.update(config_lib.TABLE_4["cifar_longtail_noise"])

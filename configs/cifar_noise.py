@@ -24,8 +24,11 @@ from fsr_jax import config as config_lib
 
 def get_config(arguments: str = ""):
   dataset, noise, ratio, network = config_lib.arguments(
-      arguments, dataset="cifar10", noise="uniform", noise_ratio=0.4,
-      network="resnet32",
+    arguments,
+    dataset="cifar10",
+    noise="uniform",
+    noise_ratio=0.4,
+    network="resnet32",
   )
   c = config_lib.base()  # Table 4, first row.
   c.data.dataset = dataset

@@ -58,9 +58,9 @@ def get_config(path: str = ""):
   c.batch_size = max(2, min(100, seen.num_examples // 20 // 2 * 2))
   # A twentieth of the examples, two of every class at least.
   c.dictionary_size = min(
-      seen.num_examples,
-      max(seen.num_examples // 20, 2 * seen.num_classes),
-      max(5000, seen.num_classes),
+    seen.num_examples,
+    max(seen.num_examples // 20, 2 * seen.num_classes),
+    max(5000, seen.num_classes),
   )
   c.reward_batch_size = min(c.dictionary_size, c.batch_size)
   return c

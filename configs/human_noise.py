@@ -38,8 +38,10 @@ from fsr_jax.data.tfds_source import PREFIX
 
 def get_config(arguments: str = ""):
   dataset, label_key, network = config_lib.arguments(
-      arguments, dataset="cifar10_n", label_key="worse_label",
-      network="resnet32",
+    arguments,
+    dataset="cifar10_n",
+    label_key="worse_label",
+    network="resnet32",
   )
   c = config_lib.base()
   c.data.dataset = PREFIX + dataset

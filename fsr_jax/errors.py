@@ -17,6 +17,6 @@ def choose(kind: str, name: str, choices: Iterable[str]) -> None:
   """Raises InputError listing `choices` unless `name` is one of them."""
   choices = list(choices)
   check(
-      name in choices,
-      f"unknown {kind} {name!r}; choose one of: {', '.join(choices)}",
+    name in choices,
+    f"unknown {kind} {name!r}; choose one of: {', '.join(choices)}",
   )

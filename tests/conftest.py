@@ -7,11 +7,11 @@ from absl import flags
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
-    os.environ.get("XLA_FLAGS", "")
-    + " --xla_force_host_platform_device_count=8"
-    # Compiling is most of the suite's time; fast code is not what it tests.
-    + " --xla_backend_optimization_level=0"
-    + " --xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters"
+  os.environ.get("XLA_FLAGS", "")
+  + " --xla_force_host_platform_device_count=8"
+  # Compiling is most of the suite's time; fast code is not what it tests.
+  + " --xla_backend_optimization_level=0"
+  + " --xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters"
 )
 
 # absltest's temporary directories read absl flags, which pytest never parses.

@@ -29,7 +29,7 @@ class TinyBatchNorm(nn.Module):
 def with_tiny_batch_norm():
   """Patches NETWORKS so that network="tiny" is TinyBatchNorm."""
   return mock.patch.dict(
-      models.NETWORKS, tiny=lambda axis: (TinyBatchNorm(axis),)
+    models.NETWORKS, tiny=lambda axis: (TinyBatchNorm(axis),)
   )
 
 
@@ -40,7 +40,8 @@ def config(**fields) -> ml_collections.ConfigDict:
     **fields: overrides; "data__noise" stands for data.noise.
   """
   c = config_lib.base()
-  c.update_from_flattened_dict({
+  c.update_from_flattened_dict(
+    {
       "data.dataset": "digits",
       "data.max_examples": 200,
       "data.noise": "uniform",
@@ -55,9 +56,10 @@ def config(**fields) -> ml_collections.ConfigDict:
       "eval_batch_size": 400,
       "num_devices": 1,
       "log_every_seconds": 0.0,
-  })
+    }
+  )
   c.update_from_flattened_dict(
-      {name.replace("__", "."): value for name, value in fields.items()}
+    {name.replace("__", "."): value for name, value in fields.items()}
   )
   return c
 
@@ -68,7 +70,7 @@ def frozen(**fields) -> ml_collections.FrozenConfigDict:
 
 
 def random_data(
-    num_examples=64, num_classes=4, shape=(4, 4, 1), num_test=20, seed=0
+  num_examples=64, num_classes=4, shape=(4, 4, 1), num_test=20, seed=0
 ) -> Data:
   """Images of noise; labels cycle through the classes."""
   rng = np.random.default_rng(seed)

@@ -28,8 +28,8 @@ from fsr_jax.run.workdir import Workdir
 
 DIGITS = scales.SCALES["digits"]
 CELLS = {
-    "plain": {"method": "plain"},
-    "tail/fsr": {"data.imbalance_ratio": 5.0},
+  "plain": {"method": "plain"},
+  "tail/fsr": {"data.imbalance_ratio": 5.0},
 }
 EVERY = [(s, z) for s in ablations.SWEEPS for z in scales.SCALES]
 
@@ -56,11 +56,15 @@ def write_finished(job, number):
   """summary.json and metrics.jsonl of a run that came to its end."""
   rng = np.random.default_rng(number)
   summary = {
-      "test_top1": 0.9 + number / 100, "test_top1_ema": rng.uniform(0.8, 1),
-      "dictionary_purity": None if "plain" in job.cell else rng.uniform(0.5, 1),
-      "zero_weight_fraction_clean": 0.1, "zero_weight_fraction_wrong": 0.9,
-      "seconds_per_step": 0.001, "method": job.config["method"],
-      "seed": int(job.seed), "nested": {"left": "out"},
+    "test_top1": 0.9 + number / 100,
+    "test_top1_ema": rng.uniform(0.8, 1),
+    "dictionary_purity": None if "plain" in job.cell else rng.uniform(0.5, 1),
+    "zero_weight_fraction_clean": 0.1,
+    "zero_weight_fraction_wrong": 0.9,
+    "seconds_per_step": 0.001,
+    "method": job.config["method"],
+    "seed": int(job.seed),
+    "nested": {"left": "out"},
   }
   job.workdir.mkdir(parents=True, exist_ok=True)
   (job.workdir / "summary.json").write_text(json.dumps(summary))
@@ -70,12 +74,11 @@ def write_finished(job, number):
     if epoch > 2:
       lines[-1]["lookahead_loss"] = 0.9 / epoch
   (job.workdir / "metrics.jsonl").write_text(
-      "".join(json.dumps(line) + "\n" for line in lines)
+    "".join(json.dumps(line) + "\n" for line in lines)
   )
 
 
 class Case(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     # ml_collections reads config files by a deprecated function.
@@ -95,14 +98,13 @@ class Case(parameterized.TestCase):
 
 
 class OrderTest(Case):
-
   def test_every_cell_of_one_seed_comes_before_the_next_seed(self):
     runner = FakeRunner()
     status, _ = self.work(self.plan(), runner)
     self.assertEqual(status, 0)
     self.assertEqual(
-        runner.done,
-        [("plain", "0"), ("tail/fsr", "0"), ("plain", "1"), ("tail/fsr", "1")],
+      runner.done,
+      [("plain", "0"), ("tail/fsr", "0"), ("plain", "1"), ("tail/fsr", "1")],
     )
     self.assertTrue((self.out / "tail" / "fsr" / "1").is_dir())
 
@@ -125,7 +127,6 @@ class OrderTest(Case):
 
 
 class ResumeTest(Case):
-
   def test_what_is_finished_is_not_done_again(self):
     self.work(self.plan(), FakeRunner())
     runner = FakeRunner()
@@ -143,14 +144,14 @@ class ResumeTest(Case):
 
     plain = self.plan({"plain": CELLS["plain"]}, seeds=("1", "2"))
     self.assertEqual(
-        others(plain), [("plain", "0"), ("tail/fsr", "0"), ("tail/fsr", "1")]
+      others(plain), [("plain", "0"), ("tail/fsr", "0"), ("tail/fsr", "1")]
     )
     self.assertEmpty(others(self.plan()))
     # They are of another config.
     self.assertEmpty(others(plain, ["--config.num_epochs=3"]))
     # Theirs is set by the cell.
     self.assertEqual(
-        others(plain, ["--config.data.imbalance_ratio=1.0"]), [("plain", "0")]
+      others(plain, ["--config.data.imbalance_ratio=1.0"]), [("plain", "0")]
     )
 
   def test_asked_to_leave_it_stops_and_can_be_continued(self):
@@ -167,7 +168,7 @@ class ResumeTest(Case):
     self.assertEqual(status, 1)
     log = self.out / "plain" / "0" / "log.txt"
     self.assertEqual(
-        printed[0], f"[1/4] plain seed 0: failed, {log}: error: too hot"
+      printed[0], f"[1/4] plain seed 0: failed, {log}: error: too hot"
     )
     self.assertTrue((self.out / "tail/fsr/1/summary.json").exists())
 
@@ -179,9 +180,9 @@ class ResumeTest(Case):
     self.assertEqual((status, runner.done), (1, []))
     self.assertLen(printed, 4)
     self.assertRegex(
-        printed[0],
-        r"plain seed 0: refused: .*\(num_epochs 60 there, 3 now\); choose"
-        " another --out$",
+      printed[0],
+      r"plain seed 0: refused: .*\(num_epochs 60 there, 3 now\); choose"
+      " another --out$",
     )
     self.assertEmpty(report.rows([j for j in jobs if j.finished()], []))
 
@@ -201,12 +202,12 @@ class ResumeTest(Case):
     self.assertLen(runner.done, 2)
 
   @parameterized.parameters(
-      ("--config.method=plain", "method: set by the cells"),
-      ("--config.seed=3", "seed: set by the cells"),
-      ("--config.num_epoch=3", "no field 'num_epoch'"),
-      ("--config.num_epochs=many", "many"),
-      ("--config=configs/quickstart.py", "expected --config.FIELD=VALUE"),
-      ("runs", "expected --config.FIELD=VALUE"),
+    ("--config.method=plain", "method: set by the cells"),
+    ("--config.seed=3", "seed: set by the cells"),
+    ("--config.num_epoch=3", "no field 'num_epoch'"),
+    ("--config.num_epochs=many", "many"),
+    ("--config=configs/quickstart.py", "expected --config.FIELD=VALUE"),
+    ("runs", "expected --config.FIELD=VALUE"),
   )
   def test_wrong_arguments_are_refused_at_once(self, argument, message):
     with self.assertRaisesRegex(InputError, message):
@@ -214,17 +215,16 @@ class ResumeTest(Case):
 
 
 class SignalTest(Case):
-
   def test_sigterm_reaches_the_run_once_and_ends_the_sweep(self):
     main_py = self.out / "main.py"
     main_py.write_text(
-        "import pathlib, signal, sys, time\n"
-        "def leave(*unused):\n"
-        "  print('saved', flush=True)\n"
-        "  sys.exit(75)\n"
-        "signal.signal(signal.SIGTERM, leave)\n"
-        f"pathlib.Path({str(self.out)!r}, 'ready').touch()\n"
-        "time.sleep(30)\n"
+      "import pathlib, signal, sys, time\n"
+      "def leave(*unused):\n"
+      "  print('saved', flush=True)\n"
+      "  sys.exit(75)\n"
+      "signal.signal(signal.SIGTERM, leave)\n"
+      f"pathlib.Path({str(self.out)!r}, 'ready').touch()\n"
+      "time.sleep(30)\n"
     )
     self.enter_context(absltest.mock.patch.object(runners, "ROOT", self.out))
 
@@ -248,7 +248,6 @@ class SignalTest(Case):
 
 
 class ReportTest(Case):
-
   def test_csv(self):
     jobs, seen = self.plan(), []
     about = ablations.Sweep("", "", None, None, ("lookahead_loss",))
@@ -263,8 +262,8 @@ class ReportTest(Case):
     self.assertEqual([len(rows) for rows in seen], [2, 3, 4, 5])
     header, first, second, *_ = seen[-1]
     self.assertEqual(
-        header[:5],
-        ["cell", "method", "data.imbalance_ratio", "seed", "test_top1"],
+      header[:5],
+      ["cell", "method", "data.imbalance_ratio", "seed", "test_top1"],
     )
     self.assertLen(set(header), len(header))
     self.assertNotIn("nested", header)
@@ -274,32 +273,29 @@ class ReportTest(Case):
     with open(self.out / "curves.csv", newline="") as file:
       curves = list(csv.DictReader(file))
     self.assertLen(curves, 4 * 4)
-    self.assertEqual(
-        list(curves[0].values()), ["plain", "0", "1", ""]
-    )
+    self.assertEqual(list(curves[0].values()), ["plain", "0", "1", ""])
     self.assertAlmostEqual(float(curves[2]["lookahead_loss"]), 0.3)
 
   def test_table_by_hand(self):
     rows = [
-        {"cell": "a", "test_top1": 0.8, "dictionary_purity": None},
-        {"cell": "b", "test_top1": 0.5, "dictionary_purity": 1.0},
-        {"cell": "a", "test_top1": 0.9, "dictionary_purity": 1.0},
+      {"cell": "a", "test_top1": 0.8, "dictionary_purity": None},
+      {"cell": "b", "test_top1": 0.5, "dictionary_purity": 1.0},
+      {"cell": "a", "test_top1": 0.9, "dictionary_purity": 1.0},
     ]
     self.assertEqual(
-        report.markdown(rows).splitlines(),
-        [
-            "| cell | seeds | test_top1 | dictionary_purity |",
-            "|---|---|---|---|",
-            # The deviation of a sample: sqrt(2 * 0.05**2 / 1).
-            "| a | 2 | 0.8500 ± 0.0707 | – |",
-            "| b | 1 | 0.5000 | 1.0000 |",
-        ],
+      report.markdown(rows).splitlines(),
+      [
+        "| cell | seeds | test_top1 | dictionary_purity |",
+        "|---|---|---|---|",
+        # The deviation of a sample: sqrt(2 * 0.05**2 / 1).
+        "| a | 2 | 0.8500 ± 0.0707 | – |",
+        "| b | 1 | 0.5000 | 1.0000 |",
+      ],
     )
     self.assertEqual(report.spread([]), "–")
 
 
 class SweepsTest(Case):
-
   @parameterized.parameters(*EVERY)
   def test_every_cell_is_a_valid_config_of_its_own(self, name, scale_name):
     scale, seen = scales.SCALES[scale_name], {}
@@ -310,7 +306,7 @@ class SweepsTest(Case):
       with self.subTest(cell):
         self.assertLessEqual(fields.keys(), known.keys())
         config = scales.load(
-            [*scale.arguments(), *scales.as_flags({**fields, "seed": 0})]
+          [*scale.arguments(), *scales.as_flags({**fields, "seed": 0})]
         )
         validate.validate_config(config)
         flat = config_lib.flatten(config.to_dict())
@@ -326,11 +322,13 @@ class SweepsTest(Case):
     cells = {n: s.cells(paper) for n, s in ablations.SWEEPS.items()}
     settings = ablations.cells.settings(paper)
     self.assertEqual(
-        list(cells["pushers"]),
-        [
-            f"{setting}/{pusher}{suffix}" for setting in settings
-            for suffix in ("", "_raw") for pusher in PUSHERS
-        ],
+      list(cells["pushers"]),
+      [
+        f"{setting}/{pusher}{suffix}"
+        for setting in settings
+        for suffix in ("", "_raw")
+        for pusher in PUSHERS
+      ],
     )
     methods = {fields["method"] for fields in cells["methods"].values()}
     self.assertEqual(methods, set(config_lib.METHODS))
@@ -371,24 +369,25 @@ class SweepsTest(Case):
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
       sweep.draw(
-          ablations.Sweep("", "", None, plot), self.out / "a.png", "title"
+        ablations.Sweep("", "", None, plot), self.out / "a.png", "title"
       )
     self.assertIn("pip install matplotlib", printed.getvalue())
 
 
 class CommandTest(parameterized.TestCase):
-
   @parameterized.parameters(
-      (["--list"], 0, "pushers +every pusher.*Figure 5, right"),
-      (["--sweep=pusher", "--out=x"], 1, "unknown sweep 'pusher'; choose"),
-      (["--sweep=noise"], 1, "--out is missing"),
-      (["--sweep=noise", "--out=x", "--seeds=a"], 1, "seed 'a'"),
+    (["--list"], 0, "pushers +every pusher.*Figure 5, right"),
+    (["--sweep=pusher", "--out=x"], 1, "unknown sweep 'pusher'; choose"),
+    (["--sweep=noise"], 1, "--out is missing"),
+    (["--sweep=noise", "--out=x", "--seeds=a"], 1, "seed 'a'"),
   )
   def test_flags(self, arguments, status, words):
     result = subprocess.run(
-        [sys.executable, str(sweep.ROOT / "benchmarks" / "sweep.py"),
-         *arguments],
-        cwd=self.create_tempdir(), capture_output=True, text=True, check=False,
+      [sys.executable, str(sweep.ROOT / "benchmarks" / "sweep.py"), *arguments],
+      cwd=self.create_tempdir(),
+      capture_output=True,
+      text=True,
+      check=False,
     )
     self.assertEqual(result.returncode, status, result.stderr)
     self.assertRegex(result.stdout + result.stderr, words)

@@ -18,20 +18,27 @@ CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 
 # What --config=FILE:ARGUMENTS may say, at least one for every file.
 ARGUMENTS = {
-    "quickstart": [None],
-    "cifar_noise": [
-        None, "cifar10,uniform,0.4,resnet32", "cifar10,asymmetric,0.2,wrn28_10",
-        "cifar100,uniform,0.8", "cifar100,asymmetric", "cifar10,pair,0.45",
-        "cifar10,instance",
-    ],
-    "cifar_longtail": [
-        None, "cifar10,200", "cifar100,10,deferred", "cifar10,50,at_once,step",
-    ],
-    "cifar_longtail_noise": [None, "cifar10,200,0.2", "cifar100,1"],
-    "human_noise": [None, "cifar100_n,noise_label", "cifar10_n,aggre_label"],
-    "webvision": [None],
-    "inaturalist": [None],
-    "folder": [],  # Its argument must be there: see FolderTest.
+  "quickstart": [None],
+  "cifar_noise": [
+    None,
+    "cifar10,uniform,0.4,resnet32",
+    "cifar10,asymmetric,0.2,wrn28_10",
+    "cifar100,uniform,0.8",
+    "cifar100,asymmetric",
+    "cifar10,pair,0.45",
+    "cifar10,instance",
+  ],
+  "cifar_longtail": [
+    None,
+    "cifar10,200",
+    "cifar100,10,deferred",
+    "cifar10,50,at_once,step",
+  ],
+  "cifar_longtail_noise": [None, "cifar10,200,0.2", "cifar100,1"],
+  "human_noise": [None, "cifar100_n,noise_label", "cifar10_n,aggre_label"],
+  "webvision": [None],
+  "inaturalist": [None],
+  "folder": [],  # Its argument must be there: see FolderTest.
 }
 CASES = [(name, a) for name, args in ARGUMENTS.items() for a in args]
 
@@ -44,13 +51,18 @@ def tiny_cifar10(c, root):
 
 def tiny_human_labels(c, root):
   named = {
-      "id": lambda i, label: f"train_{i:05d}",
-      c.data.label_key: lambda i, label: (label + (i % 3 == 0)) % 10,
+    "id": lambda i, label: f"train_{i:05d}",
+    c.data.label_key: lambda i, label: (label + (i % 3 == 0)) % 10,
   }
-  write_tfds(c, root, [f"name{i}" for i in range(10)], {
+  write_tfds(
+    c,
+    root,
+    [f"name{i}" for i in range(10)],
+    {
       "train": tiny_tfds.records(40, 10, (32, 32), **named),
       "test": tiny_tfds.records(20, 10, (32, 32), **named),
-  })
+    },
+  )
 
 
 def tiny_inaturalist(c, root):
@@ -58,14 +70,20 @@ def tiny_inaturalist(c, root):
   named = {"id": lambda i, label: f"{i:032x}"}
   names = [f"Genus species{i}" for i in range(6)]
   validation = tiny_tfds.records(10, 5, **named)
-  write_tfds(c, root, names, {
+  write_tfds(
+    c,
+    root,
+    names,
+    {
       "train": tiny_tfds.records(22, 4, **named)
-      + [{**r, "label": r["label"] + 4} for r in tiny_tfds.records(
-          2, 2, id=lambda i, label: f"rare{i}"
-      )],
+      + [
+        {**r, "label": r["label"] + 4}
+        for r in tiny_tfds.records(2, 2, id=lambda i, label: f"rare{i}")
+      ],
       "validation": validation,
       "test": [{**r, "label": -1} for r in validation],
-  })
+    },
+  )
   c.update(dictionary_size=4, reward_batch_size=2)
   # The four have place on the device, not all 24: as of the real set.
   c.data.update(image_size=16, resident_gb=1e-5)
@@ -81,18 +99,20 @@ def write_tfds(c, root, names, splits):
 def small_webvision(c, root):
   tiny_webvision.write(root / "webvision", count=12)
   c.data.update(
-      path=str(root / "webvision"), num_classes=2, image_size=16,
-      resident_gb=0.0,
+    path=str(root / "webvision"),
+    num_classes=2,
+    image_size=16,
+    resident_gb=0.0,
   )
 
 
 # data.dataset -> makes it small, in its own on-disk format.
 TINY = {
-    "digits": lambda c, root: c.data.update(max_examples=100),
-    "cifar10": tiny_cifar10,
-    "tfds:cifar10_n": tiny_human_labels,
-    "tfds:i_naturalist2018": tiny_inaturalist,
-    "webvision": small_webvision,
+  "digits": lambda c, root: c.data.update(max_examples=100),
+  "cifar10": tiny_cifar10,
+  "tfds:cifar10_n": tiny_human_labels,
+  "tfds:i_naturalist2018": tiny_inaturalist,
+  "webvision": small_webvision,
 }
 
 
@@ -100,9 +120,16 @@ def shrink(c, root):
   """Two epochs on tiny data."""
   c.data.imbalance_ratio = min(c.data.imbalance_ratio, 5.0)
   c.update(
-      network="tiny", num_epochs=2, warmup_epochs=1, lr_warmup_epochs=0,
-      batch_size=8, dictionary_size=20, reward_batch_size=10,
-      eval_batch_size=20, num_devices=1, eval_every_epochs=2,
+    network="tiny",
+    num_epochs=2,
+    warmup_epochs=1,
+    lr_warmup_epochs=0,
+    batch_size=8,
+    dictionary_size=20,
+    reward_batch_size=10,
+    eval_batch_size=20,
+    num_devices=1,
+    eval_every_epochs=2,
   )
   TINY[c.data.dataset](c, root)
   return c
@@ -116,7 +143,6 @@ def get_config(name, arguments=None):
 
 
 class ConfigsTest(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     # A deep network compiles for a minute.
@@ -134,7 +160,7 @@ class ConfigsTest(parameterized.TestCase):
     text = (CONFIGS / f"{name}.py").read_text()
     self.assertIn(f"--config=configs/{name}.py", text)
     self.assertRegex(
-        text, r"docs/results\.md|not yet run|No table of the\s+paper"
+      text, r"docs/results\.md|not yet run|No table of the\s+paper"
     )
 
   @parameterized.parameters(*(name for name in ARGUMENTS if ARGUMENTS[name]))
@@ -161,16 +187,19 @@ class ConfigsTest(parameterized.TestCase):
     # The two classes trained on have the same image there.
     self.assertEqual(result["test_top1"], 0.5)
     self.assertEqual(
-        commands.evaluate(workdir)["test_top1"], summary["test_top1"]
+      commands.evaluate(workdir)["test_top1"], summary["test_top1"]
     )
 
   @parameterized.parameters(
-      ("cifar_noise", "cifar10,uniform,a lot", "'a lot' is not a number"),
-      ("cifar_noise", "a,b,c,d,e",
-       "5 parts; expected DATASET,NOISE,NOISE_RATIO,NETWORK"),
-      ("cifar_longtail", "cifar10,", "imbalance ratio '' is not a number"),
-      ("cifar_longtail", "cifar10,10,late", "unknown start 'late'; .*deferred"),
-      ("cifar_longtail_noise", "cifar10,10,some", "noise ratio 'some' is not"),
+    ("cifar_noise", "cifar10,uniform,a lot", "'a lot' is not a number"),
+    (
+      "cifar_noise",
+      "a,b,c,d,e",
+      "5 parts; expected DATASET,NOISE,NOISE_RATIO,NETWORK",
+    ),
+    ("cifar_longtail", "cifar10,", "imbalance ratio '' is not a number"),
+    ("cifar_longtail", "cifar10,10,late", "unknown start 'late'; .*deferred"),
+    ("cifar_longtail_noise", "cifar10,10,some", "noise ratio 'some' is not"),
   )
   def test_arguments_that_make_no_sense(self, name, arguments, message):
     with self.assertRaisesRegex(InputError, message):
@@ -179,9 +208,11 @@ class ConfigsTest(parameterized.TestCase):
   def test_table_4(self):
     """As printed; b of WebVision and iNaturalist is that of one device."""
     printed = {
-        "cifar_noise": (2000, 200, 100), "webvision": (5000, 200, 16),
-        "cifar_longtail": (3000, 800, 100), "inaturalist": (2000, 350, 32),
-        "cifar_longtail_noise": (3000, 200, 128),
+      "cifar_noise": (2000, 200, 100),
+      "webvision": (5000, 200, 16),
+      "cifar_longtail": (3000, 800, 100),
+      "inaturalist": (2000, 350, 32),
+      "cifar_longtail_noise": (3000, 200, 128),
     }
     devices = {"webvision": 8, "inaturalist": 8}
     for name, row in printed.items():
@@ -190,14 +221,14 @@ class ConfigsTest(parameterized.TestCase):
       b = c.batch_size // devices.get(name, 1)
       self.assertEqual((c.dictionary_size, c.reward_batch_size, b), row)
       self.assertEqual(
-          (c.score_momentum, c.lookahead_lr, c.weight_lr), (0.9, 0.1, 1)
+        (c.score_momentum, c.lookahead_lr, c.weight_lr), (0.9, 0.1, 1)
       )
     released = config_lib.base()
     released.method = "fsr_released"
     released = config_lib.resolve(released)
     self.assertEqual(
-        (released.pseudo_label_momentum, released.pseudo_loss_weight),
-        (0.1, 2),
+      (released.pseudo_label_momentum, released.pseudo_loss_weight),
+      (0.1, 2),
     )
 
   def test_folder_needs_its_argument(self):
@@ -205,20 +236,20 @@ class ConfigsTest(parameterized.TestCase):
       get_config("folder")
 
   @parameterized.parameters(
-      ((30, 40), 32, 4, "resnet32"),
-      ((60, 60), 64, 4, "resnet32"),
-      ((300, 200), 224, 0, "resnet18"),
+    ((30, 40), 32, 4, "resnet32"),
+    ((60, 60), 64, 4, "resnet32"),
+    ((300, 200), 224, 0, "resnet18"),
   )
   def test_folder_fits_the_size_of_the_images(
-      self, size, side, padding, network
+    self, size, side, padding, network
   ):
     root = pathlib.Path(self.create_tempdir())
     own.tree(root, count=30, size=size)
     c = get_config("folder", str(root))
     validate_config(config_lib.resolve(c))
     self.assertEqual(
-        (c.data.image_size, c.data.crop_padding, c.network),
-        (side, padding, network),
+      (c.data.image_size, c.data.crop_padding, c.network),
+      (side, padding, network),
     )
     # 54 of 60 are left to train on.
     self.assertEqual((c.batch_size, c.dictionary_size), (2, 4))
@@ -228,8 +259,7 @@ class ConfigsTest(parameterized.TestCase):
     root = pathlib.Path(self.create_tempdir())
     own.tree(root, count=15)
     c = get_config("folder", str(root))
-    c.update(network="tiny", num_epochs=2, warmup_epochs=1,
-             lr_warmup_epochs=0)
+    c.update(network="tiny", num_epochs=2, warmup_epochs=1, lr_warmup_epochs=0)
     c.data.update(image_size=8, min_crop_area=min_crop_area, crop_padding=0)
     workdir = self.create_tempdir().full_path
     self.assertIsNone(commands.train(c, workdir, stop_after_epochs=1))

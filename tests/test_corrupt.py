@@ -19,13 +19,110 @@ IMAGE = rng().integers(0, 256, (5000, 4, 4, 1), dtype=np.uint8)
 DATA = corrupt.Labelled(LABEL, 10, IMAGE)
 
 # CIFAR-100's coarse label of each fine label, as its records have them.
-COARSE = np.array([
-    4, 1, 14, 8, 0, 6, 7, 7, 18, 3, 3, 14, 9, 18, 7, 11, 3, 9, 7, 11,
-    6, 11, 5, 10, 7, 6, 13, 15, 3, 15, 0, 11, 1, 10, 12, 14, 16, 9, 11, 5,
-    5, 19, 8, 8, 15, 13, 14, 17, 18, 10, 16, 4, 17, 4, 2, 0, 17, 4, 18, 17,
-    10, 3, 2, 12, 12, 16, 12, 1, 9, 19, 2, 10, 0, 1, 16, 12, 9, 13, 15, 13,
-    16, 19, 2, 4, 6, 19, 5, 5, 8, 19, 18, 1, 2, 15, 6, 0, 17, 8, 14, 13,
-])
+COARSE = np.array(
+  [
+    4,
+    1,
+    14,
+    8,
+    0,
+    6,
+    7,
+    7,
+    18,
+    3,
+    3,
+    14,
+    9,
+    18,
+    7,
+    11,
+    3,
+    9,
+    7,
+    11,
+    6,
+    11,
+    5,
+    10,
+    7,
+    6,
+    13,
+    15,
+    3,
+    15,
+    0,
+    11,
+    1,
+    10,
+    12,
+    14,
+    16,
+    9,
+    11,
+    5,
+    5,
+    19,
+    8,
+    8,
+    15,
+    13,
+    14,
+    17,
+    18,
+    10,
+    16,
+    4,
+    17,
+    4,
+    2,
+    0,
+    17,
+    4,
+    18,
+    17,
+    10,
+    3,
+    2,
+    12,
+    12,
+    16,
+    12,
+    1,
+    9,
+    19,
+    2,
+    10,
+    0,
+    1,
+    16,
+    12,
+    9,
+    13,
+    15,
+    13,
+    16,
+    19,
+    2,
+    4,
+    6,
+    19,
+    5,
+    5,
+    8,
+    19,
+    18,
+    1,
+    2,
+    15,
+    6,
+    0,
+    17,
+    8,
+    14,
+    13,
+  ]
+)
 
 
 def transitions(label, noisy, num_classes):
@@ -35,12 +132,11 @@ def transitions(label, noisy, num_classes):
 
 
 class EveryNoiseTest(parameterized.TestCase):
-
   @parameterized.product(name=[*corrupt.NOISES], ratio=(0.0, 0.4, 1.0))
   def test_labels_of_the_same_classes_and_an_untouched_input(self, name, ratio):
     label, image = LABEL.copy(), IMAGE.copy()
     noisy = corrupt.NOISES[name](
-        corrupt.Labelled(label, 10, image), ratio, rng()
+      corrupt.Labelled(label, 10, image), ratio, rng()
     )
     self.assertEqual(noisy.shape, LABEL.shape)
     self.assertEqual(noisy.dtype, np.int32)
@@ -69,14 +165,16 @@ class EveryNoiseTest(parameterized.TestCase):
     # Of 20 a class 8 flip, or are redrawn and at most one of them is its own
     # class again; instance within three standard deviations.
     bounds = {
-        "none": (0, 0), "uniform": (70, 80), "asymmetric": (40, 40),
-        "pair": (80, 80), "instance": (59, 101),
+      "none": (0, 0),
+      "uniform": (70, 80),
+      "asymmetric": (40, 40),
+      "pair": (80, 80),
+      "instance": (59, 101),
     }[name]
     self.assertBetween(np.sum(train.label != train.clean_label), *bounds)
 
 
 class UniformTest(parameterized.TestCase):
-
   @parameterized.parameters(0.0, 0.2, 0.4, 0.8, 1.0)
   def test_flips_exactly_r_times_one_minus_one_over_c(self, ratio):
     noisy = corrupt.uniform(DATA, ratio, rng())
@@ -140,19 +238,18 @@ class FlipToOneClassTest(parameterized.TestCase):
     same = np.eye(num_classes)
     expected = (1 - ratio) * same + ratio * np.roll(same, 1, axis=1)
     np.testing.assert_array_equal(
-        transitions(label, noisy, num_classes), np.round(100 * expected)
+      transitions(label, noisy, num_classes), np.round(100 * expected)
     )
 
   def test_pair_of_unequal_classes(self):
     label = np.repeat(np.arange(3), [10, 1, 5]).astype(np.int32)
     noisy = corrupt.pair(corrupt.Labelled(label, 3), 0.4, rng())
     np.testing.assert_array_equal(
-        transitions(label, noisy, 3), [[6, 4, 0], [0, 1, 0], [2, 0, 3]]
+      transitions(label, noisy, 3), [[6, 4, 0], [0, 1, 0], [2, 0, 3]]
     )
 
 
 class InstanceTest(parameterized.TestCase):
-
   def pixels(self, value, size, num_classes):
     """`size` one-pixel images of each class, all of one value."""
     label = np.repeat(np.arange(num_classes), size).astype(np.int32)
@@ -162,15 +259,13 @@ class InstanceTest(parameterized.TestCase):
   # Mean of the normal distribution cut off to 0-1, in closed form; clipping to
   # 0-1 instead would give 0.108, 0.2008 and 0.96.
   @parameterized.parameters(
-      (0.1, 0.1288), (0.2, 0.2055), (0.5, 0.5), (1.0, 0.9202)
+    (0.1, 0.1288), (0.2, 0.2055), (0.5, 0.5), (1.0, 0.9202)
   )
   def test_rate(self, ratio, expected):
     data = self.pixels(128, 10_000, 4)
     noisy = corrupt.instance(data, ratio, rng())
     # Standard deviation at most 0.0025.
-    self.assertAlmostEqual(
-        np.mean(noisy != data.label), expected, delta=0.0075
-    )
+    self.assertAlmostEqual(np.mean(noisy != data.label), expected, delta=0.0075)
 
   def test_black_images_flip_evenly(self):
     """x = 0: the softmax over the other classes is uniform."""
@@ -187,10 +282,12 @@ class InstanceTest(parameterized.TestCase):
       data = self.pixels(value, 40_000, 3)
       noisy = corrupt.instance(data, 0.5, rng(2))
       count = transitions(data.label, noisy, 3)
-      odds.append([
+      odds.append(
+        [
           np.log(count[c, (c + 1) % 3] / count[c, (c + 2) % 3])
           for c in range(3)
-      ])
+        ]
+      )
     # Log odds up to 2.1 of 20,000 flips: standard deviation at most 0.04.
     np.testing.assert_allclose(odds[1], 2 * np.array(odds[0]), atol=0.12)
     self.assertGreater(np.ptp(odds[0]), 0.5)
@@ -216,9 +313,7 @@ class InstanceTest(parameterized.TestCase):
   def test_chunks_change_nothing(self):
     whole = corrupt.instance(DATA, 0.4, rng())
     with mock.patch.object(corrupt, "_CHUNK", 7):
-      np.testing.assert_array_equal(
-          corrupt.instance(DATA, 0.4, rng()), whole
-      )
+      np.testing.assert_array_equal(corrupt.instance(DATA, 0.4, rng()), whole)
 
   def test_needs_images(self):
     with self.assertRaisesRegex(InputError, "instance noise .* images"):

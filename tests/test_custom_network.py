@@ -68,19 +68,26 @@ a_number = 3
 
 
 class CustomNetworkTest(parameterized.TestCase):
-
   def test_transformer_is_trained_and_looked_ahead(self):
     c = shrunk.config(
-        network=f"{__name__}:transformer", meta_blocks=2, num_epochs=1,
-        warmup_epochs=0, data__max_examples=50, dictionary_size=40,
+      network=f"{__name__}:transformer",
+      meta_blocks=2,
+      num_epochs=1,
+      warmup_epochs=0,
+      data__max_examples=50,
+      dictionary_size=40,
     )
     run = loop.Run(c, self.create_tempdir().full_path)
     before = run.engine.create_state().params
     # Embedding of 4 pixels and 16 positions; attention; two norms; MLP; head.
     self.assertEqual(
-        run.num_parameters,
-        (4 + 1 + 16) * 16 + 4 * 16 * 16 + 2 * 2 * 16 + 17 * 32 + 33 * 16
-        + 17 * 10,
+      run.num_parameters,
+      (4 + 1 + 16) * 16
+      + 4 * 16 * 16
+      + 2 * 2 * 16
+      + 17 * 32
+      + 33 * 16
+      + 17 * 10,
     )
     self.assertCountEqual(before["head"]["stack"], ["blocks_0"])
     run.train()
@@ -101,17 +108,22 @@ class CustomNetworkTest(parameterized.TestCase):
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
   @parameterized.named_parameters(
-      ("form", "a.b:", "expected package.module:function"),
-      ("no_module", "nowhere.at_all:f",
-       "No module named 'nowhere'.*PYTHONPATH"),
-      ("no_attribute", f"{__name__}:f", f"module {__name__} has no function f"),
-      ("no_function", f"{__name__}:a_number", "has no function a_number"),
-      ("no_tuple", f"{__name__}:one_module",
-       "returned Patches; expected a tuple of Flax modules"),
-      ("no_modules", f"{__name__}:functions", "expected a tuple of Flax"),
-      ("no_pooling", f"{__name__}:without_pooling",
-       r"last block returned \(1, 16, 16\); expected \[B, F\]"),
-      ("name", "resnt18", "resnet18.*, package.module:function"),
+    ("form", "a.b:", "expected package.module:function"),
+    ("no_module", "nowhere.at_all:f", "No module named 'nowhere'.*PYTHONPATH"),
+    ("no_attribute", f"{__name__}:f", f"module {__name__} has no function f"),
+    ("no_function", f"{__name__}:a_number", "has no function a_number"),
+    (
+      "no_tuple",
+      f"{__name__}:one_module",
+      "returned Patches; expected a tuple of Flax modules",
+    ),
+    ("no_modules", f"{__name__}:functions", "expected a tuple of Flax"),
+    (
+      "no_pooling",
+      f"{__name__}:without_pooling",
+      r"last block returned \(1, 16, 16\); expected \[B, F\]",
+    ),
+    ("name", "resnt18", "resnet18.*, package.module:function"),
   )
   def test_one_clear_line_and_nothing_written(self, name, message):
     workdir = os.path.join(self.create_tempdir().full_path, "new")
@@ -121,24 +133,21 @@ class CustomNetworkTest(parameterized.TestCase):
     self.assertFalse(os.path.exists(workdir))
 
   def test_axis_is_handed_on(self):
-    block, = models.blocks_of(f"{__name__}:with_batch_norm", "devices")
+    (block,) = models.blocks_of(f"{__name__}:with_batch_norm", "devices")
     self.assertEqual(block.batch_norm_axis, "devices")
 
 
 class DocsTest(absltest.TestCase):
-
   def test_the_example_of_the_docs(self):
     page = pathlib.Path(__file__).parent.parent / "docs" / "networks.md"
-    code, = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     names = {}
     exec(code, names)
     network = models.build(models.classifier(names["small"](None), 3, 1))
     shapes = jax.eval_shape(
-        lambda key: network.init(key, (16, 16, 3)), jax.random.key(0)
+      lambda key: network.init(key, (16, 16, 3)), jax.random.key(0)
     )
-    self.assertEqual(
-        shapes[0]["head"]["linear"]["kernel"].shape, (64, 3)
-    )
+    self.assertEqual(shapes[0]["head"]["linear"]["kernel"].shape, (64, 3))
 
 
 if __name__ == "__main__":

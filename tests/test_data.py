@@ -17,7 +17,6 @@ def rng(seed=0):
 
 
 class OrderTest(absltest.TestCase):
-
   def test_every_example_at_most_once(self):
     batches = order.epoch_order(0, 3, 103, 10)
     self.assertEqual(batches.shape, (10, 10))
@@ -31,7 +30,6 @@ class OrderTest(absltest.TestCase):
 
 
 class AugmentTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.image = rng().integers(1, 256, (64, 6, 6, 3), dtype=np.uint8)
@@ -43,7 +41,7 @@ class AugmentTest(absltest.TestCase):
 
   def test_flip_mirrors_about_half(self):
     out = np.array(
-        augment.crop_and_flip(self.u, jnp.array(self.image), 0, True)
+      augment.crop_and_flip(self.u, jnp.array(self.image), 0, True)
     )
     mirrored = np.all(out == self.image[:, :, ::-1], axis=(1, 2, 3))
     same = np.all(out == self.image, axis=(1, 2, 3))
@@ -52,14 +50,16 @@ class AugmentTest(absltest.TestCase):
 
   def test_crops_are_windows_of_the_padded_image(self):
     out = np.array(
-        augment.crop_and_flip(self.u, jnp.array(self.image), 2, False)
+      augment.crop_and_flip(self.u, jnp.array(self.image), 2, False)
     )
     offsets = set()
     for image, crop in zip(self.image, out):
       padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))
       found = [
-          (y, x) for y in range(5) for x in range(5)
-          if np.array_equal(padded[y:y + 6, x:x + 6], crop)
+        (y, x)
+        for y in range(5)
+        for x in range(5)
+        if np.array_equal(padded[y : y + 6, x : x + 6], crop)
       ]
       self.assertLen(found, 1)
       offsets.add(found[0])
@@ -80,7 +80,6 @@ class AugmentTest(absltest.TestCase):
 
 
 class ValidationTest(parameterized.TestCase):
-
   def break_train(self, **changes):
     data = shrunk.random_data()
     fields = {"image": data.train.image, "label": data.train.label}
@@ -103,11 +102,11 @@ class ValidationTest(parameterized.TestCase):
     self.assertIs(data.validate(), data)
     with self.assertRaisesRegex(InputError, "every training example"):
       validate_against_data(
-          shrunk.frozen(method="forward_correction", transition="known"), data
+        shrunk.frozen(method="forward_correction", transition="known"), data
       )
     clean_label[7] = -2
     with self.assertRaisesRegex(
-        InputError, r"clean_labels must be in -1\.\.3; 1 are not.* 7: -2"
+      InputError, r"clean_labels must be in -1\.\.3; 1 are not.* 7: -2"
     ):
       data.validate()
 
@@ -124,13 +123,12 @@ class ValidationTest(parameterized.TestCase):
   def test_shape_of_test_images(self):
     image = np.zeros((64, 5, 5, 1), np.uint8)
     with self.assertRaisesRegex(
-        InputError, r"test images are \(4, 4, 1\); expected \(5, 5, 1\)"
+      InputError, r"test images are \(4, 4, 1\); expected \(5, 5, 1\)"
     ):
       self.break_train(image=image).validate()
 
 
 class DigitsTest(absltest.TestCase):
-
   def test_load(self):
     c = shrunk.frozen(data__max_examples=0)
     data = sources.load(c.data, seed=0)

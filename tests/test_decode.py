@@ -60,40 +60,41 @@ def flat(mode, value, **info):
 def chunk(kind, content):
   """One chunk of a PNG file."""
   check = zlib.crc32(kind + content)
-  return struct.pack(">I", len(content)) + kind + content + struct.pack(
-      ">I", check
+  return (
+    struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
   )
 
 
 def claiming(width, height):
   """A PNG whose header claims this size; its pixels are missing."""
   header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-  return b"".join((
+  return b"".join(
+    (
       b"\x89PNG\r\n\x1a\n",
       chunk(b"IHDR", header),
       chunk(b"IDAT", zlib.compress(b"")),
       chunk(b"IEND", b""),
-  ))
+    )
+  )
 
 
 FILES = {
-    "jpeg": file(picture(), "JPEG", exif=exif(6)),
-    "progressive": file(picture(), "JPEG", progressive=True),
-    "grey": file(picture()[..., 0], "JPEG"),
-    "cmyk": file(Image.fromarray(picture()).convert("CMYK"), "JPEG"),
-    "png": file(picture(), "PNG"),
-    "palette": file(Image.fromarray(picture()).convert("P"), "PNG"),
-    "gif": file(picture(), "GIF"),
-    "webp": file(picture(), "WEBP"),
-    "lossless": file(picture(), "WEBP", lossless=True),
-    "bmp": file(picture(), "BMP"),
-    "tiff": file(picture(), "TIFF"),
-    "lzw": file(picture(), "TIFF", compression="tiff_lzw"),
+  "jpeg": file(picture(), "JPEG", exif=exif(6)),
+  "progressive": file(picture(), "JPEG", progressive=True),
+  "grey": file(picture()[..., 0], "JPEG"),
+  "cmyk": file(Image.fromarray(picture()).convert("CMYK"), "JPEG"),
+  "png": file(picture(), "PNG"),
+  "palette": file(Image.fromarray(picture()).convert("P"), "PNG"),
+  "gif": file(picture(), "GIF"),
+  "webp": file(picture(), "WEBP"),
+  "lossless": file(picture(), "WEBP", lossless=True),
+  "bmp": file(picture(), "BMP"),
+  "tiff": file(picture(), "TIFF"),
+  "lzw": file(picture(), "TIFF", compression="tiff_lzw"),
 }
 
 
 class GeometryTest(parameterized.TestCase):
-
   def test_antialiased_by_hand(self):
     # Halving: triangles 4 wide around 1 and 3, weights 3/7, 3/7, 1/7.
     row = np.array([[0, 70, 140, 210]], np.uint8)
@@ -106,7 +107,7 @@ class GeometryTest(parameterized.TestCase):
   def test_the_whole_picture_is_squeezed(self):
     image, aspect = decode.decode(FILES["png"], "x", 24)
     expected = Image.fromarray(picture()).resize(
-        (24, 24), Image.Resampling.BILINEAR
+      (24, 24), Image.Resampling.BILINEAR
     )
     np.testing.assert_array_equal(image, expected)
     self.assertEqual(aspect, 1.5)
@@ -116,10 +117,10 @@ class GeometryTest(parameterized.TestCase):
     image = picture(height, width)
     got = decode.decode_centre(file(image, "PNG"), "x", 40, 60)
     resized = Image.fromarray(image).resize(
-        (width // 2, height // 2), Image.Resampling.BILINEAR
+      (width // 2, height // 2), Image.Resampling.BILINEAR
     )
     left, top = (width // 2 - 40) // 2, (height // 2 - 40) // 2
-    expected = np.array(resized)[top:top + 40, left:left + 40]
+    expected = np.array(resized)[top : top + 40, left : left + 40]
     np.testing.assert_allclose(got.astype(int), expected, atol=1)
 
   def test_centre_of_an_odd_margin_is_the_centre(self):
@@ -146,11 +147,13 @@ class GeometryTest(parameterized.TestCase):
 
 
 class ReducedJpegTest(parameterized.TestCase):
-
   @parameterized.parameters(
-      # Both sides at least 2 * 32 after the reduction.
-      ((127, 500), 1), ((128, 500), 2), ((256, 300), 4), ((2000, 513), 8),
-      ((2000, 511), 4),
+    # Both sides at least 2 * 32 after the reduction.
+    ((127, 500), 1),
+    ((128, 500), 2),
+    ((256, 300), 4),
+    ((2000, 513), 8),
+    ((2000, 511), 4),
   )
   def test_scale(self, shape, scale):
     blob = file(picture(*shape), "JPEG")
@@ -171,26 +174,27 @@ class ReducedJpegTest(parameterized.TestCase):
 
 
 class OrientationTest(parameterized.TestCase):
-
   # EXIF 2.32: where the stored row 0 and column 0 lie in the upright picture.
   STORED = {
-      1: lambda u: u,  # top, left
-      2: lambda u: u[:, ::-1],  # top, right
-      3: lambda u: u[::-1, ::-1],  # bottom, right
-      4: lambda u: u[::-1],  # bottom, left
-      5: lambda u: u.transpose(1, 0, 2),  # left, top
-      6: lambda u: u.transpose(1, 0, 2)[::-1],  # right, top
-      7: lambda u: u.transpose(1, 0, 2)[::-1, ::-1],  # right, bottom
-      8: lambda u: u.transpose(1, 0, 2)[:, ::-1],  # left, bottom
+    1: lambda u: u,  # top, left
+    2: lambda u: u[:, ::-1],  # top, right
+    3: lambda u: u[::-1, ::-1],  # bottom, right
+    4: lambda u: u[::-1],  # bottom, left
+    5: lambda u: u.transpose(1, 0, 2),  # left, top
+    6: lambda u: u.transpose(1, 0, 2)[::-1],  # right, top
+    7: lambda u: u.transpose(1, 0, 2)[::-1, ::-1],  # right, bottom
+    8: lambda u: u.transpose(1, 0, 2)[:, ::-1],  # left, bottom
   }
 
   @parameterized.product(
-      value=list(STORED), kind=("JPEG", "PNG", "WEBP", "TIFF")
+    value=list(STORED), kind=("JPEG", "PNG", "WEBP", "TIFF")
   )
   def test_upright(self, value, kind):
     stored = np.ascontiguousarray(self.STORED[value](picture()))
-    options = {"JPEG": {"quality": 98, "subsampling": 0},
-               "WEBP": {"lossless": True}}.get(kind, {})
+    options = {
+      "JPEG": {"quality": 98, "subsampling": 0},
+      "WEBP": {"lossless": True},
+    }.get(kind, {})
     blob = file(stored, kind, exif=exif(value), **options)
     plain = file(picture(), "PNG")
     image, aspect = decode.decode(blob, "x", 24)
@@ -225,23 +229,25 @@ class OrientationTest(parameterized.TestCase):
 
 
 class ModeTest(parameterized.TestCase):
-
   @parameterized.named_parameters(
-      ("grey", flat("L", 90), "PNG", [90] * 3),
-      ("grey_jpeg", flat("L", 90), "JPEG", [90] * 3),
-      ("grey_alpha", flat("LA", (0, 51)), "PNG", [204] * 3),
-      ("black_and_white", flat("1", 1), "PNG", [255] * 3),
-      ("black_and_white_tiff", flat("1", 0), "TIFF", [0] * 3),
-      ("alpha", flat("RGBA", (255, 0, 0, 51)), "PNG", [255, 204, 204]),
-      ("no_alpha_left", flat("RGBA", (9, 9, 9, 0)), "PNG", [255] * 3),
-      ("alpha_webp", flat("RGBA", (9, 9, 9, 0)), "WEBP", [255] * 3),
-      ("opaque", flat("RGBA", (1, 2, 3, 255)), "TIFF", [1, 2, 3]),
-      ("keyed_grey", flat("L", 7, transparency=7), "PNG", [255] * 3),
-      ("keyed", flat("RGB", (1, 2, 3), transparency=(1, 2, 3)), "PNG",
-       [255] * 3),
-      ("not_keyed", flat("RGB", (1, 2, 3), transparency=(1, 2, 4)), "PNG",
-       [1, 2, 3]),
-      ("cmyk_tiff", flat("CMYK", (0, 255, 128, 0)), "TIFF", [255, 0, 127]),
+    ("grey", flat("L", 90), "PNG", [90] * 3),
+    ("grey_jpeg", flat("L", 90), "JPEG", [90] * 3),
+    ("grey_alpha", flat("LA", (0, 51)), "PNG", [204] * 3),
+    ("black_and_white", flat("1", 1), "PNG", [255] * 3),
+    ("black_and_white_tiff", flat("1", 0), "TIFF", [0] * 3),
+    ("alpha", flat("RGBA", (255, 0, 0, 51)), "PNG", [255, 204, 204]),
+    ("no_alpha_left", flat("RGBA", (9, 9, 9, 0)), "PNG", [255] * 3),
+    ("alpha_webp", flat("RGBA", (9, 9, 9, 0)), "WEBP", [255] * 3),
+    ("opaque", flat("RGBA", (1, 2, 3, 255)), "TIFF", [1, 2, 3]),
+    ("keyed_grey", flat("L", 7, transparency=7), "PNG", [255] * 3),
+    ("keyed", flat("RGB", (1, 2, 3), transparency=(1, 2, 3)), "PNG", [255] * 3),
+    (
+      "not_keyed",
+      flat("RGB", (1, 2, 3), transparency=(1, 2, 4)),
+      "PNG",
+      [1, 2, 3],
+    ),
+    ("cmyk_tiff", flat("CMYK", (0, 255, 128, 0)), "TIFF", [255, 0, 127]),
   )
   def test_colour(self, image, kind, expected):
     self.assertEqual(colour(file(image, kind)), expected)
@@ -286,7 +292,7 @@ class ModeTest(parameterized.TestCase):
     # Three bytes hold two values: 0xFFF and 0x800.
     blob = file(np.zeros((2, 2), np.uint16), "TIFF")
     blob = blob.replace(
-        struct.pack("<HHIH", 258, 3, 1, 16), struct.pack("<HHIH", 258, 3, 1, 12)
+      struct.pack("<HHIH", 258, 3, 1, 16), struct.pack("<HHIH", 258, 3, 1, 12)
     )
     blob = blob[:-8] + b"\xff\xf8\x00" * 2 + b"\0\0"
     image = decode.decode_centre(blob, "x", 2, 2)
@@ -306,8 +312,11 @@ class ModeTest(parameterized.TestCase):
   def test_first_frame(self, kind):
     options = {"lossless": True} if kind == "WEBP" else {}
     blob = file(
-        flat("RGB", (255, 0, 0)), kind, save_all=True,
-        append_images=[flat("RGB", (0, 0, 255))], **options,
+      flat("RGB", (255, 0, 0)),
+      kind,
+      save_all=True,
+      append_images=[flat("RGB", (0, 0, 255))],
+      **options,
     )
     self.assertEqual(colour(blob), [255, 0, 0])
 
@@ -325,13 +334,15 @@ class ModeTest(parameterized.TestCase):
 
 
 class DamageTest(parameterized.TestCase):
-
   @parameterized.parameters(
-      (b"", r"^x \(0 bytes\) is not an image; expected a whole JPEG, PNG, GIF,"
-       r" WebP, BMP or TIFF file$"),
-      (b"<html></html>", r"^x \(13 bytes\) is not an image; expected a whole"),
-      (b"RIFF\0\0\0\0WAVEfmt " * 9, "^cannot decode x .*; expected a whole"),
-      (b"\xff\xd8\xff", "^cannot decode x .*; expected a whole JPEG"),
+    (
+      b"",
+      r"^x \(0 bytes\) is not an image; expected a whole JPEG, PNG, GIF,"
+      r" WebP, BMP or TIFF file$",
+    ),
+    (b"<html></html>", r"^x \(13 bytes\) is not an image; expected a whole"),
+    (b"RIFF\0\0\0\0WAVEfmt " * 9, "^cannot decode x .*; expected a whole"),
+    (b"\xff\xd8\xff", "^cannot decode x .*; expected a whole JPEG"),
   )
   def test_not_an_image(self, blob, message):
     with self.assertRaisesRegex(InputError, message):
@@ -370,27 +381,27 @@ class DamageTest(parameterized.TestCase):
   def test_reason_is_one_line(self):
     error = OSError("first\n  second")
     with (
-        mock.patch.object(ImageFile.ImageFile, "load", side_effect=error),
-        self.assertRaisesRegex(InputError, r"OSError: first second\);"),
+      mock.patch.object(ImageFile.ImageFile, "load", side_effect=error),
+      self.assertRaisesRegex(InputError, r"OSError: first second\);"),
     ):
       decode.decode(FILES["bmp"], "x", 4)
 
   def test_bomb_is_refused_before_its_pixels_are_decoded(self):
     jpeg = bytearray(FILES["progressive"])
     start = jpeg.index(b"\xff\xc2") + 5
-    jpeg[start:start + 4] = struct.pack(">HH", 12000, 12000)
+    jpeg[start : start + 4] = struct.pack(">HH", 12000, 12000)
     with warnings.catch_warnings(record=True) as caught:
       warnings.simplefilter("always")
       for blob, size in (
-          (claiming(2**14, 2**13 + 1), "16384 x 8193"),
-          (claiming(2**30, 2**30), "1073741824 x 1073741824"),
-          (bytes(jpeg), "12000 x 12000"),
+        (claiming(2**14, 2**13 + 1), "16384 x 8193"),
+        (claiming(2**30, 2**30), "1073741824 x 1073741824"),
+        (bytes(jpeg), "12000 x 12000"),
       ):
         with (
-            mock.patch.object(ImageFile.ImageFile, "load") as load,
-            self.assertRaisesRegex(
-                InputError, f"^x claims {size} pixels; expected at most 134217"
-            ),
+          mock.patch.object(ImageFile.ImageFile, "load") as load,
+          self.assertRaisesRegex(
+            InputError, f"^x claims {size} pixels; expected at most 134217"
+          ),
         ):
           decode.decode(blob, "x", 4)
         load.assert_not_called()
@@ -404,17 +415,16 @@ class DamageTest(parameterized.TestCase):
 
 
 class WorkerTest(absltest.TestCase):
-
   def test_no_warning_and_no_global_change(self):
     # EXIF whose maker's name lies outside, and no resolution before it.
     blob = bytearray(FILES["jpeg"])
     blob[blob.index(b"JFIF") + 7] = 0
     start = blob.index(b"Exif") + 6
     entry = blob.index(struct.pack(">HH", 0x010F, 2), start)
-    blob[entry + 8:entry + 12] = b"\x7f\xff\xff\xff"
+    blob[entry + 8 : entry + 12] = b"\x7f\xff\xff\xff"
     clear = bytes([0] * 256)
     palette = file(
-        Image.fromarray(picture()).convert("P"), "PNG", transparency=clear
+      Image.fromarray(picture()).convert("P"), "PNG", transparency=clear
     )
     with warnings.catch_warnings(record=True) as caught:
       warnings.simplefilter("always")
@@ -424,9 +434,7 @@ class WorkerTest(absltest.TestCase):
       before = list(warnings.filters), Image.MAX_IMAGE_PIXELS
       _, aspect = decode.decode(bytes(blob), "x", 4)
       self.assertEqual(colour(palette), [255] * 3)
-      self.assertEqual(
-          (list(warnings.filters), Image.MAX_IMAGE_PIXELS), before
-      )
+      self.assertEqual((list(warnings.filters), Image.MAX_IMAGE_PIXELS), before)
     self.assertEqual(aspect, 40 / 60)
     self.assertEmpty(caught)
 
@@ -436,13 +444,13 @@ class WorkerTest(absltest.TestCase):
     expected = [decode.decode(blob, "x", 24)[0] for blob in blobs]
     spawn = multiprocessing.get_context("spawn")
     for pool in (
-        futures.ThreadPoolExecutor(4),
-        futures.ProcessPoolExecutor(1, mp_context=spawn),
+      futures.ThreadPoolExecutor(4),
+      futures.ProcessPoolExecutor(1, mp_context=spawn),
     ):
       with pool:
         for (image, _), right in zip(
-            pool.map(decode.decode, blobs * 4, names * 4, sizes * 4),
-            expected * 4,
+          pool.map(decode.decode, blobs * 4, names * 4, sizes * 4),
+          expected * 4,
         ):
           np.testing.assert_array_equal(image, right)
 

@@ -10,12 +10,11 @@ from fsr_jax.maths import dictionary
 
 def select(score, label, k, c, epoch=0):
   return np.array(
-      dictionary.select(jnp.array(score), jnp.array(label), k, c, epoch)
+    dictionary.select(jnp.array(score), jnp.array(label), k, c, epoch)
   )
 
 
 class SelectTest(parameterized.TestCase):
-
   def test_best_of_every_class_by_hand(self):
     score = np.array([0.1, 0.9, 0.5, 0.8, 0.7, 0.6])
     label = np.array([0, 0, 0, 1, 1, 1])
@@ -49,9 +48,7 @@ class SelectTest(parameterized.TestCase):
     score = np.array([0.3, 0.2, 0.9, 0.8, 0.7, 0.6, 0.5])
     label = np.array([0, 0, 1, 1, 1, 1, 1])
     index = select(score, label, 10, 2)
-    np.testing.assert_array_equal(
-        index[label[index] == 0], [0, 1, 0, 1, 0]
-    )
+    np.testing.assert_array_equal(index[label[index] == 0], [0, 1, 0, 1, 0])
     self.assertCountEqual(index[label[index] == 1], [2, 3, 4, 5, 6])
 
   def test_fewer_slots_than_classes_take_turns(self):
@@ -78,13 +75,12 @@ class SelectTest(parameterized.TestCase):
 
 
 class PoolTest(absltest.TestCase):
-
   def select(self, score, label, k, c, share, seed=0):
     u = jax.random.uniform(jax.random.key(seed), (len(label),))
     return np.array(
-        dictionary.select_from_pool(
-            jnp.array(score), jnp.array(label), k, c, seed, share, u
-        )
+      dictionary.select_from_pool(
+        jnp.array(score), jnp.array(label), k, c, seed, share, u
+      )
     )
 
   def test_random_ones_of_the_best_share(self):
@@ -103,7 +99,7 @@ class PoolTest(absltest.TestCase):
     rng = np.random.default_rng(1)
     label, score = np.repeat(np.arange(4), 50), rng.normal(size=200)
     self.assertCountEqual(
-        self.select(score, label, 40, 4, 0.2), select(score, label, 40, 4)
+      self.select(score, label, 40, 4, 0.2), select(score, label, 40, 4)
     )
 
   def test_small_class_trusts_its_share_only(self):
@@ -115,9 +111,8 @@ class PoolTest(absltest.TestCase):
 
 
 class DrawTest(parameterized.TestCase):
-
   @parameterized.parameters(
-      (100, 20, 10), (100, 100, 10), (33, 25, 10), (30, 7, 10), (20, 19, 3)
+    (100, 20, 10), (100, 100, 10), (33, 25, 10), (30, 7, 10), (20, 19, 3)
   )
   def test_balanced_without_replacement(self, k, q, c):
     label = jnp.arange(k) % c
@@ -133,7 +128,7 @@ class DrawTest(parameterized.TestCase):
   def test_every_slot_is_drawn_equally_often(self):
     label = jnp.arange(12) % 4
     draws = jax.vmap(lambda k: dictionary.draw(k, label, 5, 4))(
-        jax.random.split(jax.random.key(0), 3000)
+      jax.random.split(jax.random.key(0), 3000)
     )
     share = np.bincount(np.array(draws).ravel(), minlength=12) / 3000
     np.testing.assert_allclose(share, 5 / 12, atol=0.04)

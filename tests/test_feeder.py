@@ -15,10 +15,17 @@ from tests import test_own as own
 
 # 24 + 24 images of 8 x 8 pixels and a dictionary of 8.
 FIELDS = {
-    "data__dataset": "folder", "data__noise": "none", "data__noise_ratio": 0.0,
-    "data__max_examples": 0, "data__image_size": 8, "data__crop_padding": 0,
-    "data__test_share": 0.2, "batch_size": 8, "dictionary_size": 8,
-    "reward_batch_size": 4, "eval_batch_size": 6,
+  "data__dataset": "folder",
+  "data__noise": "none",
+  "data__noise_ratio": 0.0,
+  "data__max_examples": 0,
+  "data__image_size": 8,
+  "data__crop_padding": 0,
+  "data__test_share": 0.2,
+  "batch_size": 8,
+  "dictionary_size": 8,
+  "reward_batch_size": 4,
+  "eval_batch_size": 6,
 }
 IMAGE_GB = 8 * 8 * 3 / 1e9
 # Nothing fits; the dictionary does; everything does.
@@ -26,7 +33,6 @@ BOUNDS = {"none": 0.0, "dictionary": 9 * IMAGE_GB, "all": 1.0}
 
 
 class FeederTest(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     self.root = pathlib.Path(self.create_tempdir())
@@ -43,18 +49,15 @@ class FeederTest(parameterized.TestCase):
   @parameterized.parameters(("none", 2), ("dictionary", 1))
   def test_same_run_as_from_memory(self, bound, devices):
     fields = {"data__min_crop_area": 0.3, "devices": devices}
-    streamed, result = self.trained(
-        data__resident_gb=BOUNDS[bound], **fields
-    )
+    streamed, result = self.trained(data__resident_gb=BOUNDS[bound], **fields)
     resident, expected = self.trained(data__resident_gb=1.0, **fields)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-        streamed, resident,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+      streamed,
+      resident,
     )
     self.assertEqual(result["test_top1"], expected["test_top1"])
-    self.assertAlmostEqual(
-        result["test_loss"], expected["test_loss"], places=5
-    )
+    self.assertAlmostEqual(result["test_loss"], expected["test_loss"], places=5)
 
   def test_continued_from_the_middle_of_an_epoch(self):
     c = self.config(data__resident_gb=BOUNDS["dictionary"], num_epochs=3)
@@ -95,8 +98,8 @@ class FeederTest(parameterized.TestCase):
       _, state = commands.restore(workdir)
       states.append(state)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-        *states,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+      *states,
     )
 
   def test_held_out_rewards(self):
@@ -104,7 +107,7 @@ class FeederTest(parameterized.TestCase):
     streamed, _ = self.trained(data__resident_gb=0.0, **fields)
     resident, _ = self.trained(data__resident_gb=1.0, **fields)
     np.testing.assert_allclose(
-        streamed.tables.last_weight, resident.tables.last_weight, rtol=1e-4
+      streamed.tables.last_weight, resident.tables.last_weight, rtol=1e-4
     )
     self.assertGreater(np.ptp(streamed.tables.last_weight), 0)
 

@@ -17,7 +17,6 @@ LABEL = np.repeat(np.arange(10), 500).astype(np.int32)
 
 
 class ImbalanceTest(parameterized.TestCase):
-
   @parameterized.parameters(10, 50, 200)
   def test_exponential(self, ratio):
     kept = imbalance.exponential(LABEL, ratio, 10, rng())
@@ -29,7 +28,7 @@ class ImbalanceTest(parameterized.TestCase):
   def test_step(self, ratio, rare):
     kept = imbalance.step(LABEL, ratio, 10, rng())
     np.testing.assert_array_equal(
-        np.bincount(LABEL[kept]), [500] * 5 + [rare] * 5
+      np.bincount(LABEL[kept]), [500] * 5 + [rare] * 5
     )
 
   def test_step_of_odd_and_unequal_classes(self):
@@ -47,8 +46,8 @@ class ImbalanceTest(parameterized.TestCase):
     self.assertNotEqual(set(first), set(pick(label, 10, 10, rng(4))))
 
   @parameterized.parameters(
-      ("exponential", [20, 14, 10, 7, 5, 3, 2, 1, 1, 1]),
-      ("step", [20] * 5 + [1] * 5),
+    ("exponential", [20, 14, 10, 7, 5, 3, 2, 1, 1, 1]),
+    ("step", [20] * 5 + [1] * 5),
   )
   def test_of_a_run(self, name, expected):
     c = shrunk.config(data__imbalance=name, data__imbalance_ratio=20.0).data
@@ -57,7 +56,7 @@ class ImbalanceTest(parameterized.TestCase):
 
   def test_unknown_name(self):
     with self.assertRaisesRegex(
-        InputError, "unknown imbalance 'x'; .*exponential, step"
+      InputError, "unknown imbalance 'x'; .*exponential, step"
     ):
       validate.validate_config(shrunk.frozen(data__imbalance="x"))
 

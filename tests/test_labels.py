@@ -15,7 +15,6 @@ from tests import test_own as own
 
 
 class LabelsTest(absltest.TestCase):
-
   def setUp(self):
     super().setUp()
     self.root = pathlib.Path(self.create_tempdir())
@@ -23,11 +22,18 @@ class LabelsTest(absltest.TestCase):
     own.tree(self.root, count=12)
 
   def config(self, **fields):
-    return shrunk.config(**{
-        "data__dataset": "folder", "data__path": str(self.root),
-        "data__max_examples": 0, "data__image_size": 8, "batch_size": 4,
-        "dictionary_size": 4, "reward_batch_size": 4, **fields,
-    })
+    return shrunk.config(
+      **{
+        "data__dataset": "folder",
+        "data__path": str(self.root),
+        "data__max_examples": 0,
+        "data__image_size": 8,
+        "batch_size": 4,
+        "dictionary_size": 4,
+        "reward_batch_size": 4,
+        **fields,
+      }
+    )
 
   def test_another_run_is_given_the_same_labels(self):
     c = self.config(data__noise_ratio=0.5)
@@ -36,11 +42,12 @@ class LabelsTest(absltest.TestCase):
     self.assertTrue(np.any(first.label != first.clean_label))
     # Another source, seed and order: ids decide.
     again = sources.load(
-        self.config(
-            data__noise="none", data__noise_ratio=0.0,
-            data__labels_file=f"{self.workdir}/labels.npz",
-        ).data,
-        seed=1,
+      self.config(
+        data__noise="none",
+        data__noise_ratio=0.0,
+        data__labels_file=f"{self.workdir}/labels.npz",
+      ).data,
+      seed=1,
     ).train
     np.testing.assert_array_equal(again.label, first.label)
     np.testing.assert_array_equal(again.clean_label, first.clean_label)
@@ -56,7 +63,7 @@ class LabelsTest(absltest.TestCase):
     own.picture(self.root / "dog" / "new.png", 3)
     own.picture(self.root / "dog" / "newer.png", 3)
     with self.assertRaisesRegex(
-        InputError, "has 22 values of label but the data now have 24"
+      InputError, "has 22 values of label but the data now have 24"
     ):
       commands.train(self.config(), self.workdir)
 
@@ -67,7 +74,7 @@ class LabelsTest(absltest.TestCase):
     labels.check_same(path, data)
     data.train.label[3] = 1 - data.train.label[3]
     with self.assertRaisesRegex(
-        InputError, "1 of 22 .* another label .* example 3: 0 then, 1 now"
+      InputError, "1 of 22 .* another label .* example 3: 0 then, 1 now"
     ):
       labels.check_same(path, data)
 
@@ -104,7 +111,7 @@ class LabelsTest(absltest.TestCase):
     other = pathlib.Path(self.create_tempdir())
     own.tree(other, classes=("cow", "dog"), count=12)
     with self.assertRaisesRegex(
-        InputError, "other classes .*: 2 instead of 2, without ä cat, with cow"
+      InputError, "other classes .*: 2 instead of 2, without ä cat, with cow"
     ):
       commands.evaluate(self.workdir, path=str(other))
 
@@ -121,18 +128,21 @@ class LabelsTest(absltest.TestCase):
 
   def test_labels_file_may_move(self):
     names = [f"dog/{i}.png" for i in range(12)]
-    text = "id,label\n" + "".join(f"{n},dog\n" for n in names) + "".join(
-        f"ä cat/{i}.png,ä cat\n" for i in range(12)
+    text = (
+      "id,label\n"
+      + "".join(f"{n},dog\n" for n in names)
+      + "".join(f"ä cat/{i}.png,ä cat\n" for i in range(12))
     )
     files = [self.root / name for name in ("a.csv", "b.csv")]
     for file in files:
       file.write_text(text, encoding="utf-8")
     first, moved = (
-        self.config(
-            data__labels_file=str(file), data__noise="none",
-            data__noise_ratio=0.0,
-        )
-        for file in files
+      self.config(
+        data__labels_file=str(file),
+        data__noise="none",
+        data__noise_ratio=0.0,
+      )
+      for file in files
     )
     commands.train(first, self.workdir, stop_after_epochs=1)
     files[0].unlink()
@@ -144,7 +154,7 @@ class LabelsTest(absltest.TestCase):
 
   def test_names_that_are_not_utf_8(self):
     (self.root / "dog" / "3.png").rename(
-        os.fsdecode(os.fsencode(self.root) + b"/dog/caf\xe9.png")
+      os.fsdecode(os.fsencode(self.root) + b"/dog/caf\xe9.png")
     )
     commands.train(self.config(), self.workdir)
     samples = (pathlib.Path(self.workdir) / "samples.csv").read_bytes()

@@ -25,15 +25,14 @@ def imports(path: pathlib.Path) -> set[str]:
         found.add(node.module.split(".")[1])
     elif isinstance(node, ast.Import):
       found |= {
-          alias.name.split(".")[1]
-          for alias in node.names
-          if alias.name.startswith("fsr_jax.")
+        alias.name.split(".")[1]
+        for alias in node.names
+        if alias.name.startswith("fsr_jax.")
       }
   return found
 
 
 class LayersTest(absltest.TestCase):
-
   def test_imports_point_down(self):
     for path in PACKAGE.rglob("*.py"):
       layer = path.relative_to(PACKAGE).parts[0]
@@ -60,15 +59,15 @@ class LayersTest(absltest.TestCase):
 
   def test_every_field_of_the_config_is_read(self):
     code = "".join(
-        path.read_text()
-        for path in PACKAGE.rglob("*.py")
-        if path.name not in ("config.py", "validate.py")
+      path.read_text()
+      for path in PACKAGE.rglob("*.py")
+      if path.parent.name != "config" and path.name != "validate.py"
     )
     for field in config_lib.flatten(config_lib.base().to_dict()):
       name = field.split(".")[-1]
       with self.subTest(field):
         self.assertRegex(
-            code, rf"(\bconfig|\bc|data_config|\.data)\.{name}\b|\"{name}\""
+          code, rf"(\bconfig|\bc|data_config|\.data)\.{name}\b|\"{name}\""
         )
 
 

@@ -21,22 +21,22 @@ def problem(seed=0):
   """(logits, soft targets, transition) of B samples and C classes, float64."""
   rng = np.random.default_rng(seed)
   return (
-      2 * rng.normal(size=(B, C)),
-      rng.dirichlet(np.ones(C), size=B),
-      rng.dirichlet(np.ones(C), size=C),
+    2 * rng.normal(size=(B, C)),
+    rng.dirichlet(np.ones(C), size=B),
+    rng.dirichlet(np.ones(C), size=C),
   )
 
 
 def family(transition=None):
   """name -> loss(logits, target), every loss with typical constants."""
   return {
-      "focal_0.5": lambda z, y: losses.focal(z, y, 0.5),
-      "focal_1": lambda z, y: losses.focal(z, y, 1.0),
-      "focal_2": lambda z, y: losses.focal(z, y, 2.0),
-      "gce_0.7": lambda z, y: losses.generalized_cross_entropy(z, y, 0.7),
-      "gce_1": lambda z, y: losses.generalized_cross_entropy(z, y, 1.0),
-      "forward": lambda z, y: losses.forward_corrected(z, y, transition),
-      "elr": losses.early_learning,
+    "focal_0.5": lambda z, y: losses.focal(z, y, 0.5),
+    "focal_1": lambda z, y: losses.focal(z, y, 1.0),
+    "focal_2": lambda z, y: losses.focal(z, y, 2.0),
+    "gce_0.7": lambda z, y: losses.generalized_cross_entropy(z, y, 0.7),
+    "gce_1": lambda z, y: losses.generalized_cross_entropy(z, y, 1.0),
+    "forward": lambda z, y: losses.forward_corrected(z, y, transition),
+    "elr": losses.early_learning,
   }
 
 
@@ -50,44 +50,43 @@ LINEAR = tuple(name for name in NAMES if name != "elr")
 
 
 class ByHandTest(parameterized.TestCase):
-
   @parameterized.parameters(
-      (FIRST, 2.0, np.log(4 / 3) / 16),
-      (SECOND, 2.0, np.log(4) * 9 / 16),
-      (SECOND, 0.5, np.log(4) * np.sqrt(3 / 4)),
-      # MixUp: half of both.
-      ((FIRST + SECOND) / 2, 1.0, np.log(4 / 3) / 8 + np.log(4) * 3 / 8),
+    (FIRST, 2.0, np.log(4 / 3) / 16),
+    (SECOND, 2.0, np.log(4) * 9 / 16),
+    (SECOND, 0.5, np.log(4) * np.sqrt(3 / 4)),
+    # MixUp: half of both.
+    ((FIRST + SECOND) / 2, 1.0, np.log(4 / 3) / 8 + np.log(4) * 3 / 8),
   )
   def test_focal(self, target, gamma, expected):
     value = losses.focal(LOGITS, target, gamma)
     np.testing.assert_allclose(value, [expected], rtol=1e-5)
 
   @parameterized.parameters(
-      (FIRST, 0.5, 2 * (1 - np.sqrt(3 / 4))),
-      (SECOND, 0.5, 1.0),
-      ((FIRST + SECOND) / 2, 0.5, 2 - np.sqrt(3 / 4) - 0.5),
-      (SECOND, 1.0, 3 / 4),
+    (FIRST, 0.5, 2 * (1 - np.sqrt(3 / 4))),
+    (SECOND, 0.5, 1.0),
+    ((FIRST + SECOND) / 2, 0.5, 2 - np.sqrt(3 / 4) - 0.5),
+    (SECOND, 1.0, 3 / 4),
   )
   def test_generalized_cross_entropy(self, target, q, expected):
     value = losses.generalized_cross_entropy(LOGITS, target, q)
     np.testing.assert_allclose(value, [expected], rtol=1e-5)
 
   @parameterized.parameters(
-      # p^T T = (0.6, 0.4).
-      (FIRST, -np.log(0.6)),
-      (SECOND, -np.log(0.4)),
-      ((FIRST + SECOND) / 2, -np.log(0.6 * 0.4) / 2),
+    # p^T T = (0.6, 0.4).
+    (FIRST, -np.log(0.6)),
+    (SECOND, -np.log(0.4)),
+    ((FIRST + SECOND) / 2, -np.log(0.6 * 0.4) / 2),
   )
   def test_forward_corrected(self, target, expected):
     value = losses.forward_corrected(LOGITS, target, TRANSITION)
     np.testing.assert_allclose(value, [expected], rtol=1e-5)
 
   @parameterized.parameters(
-      ([0.5, 0.5], np.log(1 / 2)),
-      ([1.0, 0.0], np.log(1 / 4)),
-      # 0.3 of the first prediction: an average begun at zero.
-      ([0.225, 0.075], np.log(1 - 0.225 * 0.75 - 0.075 * 0.25)),
-      ([0.0, 0.0], 0.0),
+    ([0.5, 0.5], np.log(1 / 2)),
+    ([1.0, 0.0], np.log(1 / 4)),
+    # 0.3 of the first prediction: an average begun at zero.
+    ([0.225, 0.075], np.log(1 - 0.225 * 0.75 - 0.075 * 0.25)),
+    ([0.0, 0.0], 0.0),
   )
   def test_early_learning(self, average, expected):
     value = losses.early_learning(LOGITS, np.array([average]))
@@ -95,19 +94,20 @@ class ByHandTest(parameterized.TestCase):
 
 
 class LimitsTest(parameterized.TestCase):
-
   def test_focal_without_focus_is_cross_entropy(self):
     logits, target, _ = problem()
     np.testing.assert_allclose(
-        losses.focal(logits, target, 0.0),
-        losses.cross_entropy(logits, target), rtol=1e-5,
+      losses.focal(logits, target, 0.0),
+      losses.cross_entropy(logits, target),
+      rtol=1e-5,
     )
 
   def test_small_q_is_cross_entropy(self):
     logits, target, _ = problem()
     np.testing.assert_allclose(
-        losses.generalized_cross_entropy(logits, target, 1e-7),
-        losses.cross_entropy(logits, target), rtol=1e-5,
+      losses.generalized_cross_entropy(logits, target, 1e-7),
+      losses.cross_entropy(logits, target),
+      rtol=1e-5,
     )
 
   def test_q_of_1_is_half_the_absolute_error(self):
@@ -115,8 +115,9 @@ class LimitsTest(parameterized.TestCase):
     target = np.eye(C)[[0, 1, 2, 3, 0]]
     error = np.abs(target - jax.nn.softmax(jnp.array(logits))).sum(-1)
     np.testing.assert_allclose(
-        losses.generalized_cross_entropy(logits, target, 1.0), error / 2,
-        rtol=1e-5,
+      losses.generalized_cross_entropy(logits, target, 1.0),
+      error / 2,
+      rtol=1e-5,
     )
 
   def test_no_noise_is_cross_entropy(self):
@@ -124,8 +125,9 @@ class LimitsTest(parameterized.TestCase):
     # Also where probabilities are too small for float32.
     for scale in (1, 1000):
       np.testing.assert_allclose(
-          losses.forward_corrected(scale * logits, target, np.eye(C)),
-          losses.cross_entropy(scale * logits, target), rtol=1e-5,
+        losses.forward_corrected(scale * logits, target, np.eye(C)),
+        losses.cross_entropy(scale * logits, target),
+        rtol=1e-5,
       )
 
   def test_labels_that_say_nothing_cost_log_c(self):
@@ -139,8 +141,9 @@ class LimitsTest(parameterized.TestCase):
     logits, target, _ = problem()
     flip = np.eye(C)[::-1]
     np.testing.assert_allclose(
-        losses.forward_corrected(logits, target, flip),
-        losses.cross_entropy(logits, target[:, ::-1]), rtol=1e-5,
+      losses.forward_corrected(logits, target, flip),
+      losses.cross_entropy(logits, target[:, ::-1]),
+      rtol=1e-5,
     )
 
   def test_a_label_that_is_never_given_costs_nothing(self):
@@ -149,11 +152,9 @@ class LimitsTest(parameterized.TestCase):
     logits = np.array([[1.0, 2.0, 3.0]])
     f = lambda y: losses.forward_corrected(logits, y, never)
     smoothed = np.array([[0.9, 0.05, 0.05]])
-    np.testing.assert_allclose(
-        f(smoothed), f(smoothed * [1, 1, 0]), rtol=1e-6
-    )
+    np.testing.assert_allclose(f(smoothed), f(smoothed * [1, 1, 0]), rtol=1e-6)
     gradient = slope(
-        lambda z: losses.forward_corrected(z, np.eye(3)[[2]], never), logits
+      lambda z: losses.forward_corrected(z, np.eye(3)[[2]], never), logits
     )
     np.testing.assert_allclose(gradient, 0, atol=1e-6)
 
@@ -164,13 +165,13 @@ class LimitsTest(parameterized.TestCase):
     loss = family(transition)[name]
     a, b = np.eye(C)[[0, 1, 2, 3, 0]], np.eye(C)[[3, 3, 1, 0, 0]]
     np.testing.assert_allclose(
-        loss(logits, 0.7 * a + 1.9 * b),
-        0.7 * loss(logits, a) + 1.9 * loss(logits, b), rtol=1e-5,
+      loss(logits, 0.7 * a + 1.9 * b),
+      0.7 * loss(logits, a) + 1.9 * loss(logits, b),
+      rtol=1e-5,
     )
 
 
 class GradientsTest(parameterized.TestCase):
-
   @parameterized.parameters(*NAMES)
   def test_finite_differences(self, name):
     logits, target, transition = problem()
@@ -181,29 +182,31 @@ class GradientsTest(parameterized.TestCase):
     with jax.enable_x64(True):
       loss = family(transition)[name]
       value, gradient = jax.jit(
-          jax.vmap(jax.value_and_grad(lambda z: loss(z, target).sum()))
+        jax.vmap(jax.value_and_grad(lambda z: loss(z, target).sum()))
       )(around)
     above, below = np.split(np.asarray(value)[1:], 2)
     np.testing.assert_allclose(
-        gradient[0], ((above - below) / (2 * step)).reshape(B, C),
-        rtol=1e-6, atol=1e-8,
+      gradient[0],
+      ((above - below) / (2 * step)).reshape(B, C),
+      rtol=1e-6,
+      atol=1e-8,
     )
 
   @parameterized.product(name=NAMES, transition=("none", "zeros", "tiny"))
   def test_extreme_logits_stay_finite(self, name, transition):
     matrix = {
-        "none": np.eye(3),
-        # The third label is never given.
-        "zeros": np.array([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
-        # Below what float32 holds in full precision.
-        "tiny": np.array([[1.0, 1e-44, 0.0], [0.0, 1.0, 1e-44], [0, 0, 1.0]]),
+      "none": np.eye(3),
+      # The third label is never given.
+      "zeros": np.array([[0.7, 0.3, 0.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0]]),
+      # Below what float32 holds in full precision.
+      "tiny": np.array([[1.0, 1e-44, 0.0], [0.0, 1.0, 1e-44], [0, 0, 1.0]]),
     }[transition]
     loss = family(jnp.array(matrix, jnp.float32))[name]
     # Every row with every label.
     logits = np.repeat(EXTREME, 3, axis=0).astype(np.float32)
     target = np.tile(np.eye(3, dtype=np.float32), (3, 1))
     total, gradient = jax.jit(
-        jax.value_and_grad(lambda z: loss(z, target).sum())
+      jax.value_and_grad(lambda z: loss(z, target).sum())
     )(logits)
     self.assertTrue(np.isfinite(total))
     self.assertTrue(np.all(np.isfinite(gradient)))
@@ -218,8 +221,8 @@ class GradientsTest(parameterized.TestCase):
 
   def test_forward_correction_pulls_where_p_underflows(self):
     gradient = slope(
-        lambda z: losses.forward_corrected(z, SECOND, np.eye(2)),
-        [[200.0, 0.0]],
+      lambda z: losses.forward_corrected(z, SECOND, np.eye(2)),
+      [[200.0, 0.0]],
     )
     np.testing.assert_allclose(gradient, [[1.0, -1.0]])
 
@@ -239,7 +242,7 @@ class GradientsTest(parameterized.TestCase):
   def test_generalized_cross_entropy_bounds_the_pull_of_a_wrong_label(self):
     """Its gradient is p^q times that of cross entropy."""
     robust = slope(
-        lambda z: losses.generalized_cross_entropy(z, SECOND, 0.7), LOGITS
+      lambda z: losses.generalized_cross_entropy(z, SECOND, 0.7), LOGITS
     )
     plain = slope(lambda z: losses.cross_entropy(z, SECOND), LOGITS)
     np.testing.assert_allclose(robust, 0.25**0.7 * plain, rtol=1e-5)

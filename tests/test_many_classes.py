@@ -38,7 +38,6 @@ def pooled(score, label, epoch):
 
 
 class ManyClassesTest(parameterized.TestCase):
-
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -51,9 +50,7 @@ class ManyClassesTest(parameterized.TestCase):
 
   def selected(self, select, first):
     score, label = jnp.array(self.score), jnp.array(self.label)
-    return [
-        np.array(select(score, label, first + e)) for e in range(EPOCHS)
-    ]
+    return [np.array(select(score, label, first + e)) for e in range(EPOCHS)]
 
   def test_the_tail_is_like_the_real_one(self):
     self.assertEqual(self.count.max(), 40)
@@ -61,9 +58,7 @@ class ManyClassesTest(parameterized.TestCase):
 
   # Also where the offset of the slots starts over, at epoch C.
   @parameterized.product(select=(best, pooled), first=(0, 7, C - 2))
-  def test_one_sample_a_class_and_every_class_has_its_turn(
-      self, select, first
-  ):
+  def test_one_sample_a_class_and_every_class_has_its_turn(self, select, first):
     chosen = self.selected(select, first)
     for index in chosen:
       self.assertLen(set(self.label[index].tolist()), K)
@@ -91,9 +86,11 @@ class ManyClassesTest(parameterized.TestCase):
 
   def test_rewards_are_of_different_classes(self):
     label = jnp.array(self.label[self.selected(pooled, 3)[0]])
-    drawn = np.array(jax.vmap(lambda key: dictionary.draw(key, label, Q, C))(
+    drawn = np.array(
+      jax.vmap(lambda key: dictionary.draw(key, label, Q, C))(
         jax.random.split(jax.random.key(0), 60)
-    ))
+      )
+    )
     for slots in drawn:
       self.assertLen(set(np.array(label)[slots].tolist()), Q)
     # 60 batches draw 21,000 of 2,000: all slots, evenly.
@@ -107,18 +104,20 @@ class ManyClassesTest(parameterized.TestCase):
     label = self.label.astype(np.int32)
     test = np.flatnonzero(label < C - 100)
     data = Data(
-        Split(image, label), Split(image, label).take(test),
-        tuple(map(str, range(C))),
+      Split(image, label),
+      Split(image, label).take(test),
+      tuple(map(str, range(C))),
     ).validate()
     chosen = self.selected(best, 0)
     table = tables.init(label.size, C, False)._replace(
-        trusted=np.bincount(np.concatenate(chosen), minlength=label.size),
-        last_weight=np.ones(label.size), mean_weight=np.ones(label.size),
-        visits=np.ones(label.size),
+      trusted=np.bincount(np.concatenate(chosen), minlength=label.size),
+      last_weight=np.ones(label.size),
+      mean_weight=np.ones(label.size),
+      visits=np.ones(label.size),
     )
     last = dictionary.Dictionary(chosen[-1], label[chosen[-1]])
     config = FrozenConfigDict(
-        {"weighting": "lookahead", "rewards": "dictionary"}
+      {"weighting": "lookahead", "rewards": "dictionary"}
     )
     result = monitor.measure(table, last, np.array(0), data, config)
     self.assertAlmostEqual(result["dictionary_coverage"], C / label.size)

@@ -16,28 +16,27 @@ def count(tree):
 
 
 class ModelsTest(parameterized.TestCase):
-
   @parameterized.parameters(
-      # 464,154: He et al.'s ResNet-32 with parameter-free shortcuts;
-      # 36,479,194: Zagoruyko & Komodakis's WRN-28-10 for 10 classes.
-      ("resnet32", 10, 464_154),
-      ("resnet32", 100, 470_004),
-      ("wrn28_10", 10, 36_479_194),
-      ("wrn28_10", 100, 36_536_884),
-      ("convnet", 10, 94_762),
-      ("resnet20", 10, 269_722),
-      # num_params of torchvision's documentation.
-      ("resnet18", 1000, 11_689_512),
-      ("resnet34", 1000, 21_797_672),
-      ("resnet50", 1000, 25_557_032),
-      # With 3 x 3 instead of 7 x 7 in the stem and 10 classes.
-      ("resnet18_cifar", 10, 11_689_512 - 64 * 3 * (49 - 9) - 990 * 513),
-      ("resnet34_cifar", 10, 21_282_122),
+    # 464,154: He et al.'s ResNet-32 with parameter-free shortcuts;
+    # 36,479,194: Zagoruyko & Komodakis's WRN-28-10 for 10 classes.
+    ("resnet32", 10, 464_154),
+    ("resnet32", 100, 470_004),
+    ("wrn28_10", 10, 36_479_194),
+    ("wrn28_10", 100, 36_536_884),
+    ("convnet", 10, 94_762),
+    ("resnet20", 10, 269_722),
+    # num_params of torchvision's documentation.
+    ("resnet18", 1000, 11_689_512),
+    ("resnet34", 1000, 21_797_672),
+    ("resnet50", 1000, 25_557_032),
+    # With 3 x 3 instead of 7 x 7 in the stem and 10 classes.
+    ("resnet18_cifar", 10, 11_689_512 - 64 * 3 * (49 - 9) - 990 * 513),
+    ("resnet34_cifar", 10, 21_282_122),
   )
   def test_exact_parameter_counts(self, name, num_classes, expected):
     network = models.create(name, num_classes)
     params, _ = jax.eval_shape(
-        lambda key: network.init(key, (32, 32, 3)), jax.random.key(0)
+      lambda key: network.init(key, (32, 32, 3)), jax.random.key(0)
     )
     self.assertEqual(count(params), expected)
 
@@ -55,31 +54,33 @@ class ModelsTest(parameterized.TestCase):
     expected += 2 * wide + 1000 * (wide + 1)  # The last bn, the linear layer.
     # 25,568,360 of TF-slim's resnet_v2_50 (Keras's ResNet50V2 too) has biases
     # in the stem, four projections and the last convolution of every block.
-    biases = 64 + (256 + 512 + 1024 + 2048) + (
-        3 * 256 + 4 * 512 + 6 * 1024 + 3 * 2048
+    biases = (
+      64 + (256 + 512 + 1024 + 2048) + (3 * 256 + 4 * 512 + 6 * 1024 + 3 * 2048)
     )
     self.assertEqual(expected, 25_568_360 - biases)
     network = models.create("resnet50_v2", 1000)
     params, stats = jax.eval_shape(
-        lambda key: network.init(key, (32, 32, 3)), jax.random.key(0)
+      lambda key: network.init(key, (32, 32, 3)), jax.random.key(0)
     )
     self.assertEqual(count(params), expected)
     self.assertEqual(count(stats), 45_440)  # Keras: "non-trainable".
 
   @parameterized.parameters(
-      # Giga multiply-adds at 224 x 224, where the strides show: torchvision's
-      # documentation (GFLOPS); half of TF-slim's 6.97 billion operations.
-      ("resnet18", 1.81), ("resnet34", 3.66), ("resnet50", 4.09),
-      ("resnet50_v2", 6.97 / 2),
+    # Giga multiply-adds at 224 x 224, where the strides show: torchvision's
+    # documentation (GFLOPS); half of TF-slim's 6.97 billion operations.
+    ("resnet18", 1.81),
+    ("resnet34", 3.66),
+    ("resnet50", 4.09),
+    ("resnet50_v2", 6.97 / 2),
   )
   def test_published_operation_counts(self, name, expected):
     network = models.create(name, 1000)
     image = jnp.zeros((1, 224, 224, 3))
     params, stats = jax.eval_shape(
-        lambda key: network.init(key, image.shape[1:]), jax.random.key(0)
+      lambda key: network.init(key, image.shape[1:]), jax.random.key(0)
     )
     program = jax.make_jaxpr(
-        lambda params, stats: network.features(params, stats, image, False)[0]
+      lambda params, stats: network.features(params, stats, image, False)[0]
     )(params, stats)
     total = 2048 * 1000 if "50" in name else 512 * 1000  # The linear layer.
     for step in program.eqns:
@@ -89,20 +90,20 @@ class ModelsTest(parameterized.TestCase):
     self.assertAlmostEqual(total / 1e9, expected, delta=0.005)
 
   @parameterized.parameters(
-      ("resnet50", [56, 56, 56, 56, 28, 28, 28, 28]),
-      # TF-slim's strides are in the last block of a stage.
-      ("resnet50_v2", [56, 56, 56, 28, 28, 28, 28, 14]),
-      ("resnet34_cifar", [224, 224, 224, 224, 112, 112, 112, 112]),
+    ("resnet50", [56, 56, 56, 56, 28, 28, 28, 28]),
+    # TF-slim's strides are in the last block of a stage.
+    ("resnet50_v2", [56, 56, 56, 28, 28, 28, 28, 14]),
+    ("resnet34_cifar", [224, 224, 224, 224, 112, 112, 112, 112]),
   )
   def test_heights_of_the_first_blocks(self, name, expected):
     x = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
     heights = []
     for block in models.blocks_of(name)[: len(expected)]:
       x, _ = jax.eval_shape(
-          lambda x, block=block: block.init_with_output(
-              jax.random.key(0), x, train=False
-          ),
-          x,
+        lambda x, block=block: block.init_with_output(
+          jax.random.key(0), x, train=False
+        ),
+        x,
       )
       heights.append(x.shape[1])
     self.assertEqual(heights, expected)
@@ -114,7 +115,7 @@ class ModelsTest(parameterized.TestCase):
     def forward(key):
       params, stats = network.init(key, (32, 32, 3))
       features, stats = network.features(
-          params, stats, jnp.zeros((2, 32, 32, 3)), train=True
+        params, stats, jnp.zeros((2, 32, 32, 3)), train=True
       )
       logits, _ = network.head(params["head"], stats, features, train=True)
       return params, features, logits

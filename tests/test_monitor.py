@@ -17,18 +17,21 @@ def measured(clean_label=CLEAN, **fields):
   image = np.zeros((4, 1, 1, 1), np.uint8)
   split = Split(image, LABEL, clean_label)
   config = FrozenConfigDict(
-      {"weighting": "lookahead", "rewards": "dictionary",
-       "pseudo_label_momentum": 0.5, **fields}
+    {
+      "weighting": "lookahead",
+      "rewards": "dictionary",
+      "pseudo_label_momentum": 0.5,
+      **fields,
+    }
   )
   table = tables.init(4, 2, True)._replace(
-      visits=np.array([1, 2, 1, 1]),
-      trusted=np.array([1, 0, 2, 0]),
-      last_weight=np.array([0.0, 1.0, 1.0, 2.0]),
-      mean_weight=np.array([0.1, 0.3, 0.4, 0.2]),
-      # Halved by the momentum of one visit; by a quarter after two.
-      pseudo_label=0.5 * np.array(
-          [[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]
-      ),
+    visits=np.array([1, 2, 1, 1]),
+    trusted=np.array([1, 0, 2, 0]),
+    last_weight=np.array([0.0, 1.0, 1.0, 2.0]),
+    mean_weight=np.array([0.1, 0.3, 0.4, 0.2]),
+    # Halved by the momentum of one visit; by a quarter after two.
+    pseudo_label=0.5
+    * np.array([[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]),
   )
   trusted = Dictionary(np.array([0, 3]), LABEL[[0, 3]])
   data = Data(split, split, ("a", "b"))
@@ -36,22 +39,21 @@ def measured(clean_label=CLEAN, **fields):
 
 
 class MeasureTest(absltest.TestCase):
-
   def test_by_hand(self):
     result = measured()
     expected = {
-        "dictionary_purity": 1 / 2,
-        "dictionary_coverage": 2 / 4,
-        "dictionary_coverage_min": 1 / 2,
-        "dictionary_coverage_max": 1 / 2,
-        # 1 - P(clean label): 0.1, 0.2, 0.4, 0.2.
-        "difficulty": 0.9 / 4,
-        "dictionary_difficulty": 0.3 / 2,
-        "zero_weight_fraction": 1 / 4,
-        "zero_weight_fraction_clean": 1 / 3,
-        "zero_weight_fraction_wrong": 0,
-        "wrong_weight_share": 0.2,
-        "zero_batches": 3,
+      "dictionary_purity": 1 / 2,
+      "dictionary_coverage": 2 / 4,
+      "dictionary_coverage_min": 1 / 2,
+      "dictionary_coverage_max": 1 / 2,
+      # 1 - P(clean label): 0.1, 0.2, 0.4, 0.2.
+      "difficulty": 0.9 / 4,
+      "dictionary_difficulty": 0.3 / 2,
+      "zero_weight_fraction": 1 / 4,
+      "zero_weight_fraction_clean": 1 / 3,
+      "zero_weight_fraction_wrong": 0,
+      "wrong_weight_share": 0.2,
+      "zero_batches": 3,
     }
     self.assertEqual(result.keys(), expected.keys())
     for name, value in expected.items():
@@ -61,7 +63,9 @@ class MeasureTest(absltest.TestCase):
     """They count as wrong; how difficult they are cannot be said."""
     known, unknown = measured(), measured(np.array([0, 0, 1, -1]))
     expected = {
-        **known, "difficulty": 0.7 / 3, "dictionary_difficulty": 0.1,
+      **known,
+      "difficulty": 0.7 / 3,
+      "dictionary_difficulty": 0.1,
     }
     for name, value in expected.items():
       self.assertAlmostEqual(unknown[name], value, places=6, msg=name)

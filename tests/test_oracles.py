@@ -30,9 +30,9 @@ if HAS_TORCH:
 
 ETA, ALPHA, BN_EPSILON, WIDTH = 0.3, 2.5, 1e-5, 7
 SIZES = {  # B, Q, F, C
-    "one_sample": (1, 3, 2, 2),
-    "few": (6, 5, 4, 3),
-    "ten_classes": (32, 20, 16, 10),
+  "one_sample": (1, 3, 2, 2),
+  "few": (6, 5, 4, 3),
+  "ten_classes": (32, 20, 16, 10),
 }
 NETWORKS = ("linear", "two_layers", "batch_norm")
 
@@ -56,7 +56,7 @@ class Problem:
       shapes |= {"gamma": (WIDTH,), "beta": (WIDTH,)}
     self.params = {k: rng.normal(size=s) for k, s in shapes.items()}
     self.extra = {
-        k: momentum * 0.9 * rng.normal(size=s) for k, s in shapes.items()
+      k: momentum * 0.9 * rng.normal(size=s) for k, s in shapes.items()
     }
 
 
@@ -82,19 +82,19 @@ def run_fsr(problem, start="uniform", frozen_statistics=False):
   with jax.enable_x64(True):
     as_jax = lambda *trees: jax.tree.map(jnp.asarray, trees)
     x, y, x_reward, y_reward = as_jax(
-        problem.x, problem.y, problem.x_reward, problem.y_reward
+      problem.x, problem.y, problem.x_reward, problem.y_reward
     )
     params, extra = as_jax(problem.params, problem.extra)
     train = lambda p: losses.cross_entropy(
-        jax_logits(problem.network, p, x, frozen_statistics), y
+      jax_logits(problem.network, p, x, frozen_statistics), y
     )
     reward = lambda p: losses.cross_entropy(
-        jax_logits(problem.network, p, x_reward), y_reward
+      jax_logits(problem.network, p, x_reward), y_reward
     )
     ahead = params
     if start == "uniform":
       ahead = reweight.lookahead(
-          train, params, problem.b, ETA, extra if problem.momentum else None
+        train, params, problem.b, ETA, extra if problem.momentum else None
       )
     reward_loss, v = reweight.reward_gradient(reward, ahead, problem.q)
     g = reweight.weight_gradient(train, params, v, ETA)
@@ -125,8 +125,8 @@ def rules_by_hand(g):
   """
   omega = 1 / len(g) - ALPHA * g
   raw = {
-      "clip": np.where(g < 0, -ALPHA * g, 0),
-      "shift": omega - omega.min() + 1 / len(g),
+    "clip": np.where(g < 0, -ALPHA * g, 0),
+    "shift": omega - omega.min() + 1 / len(g),
   }
   weights = {f"{k}_weights": r / (r.sum() or 1) for k, r in raw.items()}
   return raw | weights
@@ -211,13 +211,12 @@ def finite_differences(problem, h=1e-3):
 def assert_same(actual, expected):
   for name, value in expected.items():
     same = lambda a, e, n=name: np.testing.assert_allclose(
-        a, e, rtol=1e-11, atol=1e-13, err_msg=n
+      a, e, rtol=1e-11, atol=1e-13, err_msg=n
     )
     jax.tree.map(same, actual[name], value)
 
 
 class NumpyOracleTest(parameterized.TestCase):
-
   @parameterized.product(size=list(SIZES), momentum=[False, True], seed=[0, 6])
   def test_linear_head_by_hand(self, size, momentum, seed):
     problem = Problem("linear", size, seed, momentum)
@@ -262,8 +261,8 @@ def torch_weight_gradient(problem, start):
   loss = torch.sum(omega * sample_losses(params, problem.x, problem.y))
   grads = torch.autograd.grad(loss, list(params.values()), create_graph=True)
   ahead = {
-      k: p - ETA * (grad + tensor(problem.extra[k]))
-      for (k, p), grad in zip(params.items(), grads)
+    k: p - ETA * (grad + tensor(problem.extra[k]))
+    for (k, p), grad in zip(params.items(), grads)
   }
   reward = sample_losses(ahead, problem.x_reward, problem.y_reward).mean()
   return torch.autograd.grad(reward, omega)[0].numpy()
@@ -271,11 +270,10 @@ def torch_weight_gradient(problem, start):
 
 @unittest.skipUnless(HAS_TORCH, "PyTorch, the oracle here, is not installed")
 class TorchOracleTest(parameterized.TestCase):
-
   @parameterized.product(
-      network=NETWORKS,
-      start=[("zero", False), ("uniform", False), ("uniform", True)],
-      seed=[1, 6],  # zero and positive clipped weights in every case
+    network=NETWORKS,
+    start=[("zero", False), ("uniform", False), ("uniform", True)],
+    seed=[1, 6],  # zero and positive clipped weights in every case
   )
   def test_second_order_autograd(self, network, start, seed):
     omega, momentum = start

@@ -16,9 +16,12 @@ from tests import shrunk
 
 def load(dataset, path, **fields):
   c = shrunk.config(
-      data__dataset=dataset, data__path=str(path), data__noise="none",
-      data__noise_ratio=0.0, data__max_examples=0,
-      **{"data__image_size": 8, **fields},
+    data__dataset=dataset,
+    data__path=str(path),
+    data__noise="none",
+    data__noise_ratio=0.0,
+    data__max_examples=0,
+    **{"data__image_size": 8, **fields},
   )
   return sources.load(c.data, 0)
 
@@ -44,14 +47,12 @@ def levels(split):
 
 
 class OwnDataTest(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     self.root = pathlib.Path(self.create_tempdir())
 
 
 class FolderTest(OwnDataTest):
-
   def test_a_part_of_every_class_is_set_aside(self):
     data = load("folder", tree(self.root), data__test_share=1 / 3)
     self.assertEqual(data.class_names, ("dog", "ä cat"))
@@ -72,7 +73,7 @@ class FolderTest(OwnDataTest):
     data = load("folder", self.root)
     self.assertLen(data.train, 12)
     self.assertEqual(
-        data.test.id.tolist(), ["val/dog/0.png", "val/ä cat/0.png"]
+      data.test.id.tolist(), ["val/dog/0.png", "val/ä cat/0.png"]
     )
     self.assertEqual(data.class_names, ("dog", "ä cat"))
 
@@ -81,7 +82,7 @@ class FolderTest(OwnDataTest):
     tree(self.root / "test", classes=("a", "c"))
     data = load("folder", self.root)
     np.testing.assert_array_equal(
-        np.bincount(data.test.label, minlength=3), [6, 0, 6]
+      np.bincount(data.test.label, minlength=3), [6, 0, 6]
     )
 
   def test_a_class_that_only_the_test_part_has(self):
@@ -120,9 +121,9 @@ class FolderTest(OwnDataTest):
       load("folder", self.root)
 
   @parameterized.parameters(
-      ("missing", "does not exist"),
-      ("empty", "no images under .*expected .*/CLASS/IMAGE"),
-      ("file.png", "is not a folder"),
+    ("missing", "does not exist"),
+    ("empty", "no images under .*expected .*/CLASS/IMAGE"),
+    ("file.png", "is not a folder"),
   )
   def test_no_such_folder(self, name, message):
     (self.root / "empty").mkdir()
@@ -151,8 +152,11 @@ class FolderTest(OwnDataTest):
 
   def test_random_resized_crops_have_a_margin_and_an_aspect(self):
     data = load(
-        "folder", tree(self.root), data__image_size=7,
-        data__min_crop_area=0.08, data__crop_padding=0,
+      "folder",
+      tree(self.root),
+      data__image_size=7,
+      data__min_crop_area=0.08,
+      data__crop_padding=0,
     )
     self.assertEqual(data.train.image.shape[1:], (8, 8, 3))
     self.assertEqual(data.test.image.shape[1:], (7, 7, 3))
@@ -160,7 +164,6 @@ class FolderTest(OwnDataTest):
 
 
 class ManifestTest(OwnDataTest):
-
   def write(self, rows, name="list.csv"):
     tree(self.root)
     with open(self.root / name, "w", newline="", encoding="utf-8") as file:
@@ -170,15 +173,16 @@ class ManifestTest(OwnDataTest):
   def rows(self, *header):
     """A row for each image of the tree, the last dog's label wrong."""
     values = {
-        "path": lambda c, i: f"{('ä cat', 'dog')[c]}/{i}.png",
-        "label": lambda c, i: "10" if (c, i) == (1, 5) else str(10 - c),
-        "clean_label": lambda c, i: str(10 - c),
-        "split": lambda c, i: "Test" if i < 2 else "train",
-        "id": lambda c, i: f"{c}-{i}",
+      "path": lambda c, i: f"{('ä cat', 'dog')[c]}/{i}.png",
+      "label": lambda c, i: "10" if (c, i) == (1, 5) else str(10 - c),
+      "clean_label": lambda c, i: str(10 - c),
+      "split": lambda c, i: "Test" if i < 2 else "train",
+      "id": lambda c, i: f"{c}-{i}",
     }
     return [header] + [
-        [values[name](c, i) for name in header]
-        for c in range(2) for i in range(6)
+      [values[name](c, i) for name in header]
+      for c in range(2)
+      for i in range(6)
     ]
 
   @parameterized.parameters("list.csv", "list.parquet")
@@ -196,13 +200,12 @@ class ManifestTest(OwnDataTest):
       parquet.write_table(pyarrow.table(columns), path)
     data = load("manifest", path)
     self.assertEqual(data.class_names, ("9", "10"))  # As numbers.
-    self.assertEqual(data.train.id.tolist(), [
-        f"{c}-{i}" for c in range(2) for i in range(2, 6)
-    ])
-    np.testing.assert_array_equal(data.train.clean_label, [1] * 4 + [0] * 4)
-    np.testing.assert_array_equal(
-        data.train.label, [1] * 4 + [0] * 3 + [1]
+    self.assertEqual(
+      data.train.id.tolist(),
+      [f"{c}-{i}" for c in range(2) for i in range(2, 6)],
     )
+    np.testing.assert_array_equal(data.train.clean_label, [1] * 4 + [0] * 4)
+    np.testing.assert_array_equal(data.train.label, [1] * 4 + [0] * 3 + [1])
     self.assertEqual(levels(data.test).tolist(), [0, 1, 100, 101])
 
   def test_path_and_label_are_enough(self):
@@ -212,13 +215,19 @@ class ManifestTest(OwnDataTest):
     self.assertIn(data.train.id[0], [row[0] for row in self.rows("path")])
 
   @parameterized.named_parameters(
-      ("column", [["path", "class"], ["a", "b"]], "no column label.*path, cl"),
-      ("empty", [["path", "label"]], "no column path, label or no rows"),
-      ("ragged", [["path", "label"], ["a"]], "row 2: 1 values.* 2 columns"),
-      ("twice", [["path", "label"], ["a", "b"], ["a", "c"]],
-       ": a is there 2 times"),
-      ("split", [["path", "label", "split"], ["a", "b", "dev"]],
-       "split 'dev'; expected train or test"),
+    ("column", [["path", "class"], ["a", "b"]], "no column label.*path, cl"),
+    ("empty", [["path", "label"]], "no column path, label or no rows"),
+    ("ragged", [["path", "label"], ["a"]], "row 2: 1 values.* 2 columns"),
+    (
+      "twice",
+      [["path", "label"], ["a", "b"], ["a", "c"]],
+      ": a is there 2 times",
+    ),
+    (
+      "split",
+      [["path", "label", "split"], ["a", "b", "dev"]],
+      "split 'dev'; expected train or test",
+    ),
   )
   def test_wrong_tables(self, rows, message):
     with self.assertRaisesRegex(InputError, message):
@@ -232,15 +241,14 @@ class ManifestTest(OwnDataTest):
 
 
 class ArraysTest(OwnDataTest):
-
   def arrays(self, **changes):
     rng = np.random.default_rng(0)
     found = {
-        "image": rng.integers(0, 256, (20, 5, 5), np.uint8),
-        "label": np.array(["b", "a"] * 10),
-        "clean_label": np.array(["b", "a"] * 9 + ["a", "a"]),
-        "id": np.arange(20),
-        **changes,
+      "image": rng.integers(0, 256, (20, 5, 5), np.uint8),
+      "label": np.array(["b", "a"] * 10),
+      "clean_label": np.array(["b", "a"] * 9 + ["a", "a"]),
+      "id": np.arange(20),
+      **changes,
     }
     found = {k: v for k, v in found.items() if v is not None}
     np.savez(self.root / "data.npz", **found)
@@ -253,11 +261,11 @@ class ArraysTest(OwnDataTest):
     self.assertLen(data.test, 4)
     index = data.train.id.astype(int)
     np.testing.assert_array_equal(
-        data.train.image[..., 0], found["image"][index]
+      data.train.image[..., 0], found["image"][index]
     )
     np.testing.assert_array_equal(data.train.label, 1 - index % 2)
     self.assertEqual(
-        np.sum(data.train.label != data.train.clean_label), int(18 in index)
+      np.sum(data.train.label != data.train.clean_label), int(18 in index)
     )
 
   def test_first_classes_of_noisy_labels(self):
@@ -266,8 +274,12 @@ class ArraysTest(OwnDataTest):
     clean[0], clean[3] = "b", "c"
     image = np.zeros((30, 5, 5), np.uint8)
     path, _ = self.arrays(
-        image=image, label=label, clean_label=clean, id=np.arange(30),
-        test_image=image, test_label=label,
+      image=image,
+      label=label,
+      clean_label=clean,
+      id=np.arange(30),
+      test_image=image,
+      test_label=label,
     )
     data = load("arrays", path, data__image_size=0, data__num_classes=2)
     self.assertEqual(data.class_names, ("a", "b"))
@@ -279,8 +291,8 @@ class ArraysTest(OwnDataTest):
 
   def test_a_test_part_and_a_folder_of_files(self):
     _, found = self.arrays(
-        test_image=np.zeros((3, 5, 5), np.uint8),
-        test_label=np.array(["a", "b", "a"]),
+      test_image=np.zeros((3, 5, 5), np.uint8),
+      test_label=np.array(["a", "b", "a"]),
     )
     for name, values in found.items():
       np.save(self.root / f"{name}.npy", values)
@@ -292,15 +304,21 @@ class ArraysTest(OwnDataTest):
     rng = np.random.default_rng(0)
     label = np.arange(120) % 3
     # Far from 0 and of other scales: normalisation must see to it.
-    features = (label[:, None] + 0.1 * rng.normal(size=(120, 5)))
+    features = label[:, None] + 0.1 * rng.normal(size=(120, 5))
     features = features * [1, 10, 100, 1000, 0.01] + 5000
     path, _ = self.arrays(
-        image=features, label=label, clean_label=None, id=None
+      image=features, label=label, clean_label=None, id=None
     )
     c = shrunk.config(
-        data__dataset="arrays", data__path=str(path), data__max_examples=0,
-        data__crop_padding=0, data__flip=False, num_epochs=8,
-        data__noise_ratio=0.2, dictionary_size=12, reward_batch_size=8,
+      data__dataset="arrays",
+      data__path=str(path),
+      data__max_examples=0,
+      data__crop_padding=0,
+      data__flip=False,
+      num_epochs=8,
+      data__noise_ratio=0.2,
+      dictionary_size=12,
+      reward_batch_size=8,
     )
     summary = commands.train(c, self.create_tempdir().full_path)
     self.assertGreater(summary["test_top1"], 0.9)
@@ -316,11 +334,11 @@ class ArraysTest(OwnDataTest):
       load("arrays", path, data__image_size=0)
 
   @parameterized.named_parameters(
-      ("missing", {"label": None}, "no array label; it has: image"),
-      ("dtype", {"image": np.zeros((20, 5, 5))}, "image is float64.*uint8"),
-      ("length", {"label": np.zeros(3, int)}, "label has not one value"),
-      ("half", {"test_label": np.zeros(3, int)}, "one of test_image and test"),
-      ("pickled", {"id": np.array([{}] * 20)}, "cannot read .*pickled"),
+    ("missing", {"label": None}, "no array label; it has: image"),
+    ("dtype", {"image": np.zeros((20, 5, 5))}, "image is float64.*uint8"),
+    ("length", {"label": np.zeros(3, int)}, "label has not one value"),
+    ("half", {"test_label": np.zeros(3, int)}, "one of test_image and test"),
+    ("pickled", {"id": np.array([{}] * 20)}, "cannot read .*pickled"),
   )
   def test_wrong_arrays(self, changes, message):
     path, _ = self.arrays(**changes)
@@ -329,7 +347,6 @@ class ArraysTest(OwnDataTest):
 
 
 class LabelsFileTest(OwnDataTest):
-
   def replaced(self, name, **columns):
     tree(self.root / "data" / "train")
     tree(self.root / "data" / "test", count=1)
@@ -346,7 +363,7 @@ class LabelsFileTest(OwnDataTest):
   def ids(self):
     """As the source has them: dogs first."""
     return [
-        f"train/{name}/{i}.png" for name in ("dog", "ä cat") for i in range(6)
+      f"train/{name}/{i}.png" for name in ("dog", "ä cat") for i in range(6)
     ]
 
   def test_by_position(self):
@@ -361,30 +378,38 @@ class LabelsFileTest(OwnDataTest):
     order = np.random.default_rng(0).permutation(12)
     label = np.array(["dog", "ä cat"] * 6)
     data = self.replaced(
-        name, id=np.array(self.ids() + ["another"])[[*order, 12]],
-        label=[*label[order], "dog"], clean_label=[*(order // 6), 0],
+      name,
+      id=np.array(self.ids() + ["another"])[[*order, 12]],
+      label=[*label[order], "dog"],
+      clean_label=[*(order // 6), 0],
     )
     np.testing.assert_array_equal(data.train.label, [0, 1] * 6)
     np.testing.assert_array_equal(data.train.clean_label, [0] * 6 + [1] * 6)
 
   def test_labels_that_are_only_known_to_be_wrong(self):
     clean_label = np.array([-1, 0, 1] * 4)
-    data = self.replaced("labels.npz", label=[0, 1] * 6,
-                         clean_label=clean_label)
+    data = self.replaced(
+      "labels.npz", label=[0, 1] * 6, clean_label=clean_label
+    )
     np.testing.assert_array_equal(data.train.clean_label, clean_label)
 
   @parameterized.named_parameters(
-      ("length", {"label": [0, 1]}, "has 2 labels for 12 training"),
-      ("range", {"label": [2] + [0] * 11},
-       r"1 values of label are no class, e.g. 2; expected 0\.\.1 or dog"),
-      ("unknown", {"label": [-1] + [0] * 11}, "label are no class, e.g. -1"),
-      ("name", {"label": ["Dog"] * 12}, "12 values of label.*e.g. Dog"),
-      ("other set",
-       {"label": [0] * 12, "id": [f"train_{i}" for i in range(12)]},
-       "no label for 12 of 12.*e.g. train/dog/0.png; its ids.* train_0"),
-      ("twice", {"label": [0, 0], "id": ["a", "a"]}, "1 ids .* once, e.g. a"),
-      ("missing", {"clean_label": [0] * 12}, "no array label; it has: clean"),
-      ("ragged", {"label": [0] * 12, "id": ["a"]}, "id has not one value"),
+    ("length", {"label": [0, 1]}, "has 2 labels for 12 training"),
+    (
+      "range",
+      {"label": [2] + [0] * 11},
+      r"1 values of label are no class, e.g. 2; expected 0\.\.1 or dog",
+    ),
+    ("unknown", {"label": [-1] + [0] * 11}, "label are no class, e.g. -1"),
+    ("name", {"label": ["Dog"] * 12}, "12 values of label.*e.g. Dog"),
+    (
+      "other set",
+      {"label": [0] * 12, "id": [f"train_{i}" for i in range(12)]},
+      "no label for 12 of 12.*e.g. train/dog/0.png; its ids.* train_0",
+    ),
+    ("twice", {"label": [0, 0], "id": ["a", "a"]}, "1 ids .* once, e.g. a"),
+    ("missing", {"clean_label": [0] * 12}, "no array label; it has: clean"),
+    ("ragged", {"label": [0] * 12, "id": ["a"]}, "id has not one value"),
   )
   def test_wrong_files(self, columns, message):
     columns = {name: np.array(values) for name, values in columns.items()}

@@ -13,7 +13,6 @@ from tests.test_own import OwnDataTest, load, picture, tree
 
 
 class FolderLayoutTest(OwnDataTest):
-
   def test_a_class_may_be_called_train(self):
     data = load("folder", tree(self.root, classes=("bus", "car", "train")))
     self.assertEqual(data.class_names, ("bus", "car", "train"))
@@ -34,7 +33,7 @@ class FolderLayoutTest(OwnDataTest):
     for part, count in (("train", 6), ("valid", 2), ("test", 1)):
       tree(self.root / part, count=count)
     with self.assertRaisesRegex(
-        InputError, "for the test part: test, valid; choose one by data.test_s"
+      InputError, "for the test part: test, valid; choose one by data.test_s"
     ):
       load("folder", self.root)
     data = load("folder", self.root, data__test_split="valid")
@@ -76,7 +75,6 @@ class FolderLayoutTest(OwnDataTest):
 
 
 class TableTest(OwnDataTest):
-
   def manifest(self, text, **fields):
     tree(self.root)
     (self.root / "list.csv").write_text(text, encoding="utf-8")
@@ -84,8 +82,8 @@ class TableTest(OwnDataTest):
 
   def test_spaces_and_capitals(self):
     data = self.manifest(
-        'Path, Label ,SPLIT\n"dog/0.png", "cat",train\n'
-        "dog/1.png,cat, train\ndog/2.png, dog,train\ndog/3.png,dog ,TEST\n"
+      'Path, Label ,SPLIT\n"dog/0.png", "cat",train\n'
+      "dog/1.png,cat, train\ndog/2.png, dog,train\ndog/3.png,dog ,TEST\n"
     )
     self.assertEqual(data.class_names, ("cat", "dog"))
     np.testing.assert_array_equal(data.train.label, [0, 0, 1])
@@ -93,19 +91,19 @@ class TableTest(OwnDataTest):
 
   def test_clean_labels_that_are_not_known(self):
     data = self.manifest(
-        "path,label,clean_label,split\ndog/0.png,a,b,train\n"
-        "dog/1.png,a,,train\ndog/2.png,b,-1,train\ndog/3.png,b,b,test\n"
+      "path,label,clean_label,split\ndog/0.png,a,b,train\n"
+      "dog/1.png,a,,train\ndog/2.png,b,-1,train\ndog/3.png,b,b,test\n"
     )
     self.assertEqual(data.class_names, ("a", "b"))
     np.testing.assert_array_equal(data.train.clean_label, [1, -1, -1])
 
   def test_test_and_validation_are_two_parts(self):
     text = "path,label,split\n" + "".join(
-        f"dog/{i}.png,{'ab'[i % 2]},{part}\n"
-        for i, part in enumerate(["train", "train", "val", "val", "test"])
+      f"dog/{i}.png,{'ab'[i % 2]},{part}\n"
+      for i, part in enumerate(["train", "train", "val", "val", "test"])
     )
     with self.assertRaisesRegex(
-        InputError, "several splits for the test part: test, val; choose one"
+      InputError, "several splits for the test part: test, val; choose one"
     ):
       self.manifest(text)
     data = self.manifest(text, data__test_split="val")
@@ -113,11 +111,17 @@ class TableTest(OwnDataTest):
     self.assertLen(data.train, 2)
 
   @parameterized.named_parameters(
-      ("label", "path,label\na,x\nb,\nc,\n",
-       "2 of 3 values of label are missing, the first is number 2"),
-      ("twice", "path,label,Label\na,x,y\n", "column label more than once"),
-      ("test only", "path,label,split\na,x,test\nb,y,test\n",
-       "has a test part and no training part"),
+    (
+      "label",
+      "path,label\na,x\nb,\nc,\n",
+      "2 of 3 values of label are missing, the first is number 2",
+    ),
+    ("twice", "path,label,Label\na,x,y\n", "column label more than once"),
+    (
+      "test only",
+      "path,label,split\na,x,test\nb,y,test\n",
+      "has a test part and no training part",
+    ),
   )
   def test_wrong_tables(self, text, message):
     with self.assertRaisesRegex(InputError, message):
@@ -138,24 +142,36 @@ class TableTest(OwnDataTest):
 
 
 class ArraysFlawsTest(OwnDataTest):
-
   def arrays(self, **changes):
     found = {
-        "image": np.zeros((20, 5, 5, 3), np.uint8),
-        "label": np.arange(20) % 2, **changes,
+      "image": np.zeros((20, 5, 5, 3), np.uint8),
+      "label": np.arange(20) % 2,
+      **changes,
     }
     np.savez(self.root / "data.npz", **found)
     return load("arrays", self.root / "data.npz", data__image_size=0)
 
   @parameterized.named_parameters(
-      ("channels", {"image": np.zeros((20, 3, 32, 32), np.uint8)},
-       r"channels first; .* image.transpose\(0, 2, 3, 1\)"),
-      ("id", {"id": np.array(["x"] * 20)}, "x is there 20 times"),
-      ("nan", {"label": np.array([np.nan] + [1.0, 0.0] * 9 + [1.0])},
-       "1 of 20 values of label are missing, the first is number 1"),
-      ("unknown", {"label": np.arange(20) % 3 - 1}, "7 of 20 values of label"),
-      ("no tests", {"test_image": np.zeros((0, 5, 5, 3), np.uint8),
-                    "test_label": np.zeros(0, int)}, "no test examples"),
+    (
+      "channels",
+      {"image": np.zeros((20, 3, 32, 32), np.uint8)},
+      r"channels first; .* image.transpose\(0, 2, 3, 1\)",
+    ),
+    ("id", {"id": np.array(["x"] * 20)}, "x is there 20 times"),
+    (
+      "nan",
+      {"label": np.array([np.nan] + [1.0, 0.0] * 9 + [1.0])},
+      "1 of 20 values of label are missing, the first is number 1",
+    ),
+    ("unknown", {"label": np.arange(20) % 3 - 1}, "7 of 20 values of label"),
+    (
+      "no tests",
+      {
+        "test_image": np.zeros((0, 5, 5, 3), np.uint8),
+        "test_label": np.zeros(0, int),
+      },
+      "no test examples",
+    ),
   )
   def test_wrong_arrays(self, changes, message):
     with self.assertRaisesRegex(InputError, message):
@@ -175,18 +191,17 @@ class ArraysFlawsTest(OwnDataTest):
     for size, count in ((0, 0), (64, 1)):
       config = shrunk.frozen(data__image_size=size, data__dataset="arrays")
       self.assertEqual(
-          "\n".join(notices(config, data)).count("image_size=64 is not used"),
-          count,
+        "\n".join(notices(config, data)).count("image_size=64 is not used"),
+        count,
       )
 
 
 class LabelsFileLayoutTest(OwnDataTest):
-
   def load(self, classes, file, **fields):
     tree(self.root / "data" / "train", classes=classes, count=4)
     tree(self.root / "data" / "test", classes=classes, count=1)
     return load(
-        "folder", self.root / "data", data__labels_file=str(file), **fields
+      "folder", self.root / "data", data__labels_file=str(file), **fields
     )
 
   def write(self, name, text):
@@ -212,18 +227,19 @@ class LabelsFileLayoutTest(OwnDataTest):
   def test_numbers_of_a_workdir_are_positions_and_names_are_names(self):
     """Class 10 comes before class 9 as a text: its number there is 0."""
     np.savez(
-        self.root / "labels.npz", class_names=["10", "9", "x"],
-        label=[0] * 4 + [1] * 3 + [2] + [2] * 4,
-        clean_label=[0] * 4 + [1] * 3 + [-1] + [2] * 4,
-        id=self.ids("10", "9", "x"),
+      self.root / "labels.npz",
+      class_names=["10", "9", "x"],
+      label=[0] * 4 + [1] * 3 + [2] + [2] * 4,
+      clean_label=[0] * 4 + [1] * 3 + [-1] + [2] * 4,
+      id=self.ids("10", "9", "x"),
     )
     data = self.load(("9", "10", "x"), self.root / "labels.npz")
     self.assertEqual(data.class_names, ("10", "9", "x"))
     np.testing.assert_array_equal(
-        data.train.label, [0] * 4 + [1] * 3 + [2] + [2] * 4
+      data.train.label, [0] * 4 + [1] * 3 + [2] + [2] * 4
     )
     np.testing.assert_array_equal(
-        data.train.clean_label, [0] * 4 + [1] * 3 + [-1] + [2] * 4
+      data.train.clean_label, [0] * 4 + [1] * 3 + [-1] + [2] * 4
     )
 
   def test_rows_that_are_not_used_may_have_other_classes(self):
@@ -240,13 +256,13 @@ class LabelsFileLayoutTest(OwnDataTest):
 
 
 class FolderConfigTest(OwnDataTest):
-
   def test_feature_vectors(self):
     from configs import folder
 
     np.savez(
-        self.root / "DATA.NPZ", image=np.zeros((40, 5), np.float32),
-        label=np.arange(40) % 2,
+      self.root / "DATA.NPZ",
+      image=np.zeros((40, 5), np.float32),
+      label=np.arange(40) % 2,
     )
     (self.root / "DATA.NPZ.npz").rename(self.root / "DATA.NPZ")
     config = folder.get_config(str(self.root / "DATA.NPZ"))

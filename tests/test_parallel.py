@@ -11,19 +11,19 @@ from tests import shrunk
 
 
 class ParallelTest(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     self.enter_context(shrunk.with_tiny_batch_norm())
 
   def assert_same(self, first, other, rtol, atol):
     np.testing.assert_array_equal(
-        first.dictionary.index, other.dictionary.index
+      first.dictionary.index, other.dictionary.index
     )
     np.testing.assert_array_equal(first.tables.visits, other.tables.visits)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol),
-        first, other,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol),
+      first,
+      other,
     )
 
   def assert_same_on(self, first, other, c):
@@ -35,7 +35,7 @@ class ParallelTest(parameterized.TestCase):
 
   def test_every_part_on_1_2_and_8_devices(self):
     c = shrunk.frozen(
-        pusher="mixed_margin", lookahead_momentum=0.5, label_smoothing=0.1
+      pusher="mixed_margin", lookahead_momentum=0.5, label_smoothing=0.1
     )
     data = sources.load(c.data, c.seed)
     engine, state = shrunk.trained(c, data)
@@ -53,7 +53,7 @@ class ParallelTest(parameterized.TestCase):
 
   def test_shift_rule_takes_the_global_minimum(self):
     c = shrunk.frozen(
-        weight_rule="shift", weight_lr=50.0, num_epochs=1, warmup_epochs=0
+      weight_rule="shift", weight_lr=50.0, num_epochs=1, warmup_epochs=0
     )
     self.assert_same_on(1, 4, c)
 
@@ -74,10 +74,10 @@ class ParallelTest(parameterized.TestCase):
       np.testing.assert_array_equal(first, second)
 
   @parameterized.named_parameters(
-      ("batch", {"batch_size": 20}, "batch_size=20 is not divisible by 8", 2),
-      ("rewards", {"reward_batch_size": 20}, "reward_batch_size=20", 4),
-      ("pairs", {"batch_size": 24}, "an odd number .3.", 4),
-      ("prime", {"batch_size": 17}, "batch_size=17", 1),
+    ("batch", {"batch_size": 20}, "batch_size=20 is not divisible by 8", 2),
+    ("rewards", {"reward_batch_size": 20}, "reward_batch_size=20", 4),
+    ("pairs", {"batch_size": 24}, "an odd number .3.", 4),
+    ("prime", {"batch_size": 17}, "batch_size=17", 1),
   )
   def test_sizes_that_do_not_divide(self, fields, reason, fitting):
     with self.assertRaisesRegex(InputError, f"num_devices=8: .*{reason}"):

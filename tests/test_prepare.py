@@ -18,7 +18,6 @@ def load(dataset, data_dir):
 
 
 class PrepareTest(parameterized.TestCase):
-
   @parameterized.parameters("cifar10", "cifar100")
   def test_prepared_set_is_read_back_pixel_for_pixel(self, dataset):
     root = pathlib.Path(self.create_tempdir())
@@ -52,7 +51,7 @@ class PrepareTest(parameterized.TestCase):
     root = self.create_tempdir().full_path
     for data_dir in (root, os.path.join(root, "missing")):
       with self.assertRaisesRegex(
-          InputError, "python -m fsr_jax.data.prepare --dataset=cifar10"
+        InputError, "python -m fsr_jax.data.prepare --dataset=cifar10"
       ):
         load("cifar10", data_dir)
 
@@ -60,7 +59,7 @@ class PrepareTest(parameterized.TestCase):
     root = pathlib.Path(self.create_tempdir())
     digest = tiny_cifar.write("cifar10", root, per_file=20)
     prepare.prepare("cifar10", root / "tfds", f"file://{root}/", digest)
-    shard, = (root / "tfds").glob("cifar10/*/cifar10-train.array_record*")
+    (shard,) = (root / "tfds").glob("cifar10/*/cifar10-train.array_record*")
     shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
     with self.assertRaisesRegex(InputError, "cannot read cifar10"):
       load("cifar10", root / "tfds")

@@ -31,7 +31,7 @@ def blank_state(network, num_classes, channels=3, **fields):
   """State of zeros as `Engine.create_state` has it, compiled by nobody."""
   c = shrunk.frozen(network=network, **fields)
   data = shrunk.random_data(
-      num_classes=num_classes, shape=(8, 8, channels), num_examples=40
+    num_classes=num_classes, shape=(8, 8, channels), num_examples=40
   )
   ctx = train.context(c, num_classes, steps_per_epoch=2, axis_name=None)
   create = functools.partial(states.create, c, ctx.network, ctx.tx)
@@ -60,9 +60,9 @@ def resnet18_file(num_classes, stem=3, seed=0) -> dict[str, np.ndarray]:
       shapes[f"{name}.{array}"] = (width,)
   rng = np.random.default_rng(seed)
   arrays = {
-      # Positive, as variances must be; small, to stay finite.
-      name: rng.uniform(0.01, 0.1, shape).astype(np.float32)
-      for name, shape in shapes.items()
+    # Positive, as variances must be; small, to stay finite.
+    name: rng.uniform(0.01, 0.1, shape).astype(np.float32)
+    for name, shape in shapes.items()
   }
   counts = {f"{name}.num_batches_tracked": np.array(7) for name in norms}
   return arrays | counts
@@ -85,55 +85,53 @@ def numpy_conv(x, weight):
 
 
 class NamesTest(parameterized.TestCase):
-
   def test_the_cut_leaves_no_trace(self):
     # Block 1 of 4 has no arrays (a pooling); 12 sorts after 2.
     low = [f"backbone.blocks_{i}.conv.kernel" for i in (12, 0, 2)]
     high = ["head.stack.blocks_1.bn.mean", "head.stack.blocks_0.w"]
     found = names_lib.without_cut([*low, *high, "head.linear.bias"])
-    self.assertEqual(found, {
+    self.assertEqual(
+      found,
+      {
         "backbone.blocks_0.conv.kernel": "blocks_0.conv.kernel",
         "backbone.blocks_2.conv.kernel": "blocks_1.conv.kernel",
         "backbone.blocks_12.conv.kernel": "blocks_2.conv.kernel",
         "head.stack.blocks_0.w": "blocks_3.w",
         "head.stack.blocks_1.bn.mean": "blocks_4.bn.mean",
         "head.linear.bias": "linear.bias",
-    })
-
-  @parameterized.parameters(
-      ("blocks_0.conv1.kernel", "conv1.weight"),
-      ("blocks_0.bn1.var", "bn1.running_var"),
-      ("blocks_1.bn2.scale", "layer1.0.bn2.weight"),
-      ("blocks_3.conv1.kernel", "layer1.2.conv1.weight"),
-      ("blocks_4.shortcut.kernel", "layer2.0.downsample.0.weight"),
-      ("blocks_4.shortcut_bn.mean", "layer2.0.downsample.1.running_mean"),
-      ("blocks_16.blocks_0.bn3.bias", "layer4.2.bn3.bias"),
-      ("linear.kernel", "fc.weight"),
-      ("linear.bias", "fc.bias"),
-  )
-  def test_torchvision_names(self, ours, theirs):
-    self.assertEqual(
-        names_lib.torchvision_name(ours, (3, 4, 6, 3)), theirs
+      },
     )
 
   @parameterized.parameters(
-      # Entries of torchvision's state_dict without num_batches_tracked: 20,
-      # 36, 53 convolutions, as many batch norms of four arrays, fc.
-      ("resnet18", 0, 20 * 5 + 2), ("resnet34", 3, 36 * 5 + 2),
-      ("resnet50", -1, 53 * 5 + 2),
+    ("blocks_0.conv1.kernel", "conv1.weight"),
+    ("blocks_0.bn1.var", "bn1.running_var"),
+    ("blocks_1.bn2.scale", "layer1.0.bn2.weight"),
+    ("blocks_3.conv1.kernel", "layer1.2.conv1.weight"),
+    ("blocks_4.shortcut.kernel", "layer2.0.downsample.0.weight"),
+    ("blocks_4.shortcut_bn.mean", "layer2.0.downsample.1.running_mean"),
+    ("blocks_16.blocks_0.bn3.bias", "layer4.2.bn3.bias"),
+    ("linear.kernel", "fc.weight"),
+    ("linear.bias", "fc.bias"),
+  )
+  def test_torchvision_names(self, ours, theirs):
+    self.assertEqual(names_lib.torchvision_name(ours, (3, 4, 6, 3)), theirs)
+
+  @parameterized.parameters(
+    # Entries of torchvision's state_dict without num_batches_tracked: 20,
+    # 36, 53 convolutions, as many batch norms of four arrays, fc.
+    ("resnet18", 0, 20 * 5 + 2),
+    ("resnet34", 3, 36 * 5 + 2),
+    ("resnet50", -1, 53 * 5 + 2),
   )
   def test_every_array_has_a_name_of_its_own(self, name, meta_blocks, count):
     state = blank_state(name, 4, meta_blocks=meta_blocks, method="plain")
-    ours = pretrained._names(
-        pretrained.named(state), "params", "batch_stats"
-    )
+    ours = pretrained._names(pretrained.named(state), "params", "batch_stats")
     stages = names_lib.TORCHVISION[name]
     theirs = {names_lib.torchvision_name(x, stages) for x in ours.values()}
     self.assertLen(theirs, count)
 
 
 class FileTest(parameterized.TestCase):
-
   def start(self, arrays, network="resnet18_cifar", num_classes=4, **fields):
     path = os.path.join(self.create_tempdir().full_path, "w.safetensors")
     safetensors.numpy.save_file(arrays, path)
@@ -148,26 +146,30 @@ class FileTest(parameterized.TestCase):
     x = np.random.default_rng(1).normal(size=(3, 5, 6)).astype(np.float32)
     stem = models.blocks_of("resnet18_cifar")[0]
     variables = {
-        "params": state.params["backbone"]["blocks_0"],
-        "batch_stats": state.batch_stats["backbone"]["blocks_0"],
+      "params": state.params["backbone"]["blocks_0"],
+      "batch_stats": state.batch_stats["backbone"]["blocks_0"],
     }
     y = stem.apply(variables, x.transpose(1, 2, 0)[None], train=False)[0]
     weight, bias, mean, var = (
-        arrays[f"bn1.{name}"][:, None, None]
-        for name in ("weight", "bias", "running_mean", "running_var")
+      arrays[f"bn1.{name}"][:, None, None]
+      for name in ("weight", "bias", "running_mean", "running_var")
     )
     expected = numpy_conv(x, arrays["conv1.weight"])
     expected = (expected - mean) / np.sqrt(var + 1e-5) * weight + bias
     np.testing.assert_allclose(
-        np.asarray(y).transpose(2, 0, 1), np.maximum(expected, 0),
-        rtol=1e-4, atol=1e-5,
+      np.asarray(y).transpose(2, 0, 1),
+      np.maximum(expected, 0),
+      rtol=1e-4,
+      atol=1e-5,
     )
     network = models.create("resnet18_cifar", 4)
     h = np.random.default_rng(2).normal(size=(2, 512)).astype(np.float32)
     logits, _ = network.head(state.params["head"], {}, h, train=False)
     np.testing.assert_allclose(
-        logits, h @ arrays["fc.weight"].T + arrays["fc.bias"],
-        rtol=1e-4, atol=1e-4,
+      logits,
+      h @ arrays["fc.weight"].T + arrays["fc.bias"],
+      rtol=1e-4,
+      atol=1e-4,
     )
 
   def test_all_four_start_there_and_nothing_else_moves(self):
@@ -176,22 +178,23 @@ class FileTest(parameterized.TestCase):
     block = state.params["head"]["stack"]["blocks_0"]["blocks_0"]
     kernel = arrays["layer4.1.conv2.weight"]
     self.assertEqual(
-        block["conv2"]["kernel"][2, 0, 17, 300], kernel[300, 17, 2, 0]
+      block["conv2"]["kernel"][2, 0, 17, 300], kernel[300, 17, 2, 0]
     )
     for params, ema in (
-        (state.params, state.ema_params),
-        (state.batch_stats, state.ema_batch_stats),
+      (state.params, state.ema_params),
+      (state.batch_stats, state.ema_batch_stats),
     ):
       jax.tree.map(np.testing.assert_array_equal, params, ema)
       for a, b in zip(jax.tree.leaves(params), jax.tree.leaves(ema)):
         self.assertTrue(a.all())
         self.assertFalse(np.shares_memory(a, b))
     empty = dict.fromkeys(
-        ("params", "ema_params", "batch_stats", "ema_batch_stats")
+      ("params", "ema_params", "batch_stats", "ema_batch_stats")
     )
     jax.tree.map(
-        np.testing.assert_array_equal,
-        state.replace(**empty), before.replace(**empty),
+      np.testing.assert_array_equal,
+      state.replace(**empty),
+      before.replace(**empty),
     )
 
   def test_other_classes_leave_the_linear_layer(self):
@@ -199,9 +202,9 @@ class FileTest(parameterized.TestCase):
     self.assertLen(notes, 1)
     self.assertRegex(notes[0], "has 1000 classes, these data have 4: .*random")
     self.assertFalse(state.params["head"]["linear"]["kernel"].any())
-    self.assertTrue(all(
-        leaf.all() for leaf in jax.tree.leaves(state.params["backbone"])
-    ))
+    self.assertTrue(
+      all(leaf.all() for leaf in jax.tree.leaves(state.params["backbone"]))
+    )
 
   @parameterized.parameters(np.float16, jax.numpy.bfloat16)
   def test_half_precision(self, dtype):
@@ -213,27 +216,48 @@ class FileTest(parameterized.TestCase):
     self.assertEqual(kernel[3, 2], half["fc.weight"][2, 3])
 
   @parameterized.named_parameters(
-      ("missing", {"bn1.weight": None, "layer2.0.downsample.0.weight": None},
-       r"2 missing \(bn1.weight, layer2.0.downsample.0.weight\)$"),
-      ("no_linear", {"fc.weight": None, "fc.bias": None},
-       r"2 missing \(fc.bias, fc.weight\)$"),
-      ("unused", {f"layer5.{i}": np.zeros(1) for i in range(4)},
-       r"4 unused \(layer5.0, layer5.1, layer5.2\)$"),
-      ("stem", {"conv1.weight": np.zeros((64, 3, 7, 7))},
-       r"1 of another shape \(conv1.weight \(7, 7, 3, 64\), here"
-       r" \(3, 3, 3, 64\)\)$"),
-      ("bias_alone", {"fc.bias": np.zeros(5)},
-       r"1 of another shape \(fc.bias \(5,\), here \(4,\)\)$"),
-      ("features", {"fc.weight": np.zeros((5, 511)), "fc.bias": np.zeros(5)},
-       r"2 of another shape"),
-      ("both", {"bn1.bias": None, "more": np.zeros(1)},
-       r"1 missing \(bn1.bias\); 1 unused \(more\)$"),
+    (
+      "missing",
+      {"bn1.weight": None, "layer2.0.downsample.0.weight": None},
+      r"2 missing \(bn1.weight, layer2.0.downsample.0.weight\)$",
+    ),
+    (
+      "no_linear",
+      {"fc.weight": None, "fc.bias": None},
+      r"2 missing \(fc.bias, fc.weight\)$",
+    ),
+    (
+      "unused",
+      {f"layer5.{i}": np.zeros(1) for i in range(4)},
+      r"4 unused \(layer5.0, layer5.1, layer5.2\)$",
+    ),
+    (
+      "stem",
+      {"conv1.weight": np.zeros((64, 3, 7, 7))},
+      r"1 of another shape \(conv1.weight \(7, 7, 3, 64\), here"
+      r" \(3, 3, 3, 64\)\)$",
+    ),
+    (
+      "bias_alone",
+      {"fc.bias": np.zeros(5)},
+      r"1 of another shape \(fc.bias \(5,\), here \(4,\)\)$",
+    ),
+    (
+      "features",
+      {"fc.weight": np.zeros((5, 511)), "fc.bias": np.zeros(5)},
+      r"2 of another shape",
+    ),
+    (
+      "both",
+      {"bn1.bias": None, "more": np.zeros(1)},
+      r"1 missing \(bn1.bias\); 1 unused \(more\)$",
+    ),
   )
   def test_what_does_not_fit_is_named(self, changes, message):
     arrays = resnet18_file(4) | changes
     arrays = {k: v for k, v in arrays.items() if v is not None}
     with self.assertRaisesRegex(
-        InputError, f"does not fit network=resnet18_cifar: {message}"
+      InputError, f"does not fit network=resnet18_cifar: {message}"
     ) as caught:
       self.start(arrays)
     self.assertNotIn("\n", str(caught.exception))
@@ -263,21 +287,20 @@ class FileTest(parameterized.TestCase):
     @jax.jit
     def forward(state, image):
       features, _ = network.features(
-          state.params, state.batch_stats, image, train=False
+        state.params, state.batch_stats, image, train=False
       )
       return network.head(
-          state.params["head"], state.batch_stats, features, train=False
+        state.params["head"], state.batch_stats, features, train=False
       )[0]
 
     logits = forward(state, image.transpose(0, 2, 3, 1))
     scale = np.abs(expected).max()
     np.testing.assert_allclose(
-        logits / scale, expected / scale, rtol=0, atol=1e-4
+      logits / scale, expected / scale, rtol=0, atol=1e-4
     )
 
 
 class RunTest(parameterized.TestCase):
-
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -287,7 +310,7 @@ class RunTest(parameterized.TestCase):
     """(workdir, summary) of a finished run on the digits."""
     workdir = os.path.join(self.create_tempdir().full_path, "source")
     c = shrunk.config(
-        method="plain", network="tiny", num_epochs=1, learning_rate=1.0
+      method="plain", network="tiny", num_epochs=1, learning_rate=1.0
     )
     return workdir, commands.train(c, workdir)
 
@@ -295,19 +318,21 @@ class RunTest(parameterized.TestCase):
   def test_starts_where_the_other_runs_average_was(self, meta_blocks):
     workdir, summary = self.source()
     c = shrunk.config(
-        method="fsr", network="tiny", meta_blocks=meta_blocks,
-        pretrained=workdir,
+      method="fsr",
+      network="tiny",
+      meta_blocks=meta_blocks,
+      pretrained=workdir,
     )
     run = loop.Run(c, self.create_tempdir().full_path)
     self.assertEqual(run.notes, [])
     result = run.engine.evaluate(run._state)
     self.assertAlmostEqual(
-        result["test_loss"], summary["test_loss_ema"], places=6
+      result["test_loss"], summary["test_loss_ema"], places=6
     )
     self.assertEqual(result["test_loss"], result["test_loss_ema"])
     # The last step's weights would not have passed.
     self.assertNotAlmostEqual(
-        summary["test_loss"], summary["test_loss_ema"], places=4
+      summary["test_loss"], summary["test_loss_ema"], places=4
     )
     run.workdir.unlock()
 
@@ -315,11 +340,14 @@ class RunTest(parameterized.TestCase):
     source, _ = self.source()
     data = shrunk.random_data(num_classes=4, shape=(8, 8, 1))
     self.enter_context(
-        mock.patch.dict(sources.SOURCES, random=lambda data_dir: data)
+      mock.patch.dict(sources.SOURCES, random=lambda data_dir: data)
     )
     fields = {
-        "data__dataset": "random", "data__max_examples": 0, "method": "plain",
-        "network": "tiny", "pretrained": source,
+      "data__dataset": "random",
+      "data__max_examples": 0,
+      "method": "plain",
+      "network": "tiny",
+      "pretrained": source,
     }
     workdir = self.create_tempdir().full_path
     run = loop.Run(shrunk.config(**fields), workdir)
@@ -335,17 +363,17 @@ class RunTest(parameterized.TestCase):
     workdir = os.path.join(self.create_tempdir().full_path, "new")
     c = shrunk.config(method="plain", network="mlp", pretrained=source)
     with self.assertRaisesRegex(
-        InputError, r"does not fit network=mlp: .* missing \(blocks_0.Dense_0"
+      InputError, r"does not fit network=mlp: .* missing \(blocks_0.Dense_0"
     ):
       commands.train(c, workdir)
     self.assertFalse(os.path.exists(workdir))
 
   @parameterized.named_parameters(
-      ("nothing", "nowhere", "neither a workdir with a checkpoint nor"),
-      ("no_file", "nowhere.safetensors", "cannot read pretrained=.*No such"),
-      ("no_weights", __file__, "is a file; expected a directory"),
-      ("damaged", "damaged.safetensors", "cannot read pretrained=.*header"),
-      ("bucket", "gs://bucket/run", "only local or mounted"),
+    ("nothing", "nowhere", "neither a workdir with a checkpoint nor"),
+    ("no_file", "nowhere.safetensors", "cannot read pretrained=.*No such"),
+    ("no_weights", __file__, "is a file; expected a directory"),
+    ("damaged", "damaged.safetensors", "cannot read pretrained=.*header"),
+    ("bucket", "gs://bucket/run", "only local or mounted"),
   )
   def test_nothing_to_read(self, path, message):
     folder = self.create_tempdir()

@@ -1,5 +1,4 @@
-"""The README's commands, as written; main.py's refusals, as a user sees them.
-"""
+"""The commands of the README as written; refusals as a user sees them."""
 
 import json
 import os
@@ -29,25 +28,28 @@ def main_py(*arguments):
   # One device; compiled as fast as the rest of the suite.
   flags = environment.get("XLA_FLAGS", "").split()
   environment["XLA_FLAGS"] = " ".join(
-      flag for flag in flags if "device_count" not in flag
+    flag for flag in flags if "device_count" not in flag
   )
   return subprocess.run(
-      [sys.executable, str(ROOT / "main.py"), *arguments],
-      cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    [sys.executable, str(ROOT / "main.py"), *arguments],
+    cwd=ROOT,
+    env=environment,
+    capture_output=True,
+    text=True,
+    check=False,
   )
 
 
 class ReadmeTest(absltest.TestCase):
-
   def test_the_two_commands_come_first(self):
     install, test = commands()[:2]
     self.assertEqual(
-        install,
-        "pip install -r requirements.txt && python main.py"
-        " --config=configs/quickstart.py --workdir=runs/quickstart",
+      install,
+      "pip install -r requirements.txt && python main.py"
+      " --config=configs/quickstart.py --workdir=runs/quickstart",
     )
     self.assertEqual(
-        test, "pip install -r requirements.txt pytest-xdist && python -m pytest"
+      test, "pip install -r requirements.txt pytest-xdist && python -m pytest"
     )
 
   def test_quickstart_as_written(self):
@@ -60,28 +62,27 @@ class ReadmeTest(absltest.TestCase):
     self.assertEqual(result.returncode, 0, result.stderr)
     for words in ("epoch 60/60", "purity", "left", "test accuracy, EMA"):
       self.assertIn(words, result.stdout)
-    summary = json.loads(
-        (pathlib.Path(workdir) / "summary.json").read_text()
-    )
+    summary = json.loads((pathlib.Path(workdir) / "summary.json").read_text())
     # One seed; the mean over five is in docs/results.md.
     self.assertGreater(summary["test_top1"], 0.92)
     self.assertGreaterEqual(summary["dictionary_purity"], 0.97)
     self.assertGreater(
-        summary["zero_weight_fraction_wrong"],
-        summary["zero_weight_fraction_clean"] + 0.2,
+      summary["zero_weight_fraction_wrong"],
+      summary["zero_weight_fraction_clean"] + 0.2,
     )
     # A guard against gross slowness only: machines differ.
     self.assertLess(seconds, 120)
 
   def test_the_python_example_runs(self):
     text = (ROOT / "README.md").read_text()
-    code, = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     rng = np.random.default_rng(0)
     names = {
-        "params": {"w": rng.normal(size=(4, 3))},
-        "h": rng.normal(size=(6, 4)), "y": np.eye(3)[rng.integers(3, size=6)],
-        "h_trusted": rng.normal(size=(5, 4)),
-        "y_trusted": np.eye(3)[rng.integers(3, size=5)],
+      "params": {"w": rng.normal(size=(4, 3))},
+      "h": rng.normal(size=(6, 4)),
+      "y": np.eye(3)[rng.integers(3, size=6)],
+      "h_trusted": rng.normal(size=(5, 4)),
+      "y_trusted": np.eye(3)[rng.integers(3, size=5)],
     }
     exec(code, names)
     self.assertEqual(names["weights"].shape, (6,))
@@ -100,20 +101,24 @@ class ReadmeTest(absltest.TestCase):
 
 
 class MainTest(parameterized.TestCase):
-
   @parameterized.named_parameters(
-      ("field", ["--config.num_epoch=1"], "no field 'num_epoch'.*num_epochs"),
-      ("type", ["--config.num_epochs=many"], "invalid literal"),
-      ("flag", ["--wrkdir=x"], "wrkdir"),
-      ("mode", ["--mode=test"], "train|evaluate"),
-      ("file", ["--config=configs/nothing.py"], "configs/nothing.py"),
-      ("file_arguments", ["--config=configs/cifar_noise.py:a,b,c"],
-       "noise ratio 'c' is not a number"),
-      ("pusher", ["--config.pusher=best"], "choose one of: .*negative_loss"),
-      ("data_dir", ["--config=configs/cifar_noise.py",
-                    "--config.data.data_dir=/nowhere"],
-       "python -m fsr_jax.data.prepare"),
-      ("argument", ["train"], "unexpected argument 'train'"),
+    ("field", ["--config.num_epoch=1"], "no field 'num_epoch'.*num_epochs"),
+    ("type", ["--config.num_epochs=many"], "invalid literal"),
+    ("flag", ["--wrkdir=x"], "wrkdir"),
+    ("mode", ["--mode=test"], "train|evaluate"),
+    ("file", ["--config=configs/nothing.py"], "configs/nothing.py"),
+    (
+      "file_arguments",
+      ["--config=configs/cifar_noise.py:a,b,c"],
+      "noise ratio 'c' is not a number",
+    ),
+    ("pusher", ["--config.pusher=best"], "choose one of: .*negative_loss"),
+    (
+      "data_dir",
+      ["--config=configs/cifar_noise.py", "--config.data.data_dir=/nowhere"],
+      "python -m fsr_jax.data.prepare",
+    ),
+    ("argument", ["train"], "unexpected argument 'train'"),
   )
   def test_one_clear_line(self, arguments, message):
     workdir = pathlib.Path(self.create_tempdir()) / "new"
@@ -134,7 +139,7 @@ class MainTest(parameterized.TestCase):
     workdir = self.create_tempdir().full_path
     small = ["--config.num_epochs=2", "--config.data.max_examples=300"]
     train = main_py(
-        "--config=configs/quickstart.py", f"--workdir={workdir}", *small
+      "--config=configs/quickstart.py", f"--workdir={workdir}", *small
     )
     self.assertEqual(train.returncode, 0, train.stderr)
     self.assertIn("note: warmup_epochs=10 covers all 2 epochs", train.stdout)

@@ -13,10 +13,9 @@ DATA_DIR = os.environ.get("FSR_JAX_TFDS_DIR")
 
 
 @absltest.skipUnless(
-    DATA_DIR, "set FSR_JAX_TFDS_DIR to a TFDS directory with cifar10"
+  DATA_DIR, "set FSR_JAX_TFDS_DIR to a TFDS directory with cifar10"
 )
 class RealCifarTest(absltest.TestCase):
-
   def test_every_image_and_label(self):
     c = shrunk.config(data__dataset="cifar10", data__data_dir=DATA_DIR)
     data = sources.SOURCES["cifar10"](c.data).validate()

@@ -27,8 +27,8 @@ def problem(head_name, seed=0, soft_targets=False):
   rng = np.random.default_rng(seed)
   width = 7 if head_name == "two_layers" else F
   params = {
-      "kernel": rng.normal(size=(width, C)),
-      "bias": rng.normal(size=C),
+    "kernel": rng.normal(size=(width, C)),
+    "bias": rng.normal(size=C),
   }
   if head_name == "two_layers":
     params["hidden"] = rng.normal(size=(F, width))
@@ -51,11 +51,10 @@ def production(train, reward, params, extra=None):
 
 
 class WeightGradientTest(parameterized.TestCase):
-
   @parameterized.product(
-      head=["linear", "two_layers"],
-      soft_targets=[False, True],
-      momentum=[False, True],
+    head=["linear", "two_layers"],
+    soft_targets=[False, True],
+    momentum=[False, True],
   )
   def test_definition_is_production_form(self, head, soft_targets, momentum):
     with jax.enable_x64(True):
@@ -64,7 +63,7 @@ class WeightGradientTest(parameterized.TestCase):
       extra = extra if momentum else None
       g = production(train, reward, params, extra)
       expected = reweight.weight_gradient_by_definition(
-          train, reward, params, ETA, extra
+        train, reward, params, ETA, extra
       )
     np.testing.assert_allclose(g, expected, rtol=1e-12)
 
@@ -77,14 +76,14 @@ class WeightGradientTest(parameterized.TestCase):
       def reward_loss(weights):
         step = jax.grad(lambda p: jnp.sum(weights * train(p)))(params)
         return jnp.mean(
-            reward(jax.tree.map(lambda p, s: p - ETA * s, params, step))
+          reward(jax.tree.map(lambda p, s: p - ETA * s, params, step))
         )
 
       h = 1e-5
       base = np.full(B, 1 / B)
       expected = [
-          (reward_loss(base + h * e) - reward_loss(base - h * e)) / (2 * h)
-          for e in np.eye(B)
+        (reward_loss(base + h * e) - reward_loss(base - h * e)) / (2 * h)
+        for e in np.eye(B)
       ]
     np.testing.assert_allclose(g, expected, rtol=1e-6)
 
@@ -115,7 +114,7 @@ class WeightGradientTest(parameterized.TestCase):
     params = {"kernel": jnp.zeros((2, 2)), "bias": jnp.zeros(2)}
     train = lambda p: losses.cross_entropy(linear_head(p, features), target)
     reward = lambda p: losses.cross_entropy(
-        linear_head(p, features[:1]), target[:1]
+      linear_head(p, features[:1]), target[:1]
     )
     ahead = reweight.lookahead(train, params, 2, 0.1)
     _, v = reweight.reward_gradient(reward, ahead, 1)
@@ -148,7 +147,6 @@ class WeightGradientTest(parameterized.TestCase):
 
 
 class LookaheadTest(absltest.TestCase):
-
   def test_a_mean_gradient_step(self):
     train = lambda p: jnp.array([1.0, 3.0]) * p
     ahead = reweight.lookahead(train, jnp.array(5.0), 2, 0.1)
@@ -157,18 +155,17 @@ class LookaheadTest(absltest.TestCase):
   def test_extra_gradient_is_added(self):
     train = lambda p: jnp.array([1.0, 3.0]) * p
     ahead = reweight.lookahead(
-        train, jnp.array(5.0), 2, 0.1, extra_gradient=jnp.array(10.0)
+      train, jnp.array(5.0), 2, 0.1, extra_gradient=jnp.array(10.0)
     )
     np.testing.assert_allclose(ahead, 5.0 - 0.1 * 12.0, rtol=1e-6)
 
 
 class RuleTest(absltest.TestCase):
-
   def test_clip_by_hand(self):
     raw = reweight.clip(jnp.array([-0.3, 0.2, -0.1, 0.0]), 2.0, 4)
     np.testing.assert_allclose(raw, [0.6, 0.0, 0.2, 0.0], rtol=1e-6)
     np.testing.assert_allclose(
-        reweight.normalize(raw), [0.75, 0, 0.25, 0], rtol=1e-6
+      reweight.normalize(raw), [0.75, 0, 0.25, 0], rtol=1e-6
     )
 
   def test_weight_lr_cancels_in_clip(self):
@@ -188,7 +185,7 @@ class RuleTest(absltest.TestCase):
 
   def test_per_length_by_hand(self):
     g = reweight.per_length(
-        jnp.array([2.0, 1.0, 0.0]), jnp.array([[3.0, 4.0], [0.0, 0.99], [0, 0]])
+      jnp.array([2.0, 1.0, 0.0]), jnp.array([[3.0, 4.0], [0.0, 0.99], [0, 0]])
     )
     np.testing.assert_allclose(g, [2 / 5.01, 1.0, 0.0], rtol=1e-6)
 
@@ -202,12 +199,12 @@ class RuleTest(absltest.TestCase):
   def test_relative_lies_between_plain_training_and_clip(self):
     g = jnp.array([0.3, -0.1, -0.4, 0.2, -0.05])
     plain, clip = (
-        reweight.normalize(reweight.relative(g, alpha, 5))
-        for alpha in (1e-6, 1e6)
+      reweight.normalize(reweight.relative(g, alpha, 5))
+      for alpha in (1e-6, 1e6)
     )
     np.testing.assert_allclose(plain, 0.2, rtol=1e-4)
     np.testing.assert_allclose(
-        clip, reweight.normalize(reweight.clip(g, 1.0, 5)), rtol=1e-3
+      clip, reweight.normalize(reweight.clip(g, 1.0, 5)), rtol=1e-3
     )
 
   def test_relative_of_no_gradient_is_uniform(self):

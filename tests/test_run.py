@@ -34,9 +34,9 @@ def restored(workdir, config):
 def contents(folder) -> dict[str, bytes]:
   """Every file below `folder`."""
   return {
-      str(path): path.read_bytes()
-      for path in pathlib.Path(folder).rglob("*")
-      if path.is_file()
+    str(path): path.read_bytes()
+    for path in pathlib.Path(folder).rglob("*")
+    if path.is_file()
   }
 
 
@@ -56,34 +56,32 @@ def event_scalars(workdir) -> dict[tuple[int, str], float]:
 
 
 class ResumeTest(parameterized.TestCase):
-
   @parameterized.named_parameters(
-      ("fsr", {}),
-      ("plain_with_batch_norm", {"method": "plain", "network": "tiny"}),
+    ("fsr", {}),
+    ("plain_with_batch_norm", {"method": "plain", "network": "tiny"}),
   )
   def test_two_and_two_epochs_are_four_bit_for_bit(self, fields):
     fields = {"num_epochs": 4, "warmup_epochs": 1, **fields}
     self.enter_context(shrunk.with_tiny_batch_norm())
     whole, parts = (self.create_tempdir().full_path for _ in range(2))
     summary = commands.train(shrunk.config(**fields), whole)
-    left = commands.train(
-        shrunk.config(**fields), parts, stop_after_epochs=2
-    )
+    left = commands.train(shrunk.config(**fields), parts, stop_after_epochs=2)
     self.assertIsNone(left)
     half = restored(parts, fields)
     self.assertEqual(2 * int(half.step), summary["steps"])
     again = commands.train(shrunk.config(**fields), parts)
     jax.tree.map(
-        np.testing.assert_array_equal,
-        restored(whole, fields), restored(parts, fields),
+      np.testing.assert_array_equal,
+      restored(whole, fields),
+      restored(parts, fields),
     )
     for key in ("test_top1", "test_top1_ema", "test_loss", "zero_batches"):
       self.assertEqual(summary[key], again[key])
 
   @parameterized.named_parameters(
-      ("one_step_a_call", {}),
-      ("five_steps_a_call", {"steps_per_call": 5}),
-      ("two_devices", {"num_devices": 2}),
+    ("one_step_a_call", {}),
+    ("five_steps_a_call", {"steps_per_call": 5}),
+    ("two_devices", {"num_devices": 2}),
   )
   def test_signal_in_mid_epoch_saves_and_the_rest_is_bit_equal(self, fields):
     fields = {"num_epochs": 3, **fields}
@@ -104,8 +102,9 @@ class ResumeTest(parameterized.TestCase):
     self.assertNotEqual(17 % run.engine.steps_per_epoch, 0)
     commands.train(shrunk.config(**fields), parts)
     jax.tree.map(
-        np.testing.assert_array_equal,
-        restored(whole, fields), restored(parts, fields),
+      np.testing.assert_array_equal,
+      restored(whole, fields),
+      restored(parts, fields),
     )
 
   def test_signal_between_epochs_saves(self):
@@ -127,7 +126,7 @@ class ResumeTest(parameterized.TestCase):
     commands.train(shrunk.config(), str(workdir), stop_after_epochs=1)
     before = (workdir / "config.json").read_text()
     full = mock.patch.object(
-        workdir_lib, "_write", side_effect=OSError(28, "No space left")
+      workdir_lib, "_write", side_effect=OSError(28, "No space left")
     )
     with full, self.assertRaises(OSError):
       commands.train(shrunk.config(keep_checkpoints=1), str(workdir))
@@ -152,29 +151,44 @@ class ResumeTest(parameterized.TestCase):
     whole = self.create_tempdir().full_path
     expected = commands.train(shrunk.config(), whole)
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5),
-        restored(workdir, {}), restored(whole, {}),
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5),
+      restored(workdir, {}),
+      restored(whole, {}),
     )
     self.assertAlmostEqual(summary["test_top1"], expected["test_top1"])
 
 
 class OutputsTest(absltest.TestCase):
-
   def test_files_of_a_finished_run(self):
     workdir = pathlib.Path(self.create_tempdir())
     summary = commands.train(
-        shrunk.config(keep_checkpoints=1, dictionary_share=0.0), str(workdir)
+      shrunk.config(keep_checkpoints=1, dictionary_share=0.0), str(workdir)
     )
     stored = json.loads((workdir / "summary.json").read_text())
     self.assertEqual(summary, stored)
     self.assertContainsSubset(
-        ["test_top1", "test_top1_ema", "test_top5", "dictionary_purity",
-         "dictionary_coverage", "dictionary_coverage_min",
-         "zero_weight_fraction", "zero_weight_fraction_clean",
-         "zero_weight_fraction_wrong", "zero_batches", "wrong_weight_share",
-         "effective_batch", "reward_loss", "seconds_per_step",
-         "examples_per_second", "epochs", "seed", "device", "versions"],
-        summary,
+      [
+        "test_top1",
+        "test_top1_ema",
+        "test_top5",
+        "dictionary_purity",
+        "dictionary_coverage",
+        "dictionary_coverage_min",
+        "zero_weight_fraction",
+        "zero_weight_fraction_clean",
+        "zero_weight_fraction_wrong",
+        "zero_batches",
+        "wrong_weight_share",
+        "effective_batch",
+        "reward_loss",
+        "seconds_per_step",
+        "examples_per_second",
+        "epochs",
+        "seed",
+        "device",
+        "versions",
+      ],
+      summary,
     )
     self.assertEqual(summary["epochs"], 2)
     config = json.loads((workdir / "config.json").read_text())
@@ -195,9 +209,9 @@ class OutputsTest(absltest.TestCase):
     samples = (workdir / "samples.csv").read_text().splitlines()
     self.assertLen(samples, 201)
     self.assertEqual(
-        samples[0],
-        "index,label,visits,score,weight,in_dictionary,trusted_epochs,"
-        "suggested_label,confidence",
+      samples[0],
+      "index,label,visits,score,weight,in_dictionary,trusted_epochs,"
+      "suggested_label,confidence",
     )
     rows = [row.split(",") for row in samples[1:]]
     self.assertEqual(sum(int(row[5]) for row in rows), 40)
@@ -237,7 +251,6 @@ class OutputsTest(absltest.TestCase):
 
 
 class ProgressTest(absltest.TestCase):
-
   def test_time_left_is_not_judged_by_compilation(self):
     c = shrunk.frozen(num_epochs=10, warmup_epochs=3)
     scalars = {"loss": 1.0, "train_top1": 0.5, "train_zero_weights": 0.0}
@@ -245,49 +258,61 @@ class ProgressTest(absltest.TestCase):
     # (seconds, step): compiling takes 20 s, a step one; epochs have ten steps.
     times = [(21, 1), (30, 10), (70, 31), (79, 40), (139, 100)]
     with (
-        mock.patch.object(report.time, "monotonic") as clock,
-        contextlib.redirect_stdout(out),
+      mock.patch.object(report.time, "monotonic") as clock,
+      contextlib.redirect_stdout(out),
     ):
       clock.return_value = 0
       progress = report.Progress(c, steps_per_epoch=10)
       for clock.return_value, step in times:
         progress.line(step, (step - 1) // 10, scalars)
     left = [
-        line.split("  ")[-1] if line.endswith("left") else ""
-        for line in out.getvalue().splitlines()
+      line.split("  ")[-1] if line.endswith("left") else ""
+      for line in out.getvalue().splitlines()
     ]
     self.assertEqual(left, ["", "1 min 30 s left", "", "1 min 00 s left", ""])
 
 
 class RefusalTest(parameterized.TestCase):
-
   @parameterized.named_parameters(
-      ("method", {"method": "fsrr"}, "unknown method 'fsrr'; .*fsr.*, plain"),
-      ("dataset", {"data__dataset": "mnist"}, "unknown dataset.*cifar10"),
-      ("pusher", {"pusher": "x"}, "unknown pusher.*negative_loss"),
-      ("network", {"network": "x"}, "unknown network.*resnet32"),
-      ("noise", {"data__noise": "x"}, "unknown noise.*uniform"),
-      ("schedule", {"schedule": "x"}, "unknown schedule.*cosine_restarts"),
-      ("rule", {"weight_rule": "x"}, "unknown weight_rule.*clip, shift"),
-      ("q_above_k", {"reward_batch_size": 41}, "41 is larger than dict.*40"),
-      ("k_above_n", {"dictionary_size": 201}, "201 is larger than the 200"),
-      ("b_above_n", {"batch_size": 201}, "201 is larger than the 200"),
-      ("too_many", {"data__max_examples": 1401}, "expected 1400 at most"),
-      ("noise_ratio", {"data__noise_ratio": 1.1}, "expected a number in 0-1"),
-      ("negative_noise", {"data__noise_ratio": -0.1}, "in 0-1"),
-      ("ratio_of_none", {"data__noise": "none"}, "data.noise=none"),
-      ("nan", {"learning_rate": float("nan")}, "learning_rate=nan"),
-      ("batch", {"batch_size": -1}, "batch_size=-1; .* above 0"),
-      ("epochs", {"num_epochs": 0}, "num_epochs=0"),
-      ("class_vanishes",
-       {"data__max_examples": 12, "data__noise_ratio": 1.0, "batch_size": 2,
-        "dictionary_size": 2, "reward_batch_size": 2},
-       "classes have no training example"),
-      ("devices", {"num_devices": 9}, "8 cpu"),
-      ("decays", {"lr_decay_factors": (0.1,), "schedule": "step"},
-       "a factor in 0-1 for each"),
-      ("no_numbers", {"lr_decay_epochs": ("a", "b"), "schedule": "step"},
-       "expected increasing epochs"),
+    ("method", {"method": "fsrr"}, "unknown method 'fsrr'; .*fsr.*, plain"),
+    ("dataset", {"data__dataset": "mnist"}, "unknown dataset.*cifar10"),
+    ("pusher", {"pusher": "x"}, "unknown pusher.*negative_loss"),
+    ("network", {"network": "x"}, "unknown network.*resnet32"),
+    ("noise", {"data__noise": "x"}, "unknown noise.*uniform"),
+    ("schedule", {"schedule": "x"}, "unknown schedule.*cosine_restarts"),
+    ("rule", {"weight_rule": "x"}, "unknown weight_rule.*clip, shift"),
+    ("q_above_k", {"reward_batch_size": 41}, "41 is larger than dict.*40"),
+    ("k_above_n", {"dictionary_size": 201}, "201 is larger than the 200"),
+    ("b_above_n", {"batch_size": 201}, "201 is larger than the 200"),
+    ("too_many", {"data__max_examples": 1401}, "expected 1400 at most"),
+    ("noise_ratio", {"data__noise_ratio": 1.1}, "expected a number in 0-1"),
+    ("negative_noise", {"data__noise_ratio": -0.1}, "in 0-1"),
+    ("ratio_of_none", {"data__noise": "none"}, "data.noise=none"),
+    ("nan", {"learning_rate": float("nan")}, "learning_rate=nan"),
+    ("batch", {"batch_size": -1}, "batch_size=-1; .* above 0"),
+    ("epochs", {"num_epochs": 0}, "num_epochs=0"),
+    (
+      "class_vanishes",
+      {
+        "data__max_examples": 12,
+        "data__noise_ratio": 1.0,
+        "batch_size": 2,
+        "dictionary_size": 2,
+        "reward_batch_size": 2,
+      },
+      "classes have no training example",
+    ),
+    ("devices", {"num_devices": 9}, "8 cpu"),
+    (
+      "decays",
+      {"lr_decay_factors": (0.1,), "schedule": "step"},
+      "a factor in 0-1 for each",
+    ),
+    (
+      "no_numbers",
+      {"lr_decay_epochs": ("a", "b"), "schedule": "step"},
+      "expected increasing epochs",
+    ),
   )
   def test_one_clear_line_and_nothing_written(self, fields, message):
     workdir = os.path.join(self.create_tempdir().full_path, "new")
@@ -302,33 +327,33 @@ class RefusalTest(parameterized.TestCase):
     before = contents(workdir)
     other = shrunk.config(learning_rate=0.2, momentum=0.8)
     with self.assertRaisesRegex(
-        InputError,
-        r"learning_rate 0.1 there, 0.2 now; momentum 0.9 there, 0.8 now",
+      InputError,
+      r"learning_rate 0.1 there, 0.2 now; momentum 0.9 there, 0.8 now",
     ):
       commands.train(other, workdir)
     for field in ({"data__noise_ratio": 0.1}, {"batch_size": 8}):
       with self.assertRaisesRegex(InputError, "choose another workdir$"):
         commands.train(
-            shrunk.config(**field), workdir, allow_config_change=True
+          shrunk.config(**field), workdir, allow_config_change=True
         )
     self.assertEqual(before, contents(workdir))
     summary = commands.train(other, workdir, allow_config_change=True)
     self.assertIsNotNone(summary)
-    kept = json.loads(
-        (pathlib.Path(workdir) / "config.0.json").read_text()
-    )
+    kept = json.loads((pathlib.Path(workdir) / "config.0.json").read_text())
     self.assertEqual(kept["learning_rate"], 0.1)
 
   def test_checkpoint_of_another_network(self):
     workdir = self.create_tempdir().full_path
     commands.train(shrunk.config(), workdir, stop_after_epochs=1)
     with self.assertRaisesRegex(
-        InputError, "another network, method or data: .* is absent there "
-        r"and \(32,\) now"
+      InputError,
+      "another network, method or data: .* is absent there "
+      r"and \(32,\) now",
     ):
       commands.train(
-          shrunk.config(network="convnet", data__crop_padding=1), workdir,
-          allow_config_change=True,
+        shrunk.config(network="convnet", data__crop_padding=1),
+        workdir,
+        allow_config_change=True,
       )
 
   def test_field_of_no_config(self):
@@ -341,7 +366,7 @@ class RefusalTest(parameterized.TestCase):
 
   def test_plain_ignores_the_dictionarys_sizes(self):
     c = shrunk.frozen(
-        method="plain", dictionary_size=5000, reward_batch_size=6000
+      method="plain", dictionary_size=5000, reward_batch_size=6000
     )
     validate.validate_config(c)
     validate.validate_against_data(c, sources.load(c.data, 0))
@@ -400,11 +425,11 @@ class RefusalTest(parameterized.TestCase):
   def test_flipped_bit_in_a_checkpoint_is_found(self):
     workdir = pathlib.Path(self.create_tempdir())
     commands.train(
-        shrunk.config(keep_checkpoints=1), str(workdir), stop_after_epochs=1
+      shrunk.config(keep_checkpoints=1), str(workdir), stop_after_epochs=1
     )
     data = max(
-        (p for p in (workdir / "checkpoints").rglob("*") if p.is_file()),
-        key=lambda p: p.stat().st_size,
+      (p for p in (workdir / "checkpoints").rglob("*") if p.is_file()),
+      key=lambda p: p.stat().st_size,
     )
     blob = bytearray(data.read_bytes())
     blob[len(blob) // 2] ^= 1

@@ -9,7 +9,6 @@ from tests import shrunk
 
 
 class SchedulesTest(absltest.TestCase):
-
   def test_cosine_restarts_of_127_epochs_are_the_released_ones(self):
     rate = schedules.cosine_restarts(0.1, 127 * 10, 127)
     start = 0
@@ -32,8 +31,14 @@ class SchedulesTest(absltest.TestCase):
     c = shrunk.frozen(schedule="step", num_epochs=200, lr_warmup_epochs=5)
     rate = state.learning_rate(c, steps_per_epoch=10)
     for step, expected in (
-        (0, 0.0), (25, 0.05), (50, 0.1), (1599, 0.1), (1600, 1e-3),
-        (1799, 1e-3), (1800, 1e-5), (1999, 1e-5),
+      (0, 0.0),
+      (25, 0.05),
+      (50, 0.1),
+      (1599, 0.1),
+      (1600, 1e-3),
+      (1799, 1e-3),
+      (1800, 1e-5),
+      (1999, 1e-5),
     ):
       np.testing.assert_allclose(rate(step), expected, rtol=1e-5, atol=1e-9)
 
@@ -41,13 +46,14 @@ class SchedulesTest(absltest.TestCase):
     c = shrunk.frozen(schedule="cosine", num_epochs=10)
     rate = state.learning_rate(c, steps_per_epoch=10)
     np.testing.assert_allclose(
-        [rate(0), rate(50), rate(100)], [0.1, 0.05, 0.0], atol=1e-7
+      [rate(0), rate(50), rate(100)], [0.1, 0.05, 0.0], atol=1e-7
     )
 
   def test_ema_decay_follows_the_steps_up_to_its_ceiling(self):
     np.testing.assert_allclose(
-        [schedules.ema_decay(t, 0.999) for t in (0, 90, 10**6)],
-        [0.1, 0.91, 0.999], rtol=1e-6,
+      [schedules.ema_decay(t, 0.999) for t in (0, 90, 10**6)],
+      [0.1, 0.91, 0.999],
+      rtol=1e-6,
     )
 
 

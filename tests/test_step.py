@@ -26,11 +26,11 @@ def setup(data=None, **fields):
   c = shrunk.frozen(**{**NO_AUGMENTATION, **fields})
   data = data or shrunk.random_data()
   ctx = train.context(
-      c, data.num_classes, len(data.train) // c.batch_size, None
+    c, data.num_classes, len(data.train) // c.batch_size, None
   )
   resident, _ = feeder.residents(data, c)
   resident = jax.tree.map(jnp.asarray, resident).replace(
-      mean=jnp.array([0.5]), std=jnp.array([0.25])
+    mean=jnp.array([0.5]), std=jnp.array([0.25])
   )
   create = functools.partial(states.create, c, ctx.network, ctx.tx)
   return ctx, resident, jax.jit(create)(resident)
@@ -39,7 +39,7 @@ def setup(data=None, **fields):
 def step(state, resident, index, *, ctx, active):
   """The compiled step; compiled, for the tests' own speed."""
   compiled = jax.jit(
-      functools.partial(train.train_step, ctx=ctx, active=active)
+    functools.partial(train.train_step, ctx=ctx, active=active)
   )
   return compiled(state, resident, index)
 
@@ -49,56 +49,56 @@ def images(resident, index):
 
 
 class TrainStepTest(parameterized.TestCase):
-
   def test_plain_step_is_sgd_on_the_mean_loss(self):
     ctx, resident, state = setup(method="plain", lr_warmup_epochs=0)
     index = jnp.arange(16)
-    new, metrics = step(
-        state, resident, index, ctx=ctx, active=True
-    )
+    new, metrics = step(state, resident, index, ctx=ctx, active=True)
 
     def loss(params):
       features, _ = ctx.network.features(
-          params, {}, images(resident, index), train=True
+        params, {}, images(resident, index), train=True
       )
       logits, _ = ctx.network.head(params["head"], {}, features, True)
       return optax.softmax_cross_entropy_with_integer_labels(
-          logits, resident.label[index]
+        logits, resident.label[index]
       ).mean()
 
     value, gradient = jax.value_and_grad(loss)(state.params)
     expected = jax.tree.map(
-        lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
+      lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
     )
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-        new.params, expected,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+      new.params,
+      expected,
     )
     np.testing.assert_allclose(metrics.loss, value, rtol=1e-6)
     self.assertEqual(int(new.step), 1)
 
   @parameterized.product(
-      weight_rule=["clip", "shift", "relative"], mixed=[False, True]
+    weight_rule=["clip", "shift", "relative"], mixed=[False, True]
   )
   def test_fsr_step_from_its_equations(self, weight_rule, mixed):
     """Weights by jax.grad's definition, loss and tables by hand, MLP."""
     ctx, resident, state = setup(
-        mixup=mixed, pseudo_loss_weight=2.0, weight_rule=weight_rule,
-        weight_lr=1.0, weigh_mixed=True,
-        per_length=weight_rule == "relative", pseudo_loss="cross_entropy",
-        pseudo_label_momentum=0.1,
-        label_smoothing=0.1,
+      mixup=mixed,
+      pseudo_loss_weight=2.0,
+      weight_rule=weight_rule,
+      weight_lr=1.0,
+      weigh_mixed=True,
+      per_length=weight_rule == "relative",
+      pseudo_loss="cross_entropy",
+      pseudo_label_momentum=0.1,
+      label_smoothing=0.1,
     )
     old = np.full((64, 4), 0.25, np.float32)
     state = state.replace(
-        tables=state.tables._replace(
-            pseudo_label=jnp.array(old * 0.9), visits=jnp.ones(64, jnp.int32)
-        )
+      tables=state.tables._replace(
+        pseudo_label=jnp.array(old * 0.9), visits=jnp.ones(64, jnp.int32)
+      )
     )
     index = jnp.arange(16)
-    new, metrics = step(
-        state, resident, index, ctx=ctx, active=True
-    )
+    new, metrics = step(state, resident, index, ctx=ctx, active=True)
 
     batch_key, reward_key = jax.random.split(order.step_key(0, state.step))
     x = clean = images(resident, index)
@@ -112,7 +112,7 @@ class TrainStepTest(parameterized.TestCase):
       x = x4 * x + (1 - x4) * x[pair]
       y = y2 * y + (1 - y2) * y[pair]
     slot = dictionary.draw(
-        jax.random.split(reward_key)[0], state.dictionary.label, 16, 4
+      jax.random.split(reward_key)[0], state.dictionary.label, 16, 4
     )
     trusted = state.dictionary.index[slot]
     meta = state.params["head"]
@@ -127,9 +127,10 @@ class TrainStepTest(parameterized.TestCase):
     reward_h = features(state.params, images(resident, trusted))
     reward_y = np.eye(4)[np.array(resident.label[trusted])]
     g = reweight.weight_gradient_by_definition(
-        lambda p: losses.cross_entropy(head(p, h), y),
-        lambda p: losses.cross_entropy(head(p, reward_h), reward_y),
-        meta, 0.1,
+      lambda p: losses.cross_entropy(head(p, h), y),
+      lambda p: losses.cross_entropy(head(p, reward_h), reward_y),
+      meta,
+      0.1,
     )
     raw = np.maximum(0, -g)
     if weight_rule == "shift":
@@ -141,7 +142,7 @@ class TrainStepTest(parameterized.TestCase):
       raw = np.maximum(0, 1 - g / np.sqrt(np.mean(g**2)))
     weights = raw / raw.sum()
     np.testing.assert_allclose(
-        new.tables.last_weight[index], 16 * weights, rtol=2e-3, atol=1e-4
+      new.tables.last_weight[index], 16 * weights, rtol=2e-3, atol=1e-4
     )
 
     def loss(params):
@@ -152,39 +153,38 @@ class TrainStepTest(parameterized.TestCase):
       return jnp.sum(weights * weighted) + 2.0 * jnp.mean(pseudo), logits
 
     (value, logits), gradient = jax.value_and_grad(loss, has_aux=True)(
-        state.params
+      state.params
     )
     np.testing.assert_allclose(metrics.loss, value, rtol=1e-4)
     np.testing.assert_allclose(
-        metrics.effective_batch,
-        weights.sum() ** 2 / (16 * (weights**2).sum()), rtol=2e-3,
+      metrics.effective_batch,
+      weights.sum() ** 2 / (16 * (weights**2).sum()),
+      rtol=2e-3,
     )
     expected = jax.tree.map(
-        lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
+      lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient
     )
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5),
-        new.params, expected,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=2e-5),
+      new.params,
+      expected,
     )
     score = -losses.cross_entropy(logits, hard)
+    np.testing.assert_allclose(new.tables.score[index], 0.1 * score, rtol=1e-4)
     np.testing.assert_allclose(
-        new.tables.score[index], 0.1 * score, rtol=1e-4
-    )
-    np.testing.assert_allclose(
-        new.tables.pseudo_label[index],
-        0.1 * 0.9 * old[:16] + 0.9 * jax.nn.softmax(logits), rtol=1e-4,
+      new.tables.pseudo_label[index],
+      0.1 * 0.9 * old[:16] + 0.9 * jax.nn.softmax(logits),
+      rtol=1e-4,
     )
     np.testing.assert_array_equal(new.tables.visits[16:], 1)
     np.testing.assert_array_equal(new.tables.score[16:], 0)
 
   def test_warm_up_has_uniform_weights_and_no_pseudo_loss(self):
     ctx, resident, state = setup(mixup=False)
-    fsr, metrics = step(
-        state, resident, jnp.arange(16), ctx=ctx, active=False
-    )
+    fsr, metrics = step(state, resident, jnp.arange(16), ctx=ctx, active=False)
     plain_ctx, _, plain_state = setup(method="plain")
     plain, _ = step(
-        plain_state, resident, jnp.arange(16), ctx=plain_ctx, active=True
+      plain_state, resident, jnp.arange(16), ctx=plain_ctx, active=True
     )
     jax.tree.map(np.testing.assert_array_equal, fsr.params, plain.params)
     np.testing.assert_allclose(fsr.tables.last_weight[:16], 1.0)
@@ -197,35 +197,37 @@ class TrainStepTest(parameterized.TestCase):
     mixed_ctx, resident, state = setup(mixup=True, **fields)
     clean_ctx, _, _ = setup(mixup=False, **fields)
     after = [
-        step(
-            state, resident, jnp.arange(16), ctx=ctx, active=False
-        )[0].batch_stats
-        for ctx in (mixed_ctx, clean_ctx)
+      step(state, resident, jnp.arange(16), ctx=ctx, active=False)[
+        0
+      ].batch_stats
+      for ctx in (mixed_ctx, clean_ctx)
     ]
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-        *after,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+      *after,
     )
 
   def test_batch_in_which_no_sample_helps_is_counted(self):
     """Every label of the batch is the opposite of the dictionary's."""
     data = shrunk.random_data(num_examples=32, num_classes=2)
     ctx, resident, state = setup(
-        data=data, mixup=False, pseudo_loss_weight=0.0, dictionary_size=16,
-        reward_batch_size=16, weight_rule="clip",
+      data=data,
+      mixup=False,
+      pseudo_loss_weight=0.0,
+      dictionary_size=16,
+      reward_batch_size=16,
+      weight_rule="clip",
     )
     image = jnp.broadcast_to(resident.image[:1], resident.image.shape)
     resident = resident.replace(image=image)
     # All images are one; the dictionary calls it 1, the batch calls it 0.
     state = state.replace(
-        dictionary=dictionary.Dictionary(
-            jnp.zeros(16, jnp.int32), jnp.ones(16, jnp.int32)
-        )
+      dictionary=dictionary.Dictionary(
+        jnp.zeros(16, jnp.int32), jnp.ones(16, jnp.int32)
+      )
     )
     zeros = jnp.arange(0, 32, 2)
-    new, metrics = step(
-        state, resident, zeros, ctx=ctx, active=True
-    )
+    new, metrics = step(state, resident, zeros, ctx=ctx, active=True)
     self.assertEqual(int(new.zero_batches), 1)
     self.assertEqual(float(metrics.zero_weights), 16)
     np.testing.assert_allclose(metrics.loss, 0.0)
@@ -233,23 +235,29 @@ class TrainStepTest(parameterized.TestCase):
   def test_lookahead_momentum_uses_the_heads_buffer(self):
     ctx, resident, state = setup(lookahead_momentum=0.9, mixup=False)
     buffer = jax.tree.map(
-        jnp.ones_like, optax.tree_utils.tree_get(state.opt_state, "trace")
+      jnp.ones_like, optax.tree_utils.tree_get(state.opt_state, "trace")
     )
     moving = state.replace(
-        opt_state=optax.tree_utils.tree_set(state.opt_state, trace=buffer)
+      opt_state=optax.tree_utils.tree_set(state.opt_state, trace=buffer)
     )
     without, ahead = (
-        weighting.learn(
-            ctx, s, losses.cross_entropy, jnp.ones((16, 128)),
-            losses.one_hot(resident.label[:16], 4), None, None,
-        ).lookahead_params
-        for s in (state, moving)
+      weighting.learn(
+        ctx,
+        s,
+        losses.cross_entropy,
+        jnp.ones((16, 128)),
+        losses.one_hot(resident.label[:16], 4),
+        None,
+        None,
+      ).lookahead_params
+      for s in (state, moving)
     )
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(
-            a - b, -0.1 * 0.9, rtol=1e-4, atol=1e-6
-        ),
-        ahead, without,
+      lambda a, b: np.testing.assert_allclose(
+        a - b, -0.1 * 0.9, rtol=1e-4, atol=1e-6
+      ),
+      ahead,
+      without,
     )
 
   def test_non_finite_step_is_named(self):
@@ -260,7 +268,7 @@ class TrainStepTest(parameterized.TestCase):
     totals = Metrics.zero()
     order_of_steps = jnp.arange(64).reshape(4, 16)
     compiled = jax.jit(
-        functools.partial(engines.train_steps, ctx=ctx, active=False)
+      functools.partial(engines.train_steps, ctx=ctx, active=False)
     )
     _, totals = compiled(state, totals, resident, order_of_steps)
     self.assertEqual(int(totals.bad_step), 102)
@@ -274,7 +282,6 @@ class TrainStepTest(parameterized.TestCase):
 
 
 class EngineTest(absltest.TestCase):
-
   def test_scan_equals_single_steps(self):
     data = shrunk.random_data(num_examples=70)
     states_after = []
@@ -283,16 +290,16 @@ class EngineTest(absltest.TestCase):
       engine, state = shrunk.trained(c, data)
       states_after.append(engine.devices.get(state))
     jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5),
-        *states_after,
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-5),
+      *states_after,
     )
 
   def test_two_runs_are_bit_equal(self):
     data = shrunk.random_data()
     c = shrunk.frozen()
     first, again = (
-        engine.devices.get(state)
-        for engine, state in (shrunk.trained(c, data) for _ in range(2))
+      engine.devices.get(state)
+      for engine, state in (shrunk.trained(c, data) for _ in range(2))
     )
     jax.tree.map(np.testing.assert_array_equal, first, again)
 
@@ -336,14 +343,17 @@ class EngineTest(absltest.TestCase):
 
 
 class CountsTest(absltest.TestCase):
-
   def test_by_hand(self):
-    logits = jnp.array([
-        [6.0, 5, 4, 3, 2, 1], [6, 5, 4, 3, 2, 1], [6, 5, 4, 3, 2, 1],
+    logits = jnp.array(
+      [
+        [6.0, 5, 4, 3, 2, 1],
+        [6, 5, 4, 3, 2, 1],
+        [6, 5, 4, 3, 2, 1],
         [np.nan] * 6,
-    ])
+      ]
+    )
     counts = count_batch(
-        logits, jnp.array([0, 4, 5, 0]), jnp.array([1.0, 1, 1, 0])
+      logits, jnp.array([0, 4, 5, 0]), jnp.array([1.0, 1, 1, 0])
     )
     self.assertEqual(float(counts.examples), 3)
     self.assertEqual(float(counts.top1), 1)

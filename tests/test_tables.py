@@ -8,20 +8,19 @@ import numpy as np
 from fsr_jax.maths import mixup, tables
 
 
-def observe(
-    t, index, score, weights, probabilities, correct=False, **momenta
-):
+def observe(t, index, score, weights, probabilities, correct=False, **momenta):
   seen = tables.Observation(
-      jnp.array(index), jnp.array(score), jnp.array(weights),
-      jnp.array(correct),
-      None if probabilities is None else jnp.array(probabilities),
+    jnp.array(index),
+    jnp.array(score),
+    jnp.array(weights),
+    jnp.array(correct),
+    None if probabilities is None else jnp.array(probabilities),
   )
   momenta = {"score_momentum": 0.9, "pseudo_label_momentum": 0.1, **momenta}
   return tables.update(t, seen, batch_size=2, **momenta)
 
 
 class TablesTest(absltest.TestCase):
-
   def test_two_visits_by_hand(self):
     t = tables.init(3, 2, relabel=True)
     t = observe(t, [2, 0], [1.0, 5.0], [0.75, 0.25], [[1.0, 0.0], [0.5, 0.5]])
@@ -45,14 +44,12 @@ class TablesTest(absltest.TestCase):
     t = tables.init(3, 2, relabel=False)
     history = []
     for correct in ([False, True, True], [False, False, True], [True] * 3):
-      t = observe(
-          t, [0, 1, 2], [0.0] * 3, [0.0] * 3, None, correct=correct
-      )
+      t = observe(t, [0, 1, 2], [0.0] * 3, [0.0] * 3, None, correct=correct)
       history.append(list(t.recall))
     never, forgot, known = range(3)
     self.assertEqual(
-        history,
-        [[never, known, known], [never, forgot, known], [known] * 3],
+      history,
+      [[never, known, known], [never, forgot, known], [known] * 3],
     )
 
   def test_debias_recovers_a_constant(self):
@@ -78,7 +75,6 @@ class TablesTest(absltest.TestCase):
 
 
 class MixupTest(absltest.TestCase):
-
   def test_partner_is_the_neighbour(self):
     np.testing.assert_array_equal(mixup.partner(4), [1, 0, 3, 2])
     np.testing.assert_array_equal(mixup.partner(5), [1, 0, 3, 2, 0])
@@ -90,7 +86,7 @@ class MixupTest(absltest.TestCase):
 
   def test_coefficients_keep_the_sample_dominant(self):
     coefficient = mixup.coefficients(
-        jax.random.uniform(jax.random.key(0), (20000,))
+      jax.random.uniform(jax.random.key(0), (20000,))
     )
     self.assertGreaterEqual(coefficient.min(), 0.5)
     # E[1 - u^2/2] = 5/6.

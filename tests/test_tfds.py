@@ -16,9 +16,12 @@ from tests import shrunk, tiny_tfds
 
 def load(name, root, **fields):
   c = shrunk.config(
-      data__dataset=f"tfds:{name}", data__data_dir=str(root),
-      data__noise="none", data__noise_ratio=0.0, data__max_examples=0,
-      **{f"data__{field}": value for field, value in fields.items()},
+    data__dataset=f"tfds:{name}",
+    data__data_dir=str(root),
+    data__noise="none",
+    data__noise_ratio=0.0,
+    data__max_examples=0,
+    **{f"data__{field}": value for field, value in fields.items()},
   )
   return sources.load(c.data, 0)
 
@@ -33,7 +36,6 @@ def levels(split):
 
 
 class TfdsTest(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     self.root = pathlib.Path(self.create_tempdir())
@@ -50,25 +52,28 @@ class TfdsTest(parameterized.TestCase):
       np.testing.assert_allclose(levels(split), expected, atol=3)
 
   @parameterized.parameters(
-      ("cifar10_n", "worse_label"), ("cifar10_n", "random_label3"),
-      ("cifar100_n", "noise_label"),
+    ("cifar10_n", "worse_label"),
+    ("cifar10_n", "random_label3"),
+    ("cifar100_n", "noise_label"),
   )
   def test_human_labels(self, name, key):
     wrong = {key: lambda i, label: (label + (i % 3 == 0)) % 5}
     unknown = {key: lambda i, label: -1}
     named = {"id": lambda i, label: f"train_{i:05d}"}
-    self.write(name, 5, {
+    self.write(
+      name,
+      5,
+      {
         "train": tiny_tfds.records(30, 5, (32, 32), **named, **wrong),
         "test": tiny_tfds.records(10, 5, (32, 32), **named, **unknown),
-    })
+      },
+    )
     data = load(name, self.root, label_key=key)
     self.assertEqual(data.class_names[2], "class 2")
     i = np.array([int(x.removeprefix("train_")) for x in data.train.id])
     self.assertCountEqual(i, range(30))
     np.testing.assert_array_equal(data.train.clean_label, i % 5)
-    np.testing.assert_array_equal(
-        data.train.label, (i % 5 + (i % 3 == 0)) % 5
-    )
+    np.testing.assert_array_equal(data.train.label, (i % 5 + (i % 3 == 0)) % 5)
     self.assertEqual(data.train.image.dtype, np.uint8)
     self.assert_pictures_fit(data, data.train.clean_label)
     self.assertNotIn("tensorflow", sys.modules)
@@ -79,29 +84,36 @@ class TfdsTest(parameterized.TestCase):
 
   def test_other_classes_are_no_wrong_labels(self):
     coarse = {"coarse_label": lambda i, label: label // 3, "id": by_name}
-    self.write("cifar100_n", 5, {
+    self.write(
+      "cifar100_n",
+      5,
+      {
         "train": tiny_tfds.records(10, 5, (32, 32), **coarse),
         "test": tiny_tfds.records(5, 5, (32, 32), **coarse),
-    })
+      },
+    )
     data = load("cifar100_n", self.root, label_key="coarse_label")
     self.assertEqual(data.class_names, ("0", "1"))
     self.assertEqual(np.bincount(data.test.label).tolist(), [3, 2])
     self.assertIsNone(data.train.clean_label)
 
   @parameterized.parameters(
-      ("imagenet2012", "file_name"), ("i_naturalist2018", "id")
+    ("imagenet2012", "file_name"), ("i_naturalist2018", "id")
   )
   def test_pictures_of_any_size_and_a_test_split_without_labels(
-      self, name, key
+    self, name, key
   ):
-    self.write(name, 4, {
+    self.write(
+      name,
+      4,
+      {
         "train": tiny_tfds.records(12, 4, **{key: by_name}),
         "validation": tiny_tfds.records(8, 4, **{key: by_name}),
         "test": [
-            {**r, "label": -1}
-            for r in tiny_tfds.records(3, 4, **{key: by_name})
+          {**r, "label": -1} for r in tiny_tfds.records(3, 4, **{key: by_name})
         ],
-    })
+      },
+    )
     data = load(name, self.root, image_size=16)
     self.assertLen(data.train, 12)
     self.assertEqual(data.test.image.shape, (8, 16, 16, 3))
@@ -111,7 +123,7 @@ class TfdsTest(parameterized.TestCase):
     self.assert_pictures_fit(data, data.train.label)
     self.assertIsNone(data.train.clean_label)
     with self.assertRaisesRegex(
-        InputError, "no split test with labels; it has: .*validation"
+      InputError, "no split test with labels; it has: .*validation"
     ):
       load(name, self.root, image_size=16, test_split="test")
     with self.assertRaisesRegex(InputError, "data.image_size=0; expected"):
@@ -119,42 +131,48 @@ class TfdsTest(parameterized.TestCase):
 
   def test_record_damaged_during_the_run(self):
     part = {"file_name": by_name}
-    self.write("imagenet_lt", 3, {
+    self.write(
+      "imagenet_lt",
+      3,
+      {
         "train": tiny_tfds.records(7, 3, **part),
         "test": tiny_tfds.records(6, 3, **part),
-    })
+      },
+    )
     images = load("imagenet_lt", self.root, image_size=8).train.image
-    shard, = self.root.glob("*/*/*train.array_record*")
+    (shard,) = self.root.glob("*/*/*train.array_record*")
     blob = bytearray(shard.read_bytes())
     blob[len(blob) // 2] ^= 1
     shard.write_bytes(blob)
     images = pickle.loads(pickle.dumps(images))  # Opens the files anew.
     with self.assertRaisesRegex(
-        InputError, r"cannot read imagenet_lt, train, record \d+ \("
+      InputError, r"cannot read imagenet_lt, train, record \d+ \("
     ):
       images.read(np.arange(7))
 
   def test_imagenet_lt_is_tested_on_test(self):
     part = {"file_name": by_name}
-    self.write("imagenet_lt", 3, {
+    self.write(
+      "imagenet_lt",
+      3,
+      {
         "train": tiny_tfds.records(7, 3, **part),
         "validation": tiny_tfds.records(3, 3, **part),
         "test": tiny_tfds.records(6, 3, **part),
-    })
+      },
+    )
     data = load("imagenet_lt", self.root, image_size=8)
     self.assertLen(data.test, 6)
     self.assertEqual(np.bincount(data.train.label).tolist(), [3, 2, 2])
-    data = load(
-        "imagenet_lt", self.root, image_size=8, test_split="validation"
-    )
+    data = load("imagenet_lt", self.root, image_size=8, test_split="validation")
     self.assertLen(data.test, 3)
 
   def test_known_to_be_wrong_but_not_what_is_right(self):
     part = {"is_clean": lambda i, label: i // 2 % 2, "id": by_name}
     sets = {
-        "validation": tiny_tfds.records(4, 2, **part),
-        "train_00": tiny_tfds.records(4, 2, **part),
-        "train_40": tiny_tfds.records(6, 2, **part),
+      "validation": tiny_tfds.records(4, 2, **part),
+      "train_00": tiny_tfds.records(4, 2, **part),
+      "train_40": tiny_tfds.records(6, 2, **part),
     }
     name = "controlled_noisy_web_labels/mini_imagenet_red"
     self.write(name, 2, sets)
@@ -162,21 +180,21 @@ class TfdsTest(parameterized.TestCase):
     i = np.array([int(x[1:4]) for x in data.train.id])
     np.testing.assert_array_equal(data.train.label, i % 2)
     np.testing.assert_array_equal(
-        data.train.clean_label, np.where(i // 2 % 2, i % 2, -1)
+      data.train.clean_label, np.where(i // 2 % 2, i % 2, -1)
     )
     self.assertIsNone(data.test.clean_label)
-    self.assertIn("66.7% of the labels wrong", report.opening(
-        shrunk.frozen(), data, 0, ""
-    ))
+    self.assertIn(
+      "66.7% of the labels wrong", report.opening(shrunk.frozen(), data, 0, "")
+    )
     # Clean samples are set aside, and no others.
     data = load(
-        name, self.root, image_size=8, train_split="train_40", held_out=2
+      name, self.root, image_size=8, train_split="train_40", held_out=2
     )
     self.assertCountEqual(data.held_out.id, ["n002.JPEG", "n003.JPEG"])
     self.assertEqual(data.held_out.label.tolist(), [0, 1])
     self.assertLen(data.train, 4)
     with self.assertRaisesRegex(
-        InputError, "no split train; it has: .*train_40.*data.train_split"
+      InputError, "no split train; it has: .*train_40.*data.train_split"
     ):
       load(name, self.root, image_size=8)
     # Without its configuration: the only one there, then one of two.
@@ -189,9 +207,9 @@ class TfdsTest(parameterized.TestCase):
 
   def test_a_set_that_nobody_registered_and_its_newest_version(self):
     features = {
-        "image": tfds.features.Image(shape=(4, 6, 3)),
-        "label": tfds.features.ClassLabel(names=["a", "b"]),
-        "rank": tfds.features.Scalar(np.int64),
+      "image": tfds.features.Image(shape=(4, 6, 3)),
+      "label": tfds.features.ClassLabel(names=["a", "b"]),
+      "rank": tfds.features.Scalar(np.int64),
     }
     for version, count in (("1.9.0", 4), ("1.10.0", 8)):
       rows = tiny_tfds.records(count, 2, (6, 4))
@@ -204,7 +222,7 @@ class TfdsTest(parameterized.TestCase):
     self.assertLen(load("of_my_own:1.9.0", self.root).train, 4)
     for key in ("noisy_label", "rank"):
       with self.assertRaisesRegex(
-          InputError, f"no classes '{key}'; it has: label; data.label_key"
+        InputError, f"no classes '{key}'; it has: label; data.label_key"
       ):
         load("of_my_own", self.root, label_key=key)
     with self.assertRaisesRegex(InputError, "no of_my_own:2.0.0 in array_rec"):
@@ -212,17 +230,21 @@ class TfdsTest(parameterized.TestCase):
 
   def test_not_prepared_names_the_command(self):
     with self.assertRaisesRegex(
-        InputError, "no imagenet_lt .*prepare it with: tfds build imagenet_lt"
+      InputError, "no imagenet_lt .*prepare it with: tfds build imagenet_lt"
     ):
       load("imagenet_lt", self.root)
 
   def test_damaged(self):
     part = {"file_name": by_name}
-    self.write("imagenet_lt", 3, {
+    self.write(
+      "imagenet_lt",
+      3,
+      {
         "train": tiny_tfds.records(7, 3, **part),
         "test": tiny_tfds.records(6, 3, **part),
-    })
-    shard, = self.root.glob("imagenet_lt/*/*train.array_record*")
+      },
+    )
+    (shard,) = self.root.glob("imagenet_lt/*/*train.array_record*")
     shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
     with self.assertRaisesRegex(InputError, "cannot read imagenet_lt under"):
       load("imagenet_lt", self.root, image_size=8)
@@ -230,11 +252,12 @@ class TfdsTest(parameterized.TestCase):
   def test_features_are_those_of_the_real_builders(self):
     """What the configs rely on, in the builders that TFDS has."""
     expected = {
-        "cifar10_n": {"id", "worse_label", "aggre_label"},
-        "cifar100_n": {"id", "noise_label"},
-        "imagenet2012": {"file_name"}, "imagenet_lt": {"file_name"},
-        "i_naturalist2018": {"id"},
-        "controlled_noisy_web_labels": {"id", "is_clean"},
+      "cifar10_n": {"id", "worse_label", "aggre_label"},
+      "cifar100_n": {"id", "noise_label"},
+      "imagenet2012": {"file_name"},
+      "imagenet_lt": {"file_name"},
+      "i_naturalist2018": {"id"},
+      "controlled_noisy_web_labels": {"id", "is_clean"},
     }
     for name, keys in expected.items():
       features = tiny_tfds.features_of(name, self.root, "ab")

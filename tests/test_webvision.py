@@ -12,45 +12,46 @@ from tests import shrunk, tiny_tfds, tiny_webvision
 
 def load(root, **fields):
   c = shrunk.config(
-      data__dataset="webvision", data__path=str(root), data__noise="none",
-      data__noise_ratio=0.0, data__max_examples=0,
-      **{f"data__{k}": v for k, v in {"image_size": 8, **fields}.items()},
+    data__dataset="webvision",
+    data__path=str(root),
+    data__noise="none",
+    data__noise_ratio=0.0,
+    data__max_examples=0,
+    **{f"data__{k}": v for k, v in {"image_size": 8, **fields}.items()},
   )
   return sources.load(c.data, 0)
 
 
 class TinyTest(parameterized.TestCase):
-
   def setUp(self):
     super().setUp()
     self.root = tiny_webvision.write(
-        pathlib.Path(self.create_tempdir()) / "webvision"
+      pathlib.Path(self.create_tempdir()) / "webvision"
     )
 
   def assert_pictures_fit(self, split):
     np.testing.assert_allclose(
-        split.decoded().image.mean((1, 2, 3)),
-        [tiny_webvision.level(c) for c in split.label], atol=2,
+      split.decoded().image.mean((1, 2, 3)),
+      [tiny_webvision.level(c) for c in split.label],
+      atol=2,
     )
 
 
 class WebVisionTest(TinyTest):
-
-  @parameterized.parameters((None, 18), ("google", 18), ("flickr", 9),
-                            ("all", 27))
+  @parameterized.parameters(
+    (None, 18), ("google", 18), ("flickr", 9), ("all", 27)
+  )
   def test_lists(self, part, count):
     data = load(self.root, train_split=part)
-    self.assertEqual(
-        data.class_names, ("n01440764", "n01443537", "n01484850")
-    )
+    self.assertEqual(data.class_names, ("n01440764", "n01443537", "n01484850"))
     np.testing.assert_array_equal(
-        np.bincount(data.train.label), [count // 3] * 3
+      np.bincount(data.train.label), [count // 3] * 3
     )
     self.assertEqual(data.test.label.tolist(), [0, 0, 1, 1, 2, 2])
     self.assertEqual(data.test.id[2], "val000003.jpg")
-    self.assertIn(data.train.id[0], (
-        "google/q0001/g0_0.jpg", "flickr/q0001/f0_0.jpg"
-    ))
+    self.assertIn(
+      data.train.id[0], ("google/q0001/g0_0.jpg", "flickr/q0001/f0_0.jpg")
+    )
     for split in (data.train, data.test):
       self.assert_pictures_fit(split)
 
@@ -68,14 +69,22 @@ class WebVisionTest(TinyTest):
     self.assert_pictures_fit(load(self.root).test)
 
   @parameterized.named_parameters(
-      ("synsets", "info/synsets.txt", None, "cannot read .*synsets.txt.*info"),
-      ("list", "info/train_filelist_google.txt", None, "info.tar unpacked"),
-      ("empty", "info/val_filelist.txt", "\n", "val_filelist.txt is empty"),
-      ("class", "info/val_filelist.txt", "val000001.jpg 0\nval000002.jpg 3\n",
-       r"line 2: 'val000002.jpg 3'; expected a path and a class in 0\.\.2"),
-      ("words", "info/val_filelist.txt", "val000001.jpg\n", "line 1: 'val00"),
-      ("image", "info/val_filelist.txt", "val000009.jpg 0\n",
-       "names .*val_images_256/val000009.jpg, which does not exist"),
+    ("synsets", "info/synsets.txt", None, "cannot read .*synsets.txt.*info"),
+    ("list", "info/train_filelist_google.txt", None, "info.tar unpacked"),
+    ("empty", "info/val_filelist.txt", "\n", "val_filelist.txt is empty"),
+    (
+      "class",
+      "info/val_filelist.txt",
+      "val000001.jpg 0\nval000002.jpg 3\n",
+      r"line 2: 'val000002.jpg 3'; expected a path and a class in 0\.\.2",
+    ),
+    ("words", "info/val_filelist.txt", "val000001.jpg\n", "line 1: 'val00"),
+    (
+      "image",
+      "info/val_filelist.txt",
+      "val000009.jpg 0\n",
+      "names .*val_images_256/val000009.jpg, which does not exist",
+    ),
   )
   def test_incomplete(self, name, text, message):
     if text is None:
@@ -112,25 +121,27 @@ class ElsewhereTest(TinyTest):
     folder = self.root.parent / "tfds"
     folder.mkdir()
     features = tiny_tfds.features_of(
-        "imagenet2012", folder, ["n01484850", "n09999999"]
+      "imagenet2012", folder, ["n01484850", "n09999999"]
     )
     named = {"file_name": lambda i, label: f"{i}.JPEG"}
-    tiny_tfds.write("imagenet2012", folder, {
-        "validation": tiny_tfds.records(6, 2, **named)
-    }, features)
-    data = load(
-        self.root, test_from="tfds:imagenet2012", data_dir=str(folder)
+    tiny_tfds.write(
+      "imagenet2012",
+      folder,
+      {"validation": tiny_tfds.records(6, 2, **named)},
+      features,
     )
+    data = load(self.root, test_from="tfds:imagenet2012", data_dir=str(folder))
     self.assertEqual(data.test.label.tolist(), [2, 2, 2])
     np.testing.assert_allclose(
-        data.test.decoded().image.mean((1, 2, 3)), tiny_tfds.level(0, 2),
-        atol=2,
+      data.test.decoded().image.mean((1, 2, 3)),
+      tiny_tfds.level(0, 2),
+      atol=2,
     )
 
   @parameterized.named_parameters(
-      ("missing", "nowhere", "data.test_from=.*nowhere is not a folder"),
-      ("empty", "empty", "no images under data.test_from="),
-      ("others", "webvision", "no class of webvision.* n01440764.*it has"),
+    ("missing", "nowhere", "data.test_from=.*nowhere is not a folder"),
+    ("empty", "empty", "no images under data.test_from="),
+    ("others", "webvision", "no class of webvision.* n01440764.*it has"),
   )
   def test_wrong_places(self, name, message):
     (self.root.parent / "empty").mkdir()

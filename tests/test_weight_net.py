@@ -20,8 +20,8 @@ def problem(seed=0):
   train = lambda p: losses.cross_entropy(features @ p, target)
   reward = lambda p: losses.cross_entropy(rewards @ p, reward_target)
   phi = jax.tree.map(
-      lambda leaf: jnp.array(leaf, jnp.float64),
-      weight_net.init(jax.random.key(seed), WIDTH),
+    lambda leaf: jnp.array(leaf, jnp.float64),
+    weight_net.init(jax.random.key(seed), WIDTH),
   )
   return train, reward, jnp.array(rng.normal(size=(F, C))), phi
 
@@ -44,17 +44,19 @@ def production(phi, train, reward, theta):
 
 
 class WeightsTest(absltest.TestCase):
-
   def test_by_hand(self):
     phi = {
-        "hidden": {"kernel": jnp.array([[1.0, -1.0]]),
-                   "bias": jnp.array([-1.0, 2.0])},
-        "out": {"kernel": jnp.array([[2.0], [1.0]]), "bias": jnp.array([0.5])},
+      "hidden": {
+        "kernel": jnp.array([[1.0, -1.0]]),
+        "bias": jnp.array([-1.0, 2.0]),
+      },
+      "out": {"kernel": jnp.array([[2.0], [1.0]]), "bias": jnp.array([0.5])},
     }
     # relu(l - 1, 2 - l) = (0, 1.5), (0, 1), (2, 0); out = 2, 1.5, 4.5.
     np.testing.assert_allclose(
-        weight_net.weights(phi, jnp.array([0.5, 1.0, 3.0])),
-        1 / (1 + np.exp([-2.0, -1.5, -4.5])), rtol=1e-6,
+      weight_net.weights(phi, jnp.array([0.5, 1.0, 3.0])),
+      1 / (1 + np.exp([-2.0, -1.5, -4.5])),
+      rtol=1e-6,
     )
 
   def test_in_0_to_1_for_any_loss(self):
@@ -64,10 +66,13 @@ class WeightsTest(absltest.TestCase):
 
   def test_sizes(self):
     shapes = jax.tree.map(jnp.shape, weight_net.init(jax.random.key(0)))
-    self.assertEqual(shapes, {
+    self.assertEqual(
+      shapes,
+      {
         "hidden": {"kernel": (1, 100), "bias": (100,)},
         "out": {"kernel": (100, 1), "bias": (1,)},
-    })
+      },
+    )
 
   def test_units_bend_at_losses_that_occur(self):
     """Else the net would begin as the sigmoid of a line, and stay it."""
@@ -84,22 +89,21 @@ class WeightsTest(absltest.TestCase):
 
 
 class GradientTest(absltest.TestCase):
-
   def test_definition(self):
     """jax.grad through the look-ahead of a linear model."""
     with jax.enable_x64(True):
       for seed in range(2):
         train, reward, theta, phi = problem(seed)
         expected, got = jax.jit(
-            lambda phi, p=(train, reward, theta): (
-                jax.grad(reward_after_lookahead)(phi, *p), production(phi, *p)
-            )
+          lambda phi, p=(train, reward, theta): (
+            jax.grad(reward_after_lookahead)(phi, *p),
+            production(phi, *p),
+          )
         )(phi)
         jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(
-                a, b, rtol=1e-9, atol=1e-15
-            ),
-            got, expected,
+          lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-15),
+          got,
+          expected,
         )
         size = max(float(jnp.abs(x).max()) for x in jax.tree.leaves(got))
         self.assertGreater(size, 1e-4)
@@ -110,11 +114,13 @@ class GradientTest(absltest.TestCase):
       train, reward, theta, phi = problem()
       got = jax.jit(lambda phi: production(phi, train, reward, theta))(phi)
       flat, unflatten = ravel_pytree(phi)
-      value = jax.jit(jax.vmap(
+      value = jax.jit(
+        jax.vmap(
           lambda phi: reward_after_lookahead(
-              unflatten(phi), train, reward, theta
+            unflatten(phi), train, reward, theta
           )
-      ))
+        )
+      )
       moves = step * jnp.eye(flat.size)
       expected = (value(flat + moves) - value(flat - moves)) / (2 * step)
       got = ravel_pytree(got)[0]
@@ -127,14 +133,14 @@ class GradientTest(absltest.TestCase):
     gradient = jax.jit(weight_net.gradient, static_argnums=3)
     whole = gradient(phi, loss, g, 6)
     halves = [
-        gradient(phi, loss[half], g[half], 6)
-        for half in (slice(3), slice(3, 6))
+      gradient(phi, loss[half], g[half], 6) for half in (slice(3), slice(3, 6))
     ]
     jax.tree.map(
-        lambda a, b, c: np.testing.assert_allclose(
-            a + b, c, rtol=1e-5, atol=1e-8
-        ),
-        *halves, whole,
+      lambda a, b, c: np.testing.assert_allclose(
+        a + b, c, rtol=1e-5, atol=1e-8
+      ),
+      *halves,
+      whole,
     )
 
   def test_a_sample_that_helps_gains_weight(self):

@@ -8,8 +8,8 @@ import tarfile
 import numpy as np
 
 NAMES = {
-    "cifar10": ("cifar-10-binary.tar.gz", "cifar-10-batches-bin"),
-    "cifar100": ("cifar-100-binary.tar.gz", "cifar-100-binary"),
+  "cifar10": ("cifar-10-binary.tar.gz", "cifar-10-batches-bin"),
+  "cifar100": ("cifar-100-binary.tar.gz", "cifar-100-binary"),
 }
 
 
@@ -34,13 +34,12 @@ def write(dataset: str, folder: pathlib.Path, per_file: int) -> str:
   else:
     files = {"train.bin": 5 * per_file, "test.bin": per_file}
     texts = {
-        "coarse_label_names.txt": [f"group{i}" for i in range(20)],
-        "fine_label_names.txt": [f"name{i}" for i in range(100)],
+      "coarse_label_names.txt": [f"group{i}" for i in range(20)],
+      "fine_label_names.txt": [f"name{i}" for i in range(100)],
     }
   contents = {name: _records(dataset, n, rng) for name, n in files.items()}
   contents |= {
-      name: ("\n".join(lines) + "\n\n").encode()
-      for name, lines in texts.items()
+    name: ("\n".join(lines) + "\n\n").encode() for name, lines in texts.items()
   }
   with tarfile.open(folder / archive, "w:gz") as tar:
     for name, blob in contents.items():

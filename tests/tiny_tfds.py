@@ -1,5 +1,4 @@
-"""Small sets in the format of TFDS's own builders, written without TensorFlow.
-"""
+"""Small sets in the format of TFDS builders, written without TensorFlow."""
 
 from collections.abc import Sequence
 import contextlib
@@ -12,9 +11,7 @@ from PIL import Image
 import tensorflow_datasets as tfds
 
 
-def features_of(
-    name: str, folder: pathlib.Path, names: Sequence[str]
-) -> dict:
+def features_of(name: str, folder: pathlib.Path, names: Sequence[str]) -> dict:
   """The features of TFDS's builder `name`, of fewer classes, called `names`."""
   config = name.partition("/")[0]
   real = tfds.builder(config, data_dir=folder).info.features
@@ -23,15 +20,18 @@ def features_of(
     if isinstance(feature, tfds.features.ClassLabel):
       same = feature.num_classes == real["label"].num_classes
       shrunk[key] = tfds.features.ClassLabel(
-          num_classes=len(names) if same else 2
+        num_classes=len(names) if same else 2
       )
   shrunk["label"] = tfds.features.ClassLabel(names=names)
   return shrunk
 
 
 def write(
-    name: str, folder: pathlib.Path, splits: dict, features: dict,
-    version: str = "1.0.0",
+  name: str,
+  folder: pathlib.Path,
+  splits: dict,
+  features: dict,
+  version: str = "1.0.0",
 ) -> None:
   """Writes a set as `tfds build` does, in array_record.
 
@@ -46,30 +46,30 @@ def write(
 
   def info(self):
     return tfds.core.DatasetInfo(
-        builder=self, features=tfds.features.FeaturesDict(features)
+      builder=self, features=tfds.features.FeaturesDict(features)
     )
 
   def generators(self, manager):
     del self, manager
     rest = dict.fromkeys(features, 0)
     return {
-        split: iter([(i, {**rest, **r}) for i, r in enumerate(records)])
-        for split, records in splits.items()
+      split: iter([(i, {**rest, **r}) for i, r in enumerate(records)])
+      for split, records in splits.items()
     }
 
   members = {
-      "name": name, "VERSION": tfds.core.Version(version), "_info": info,
-      "_split_generators": generators,
-      "_generate_examples": lambda self: None,
+    "name": name,
+    "VERSION": tfds.core.Version(version),
+    "_info": info,
+    "_split_generators": generators,
+    "_generate_examples": lambda self: None,
   }
   if config:
     members["BUILDER_CONFIGS"] = [tfds.core.BuilderConfig(name=config)]
   with tfds.core.registered.skip_registration():
     builder = type("Tiny", (tfds.core.GeneratorBasedBuilder,), members)
   with open(os.devnull, "w") as null, contextlib.redirect_stderr(null):
-    builder(
-        data_dir=folder, file_format="array_record"
-    ).download_and_prepare()
+    builder(data_dir=folder, file_format="array_record").download_and_prepare()
 
 
 def picture(level: int, size: tuple[int, int], kind: str) -> bytes:
@@ -80,7 +80,7 @@ def picture(level: int, size: tuple[int, int], kind: str) -> bytes:
 
 
 def records(
-    count: int, classes: int, size: tuple[int, int] | None = None, **columns
+  count: int, classes: int, size: tuple[int, int] | None = None, **columns
 ) -> list[dict]:
   """`count` records with classes in turn; the class is the brightness.
 

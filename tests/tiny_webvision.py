@@ -7,9 +7,9 @@ from PIL import Image
 
 # WordNet's names of the first classes of ImageNet.
 SYNSETS = (
-    ("n01440764", "tench, Tinca tinca"),
-    ("n01443537", "goldfish, Carassius auratus"),
-    ("n01484850", "great white shark, white shark"),
+  ("n01440764", "tench, Tinca tinca"),
+  ("n01443537", "goldfish, Carassius auratus"),
+  ("n01484850", "great white shark, white shark"),
 )
 
 
@@ -37,17 +37,18 @@ def write(root: pathlib.Path, count: int = 6, tested: int = 2) -> pathlib.Path:
   info = root / "info"
   info.mkdir(parents=True)
   (info / "synsets.txt").write_text(
-      "".join(f"{name} {words}\n" for name, words in SYNSETS)
+    "".join(f"{name} {words}\n" for name, words in SYNSETS)
   )
   lists = {}
   for part, each in (("google", count), ("flickr", count // 2)):
     lists[part] = [
-        (f"{part}/q{c + 1:04d}/{part[0]}{c}_{i}.jpg", c)
-        for c in range(len(SYNSETS)) for i in range(each)
+      (f"{part}/q{c + 1:04d}/{part[0]}{c}_{i}.jpg", c)
+      for c in range(len(SYNSETS))
+      for i in range(each)
     ]
   lists["all"] = lists["google"] + lists["flickr"]
   numbered = enumerate(
-      [c for c in range(len(SYNSETS)) for _ in range(tested)], start=1
+    [c for c in range(len(SYNSETS)) for _ in range(tested)], start=1
   )
   validation = [(f"val{i:06d}.jpg", c) for i, c in numbered]
   for part, rows in lists.items():

@@ -30,13 +30,13 @@ def arrays(config) -> Data:
   found = _read(path)
   missing = {"image", "label"} - set(found)
   check(
-      not missing,
-      f"{path} has no array {', '.join(sorted(missing))}; it has:"
-      f" {', '.join(found) or 'none'}",
+    not missing,
+    f"{path} has no array {', '.join(sorted(missing))}; it has:"
+    f" {', '.join(found) or 'none'}",
   )
   check(
-      ("test_image" in found) == ("test_label" in found),
-      f"{path} has one of test_image and test_label; expected both or none",
+    ("test_image" in found) == ("test_label" in found),
+    f"{path} has one of test_image and test_label; expected both or none",
   )
   labels = ("label", "clean_label", "test_label", "test_clean_label")
   names = class_names_of(*(found.get(name) for name in labels))
@@ -45,8 +45,10 @@ def arrays(config) -> Data:
     return Data(train, _split(path, found, "test_", names), names)
   is_test = set_aside(train.label, len(names), config.test_share)
   return Data(
-      train.take(np.flatnonzero(~is_test)), train.take(np.flatnonzero(is_test)),
-      names, test_set_aside=True,
+    train.take(np.flatnonzero(~is_test)),
+    train.take(np.flatnonzero(is_test)),
+    names,
+    test_set_aside=True,
   )
 
 
@@ -54,8 +56,8 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     if path.is_dir():
       return {
-          file.stem: np.load(file, mmap_mode="r")
-          for file in sorted(path.glob("*.npy"))
+        file.stem: np.load(file, mmap_mode="r")
+        for file in sorted(path.glob("*.npy"))
       }
     with np.load(path) as archive:
       return {name: archive[name] for name in archive.files}
@@ -63,8 +65,8 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   except Exception as error:
     reason = " ".join(str(error).split())[:200]
     raise InputError(
-        f"cannot read {path} ({reason}); expected a .npz file or a folder of"
-        " .npy files, without pickled objects"
+      f"cannot read {path} ({reason}); expected a .npz file or a folder of"
+      " .npy files, without pickled objects"
     ) from error
 
 
@@ -72,38 +74,40 @@ def _split(path, found, prefix: str, names) -> Split:
   image = found[prefix + "image"]
   vectors = image.ndim == 2 and np.issubdtype(image.dtype, np.floating)
   check(
-      vectors or (image.dtype == np.uint8 and image.ndim in (3, 4)),
-      f"{path}: {prefix}image is {image.dtype} {image.shape}; expected uint8"
-      " [N, H, W] or [N, H, W, channels], or float [N, F]",
+    vectors or (image.dtype == np.uint8 and image.ndim in (3, 4)),
+    f"{path}: {prefix}image is {image.dtype} {image.shape}; expected uint8"
+    " [N, H, W] or [N, H, W, channels], or float [N, F]",
   )
   if vectors:
     image = np.asarray(image, np.float32)
     bad = np.flatnonzero(~np.isfinite(image).all(1))
     check(
-        not bad.size,
-        f"{path}: {bad.size} rows of {prefix}image are not finite numbers, the"
-        f" first is {bad[0] if bad.size else ''}",
+      not bad.size,
+      f"{path}: {bad.size} rows of {prefix}image are not finite numbers, the"
+      f" first is {bad[0] if bad.size else ''}",
     )
   for what in ("label", "clean_label", "id"):
     values = found.get(prefix + what)
     check(
-        values is None or values.shape == image.shape[:1],
-        f"{path}: {prefix}{what} has not one value for each of the"
-        f" {len(image)} images",
+      values is None or values.shape == image.shape[:1],
+      f"{path}: {prefix}{what} has not one value for each of the"
+      f" {len(image)} images",
     )
   check(
-      image.ndim < 4 or image.shape[3] <= 4 or image.shape[1] not in (1, 3, 4),
-      f"{path}: {prefix}image is {image.shape}, channels first; expected them"
-      " last: image.transpose(0, 2, 3, 1)",
+    image.ndim < 4 or image.shape[3] <= 4 or image.shape[1] not in (1, 3, 4),
+    f"{path}: {prefix}image is {image.shape}, channels first; expected them"
+    " last: image.transpose(0, 2, 3, 1)",
   )
   label, clean_label = (
-      indices(path, prefix + what, found.get(prefix + what), names)
-      for what in ("label", "clean_label")
+    indices(path, prefix + what, found.get(prefix + what), names)
+    for what in ("label", "clean_label")
   )
   identity = found.get(prefix + "id")
   if identity is not None:
     check_ids(path, identity)
   return Split(
-      image[..., None] if image.ndim == 3 else image, label, clean_label,
-      None if identity is None else identity.astype(str),
+    image[..., None] if image.ndim == 3 else image,
+    label,
+    clean_label,
+    None if identity is None else identity.astype(str),
   )

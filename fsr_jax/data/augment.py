@@ -17,7 +17,7 @@ def uniforms_needed(config) -> int:
 
 
 def output_shape(
-    config, image_shape: tuple[int, ...] | None
+  config, image_shape: tuple[int, ...] | None
 ) -> tuple[int, ...]:
   """(H', W', channels) of what `augment` makes of (H, W, channels), or of
   pictures of any size (None)."""
@@ -29,7 +29,7 @@ def output_shape(
 
 
 def augment(
-    config, uniforms: jax.Array, image: jax.Array, aspect: jax.Array
+  config, uniforms: jax.Array, image: jax.Array, aspect: jax.Array
 ) -> jax.Array:
   """Training images as the network sees them, not normalised.
 
@@ -44,15 +44,15 @@ def augment(
   """
   if config.min_crop_area < 1:
     image = resized_crop(
-        uniforms, image, aspect, config.min_crop_area, config.image_size
+      uniforms, image, aspect, config.min_crop_area, config.image_size
     )
   return crop_and_flip(
-      uniforms, image, config.crop_padding, config.flip
+    uniforms, image, config.crop_padding, config.flip
   ).astype(jnp.float32)
 
 
 def crop_and_flip(
-    uniforms: jax.Array, image: jax.Array, crop_padding: int, flip: bool
+  uniforms: jax.Array, image: jax.Array, crop_padding: int, flip: bool
 ) -> jax.Array:
   """Pads with zeros, crops back at a random place, mirrors every second image.
 
@@ -82,7 +82,7 @@ def crop_and_flip(
 
 
 def crop_box(
-    uniforms: jax.Array, aspect: jax.Array, min_area: float
+  uniforms: jax.Array, aspect: jax.Array, min_area: float
 ) -> tuple[jax.Array, jax.Array, jax.Array, jax.Array]:
   """A random part of each picture: area, then ratio, then place.
 
@@ -112,21 +112,24 @@ def crop_box(
   fits = (width <= 1) & (height <= 1)
   first = jnp.argmax(fits, axis=1)[:, None]
   width, height = (
-      jnp.take_along_axis(x, first, axis=1)[:, 0] for x in (width, height)
+    jnp.take_along_axis(x, first, axis=1)[:, 0] for x in (width, height)
   )
   none = ~jnp.any(fits, axis=1)
   height = jnp.where(none, jnp.minimum(1.0, aspect / _RATIOS[0]), height)
   width = jnp.where(none, jnp.minimum(1.0, _RATIOS[1] / aspect), width)
   top, left = (
-      jnp.where(none, 0.5, u) * (1 - size)
-      for u, size in ((uniforms[:, 0], height), (uniforms[:, 1], width))
+    jnp.where(none, 0.5, u) * (1 - size)
+    for u, size in ((uniforms[:, 0], height), (uniforms[:, 1], width))
   )
   return top, left, height, width
 
 
 def resized_crop(
-    uniforms: jax.Array, image: jax.Array, aspect: jax.Array, min_area: float,
-    side: int,
+  uniforms: jax.Array,
+  image: jax.Array,
+  aspect: jax.Array,
+  min_area: float,
+  side: int,
 ) -> jax.Array:
   """A random part of each picture, resized to side x side.
 
@@ -144,8 +147,13 @@ def resized_crop(
     scale = side / (in_pixels * jnp.stack([height, width]))
     start = in_pixels * jnp.stack([top, left])
     return jax.image.scale_and_translate(
-        x.astype(jnp.float32), (side, side, x.shape[2]), (0, 1), scale,
-        -start * scale, "linear", antialias=True,
+      x.astype(jnp.float32),
+      (side, side, x.shape[2]),
+      (0, 1),
+      scale,
+      -start * scale,
+      "linear",
+      antialias=True,
     )
 
   box = crop_box(uniforms, aspect, min_area)

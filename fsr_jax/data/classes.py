@@ -17,8 +17,10 @@ def class_names_of(*labels) -> tuple[str, ...]:
   Returns:
     C names, sorted as numbers where all of them are.
   """
-  names = sorted({str(x) for values in labels if values is not None
-                  for x in values} - set(UNKNOWN))
+  names = sorted(
+    {str(x) for values in labels if values is not None for x in values}
+    - set(UNKNOWN)
+  )
   numeric = all(name.isascii() and name.isdecimal() for name in names)
   return tuple(sorted(names, key=int) if numeric else names)
 
@@ -27,9 +29,9 @@ def check_ids(where, ids: np.ndarray) -> None:
   """Refuses an id (str [N]) that is there twice."""
   repeated, count = np.unique(ids, return_counts=True)
   check(
-      count.max(initial=1) == 1,
-      f"{where}: {repeated[count.argmax()] if count.size else ''} is there"
-      f" {count.max(initial=1)} times; expected every image once",
+    count.max(initial=1) == 1,
+    f"{where}: {repeated[count.argmax()] if count.size else ''} is there"
+    f" {count.max(initial=1)} times; expected every image once",
   )
 
 
@@ -51,8 +53,8 @@ def indices(where, what: str, values, names: tuple[str, ...]):
   result = np.array([index.get(str(value), -1) for value in values], np.int32)
   missing = np.flatnonzero(result < 0)
   check(
-      what.endswith("clean_label") or not missing.size,
-      f"{where}: {missing.size} of {len(result)} values of {what} are missing,"
-      f" the first is number {missing[0] + 1 if missing.size else ''}",
+    what.endswith("clean_label") or not missing.size,
+    f"{where}: {missing.size} of {len(result)} values of {what} are missing,"
+    f" the first is number {missing[0] + 1 if missing.size else ''}",
   )
   return result

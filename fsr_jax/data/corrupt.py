@@ -18,26 +18,26 @@ _CIFAR10_CONFUSION = {9: 1, 2: 0, 3: 5, 5: 3, 4: 7}
 # The 20 super-classes of CIFAR-100 (its own coarse labels); the data set
 # numbers its fine classes in alphabetical order.
 _CIFAR100_SUPER_CLASSES = (
-    "beaver dolphin otter seal whale",
-    "aquarium_fish flatfish ray shark trout",
-    "orchid poppy rose sunflower tulip",
-    "bottle bowl can cup plate",
-    "apple mushroom orange pear sweet_pepper",
-    "clock keyboard lamp telephone television",
-    "bed chair couch table wardrobe",
-    "bee beetle butterfly caterpillar cockroach",
-    "bear leopard lion tiger wolf",
-    "bridge castle house road skyscraper",
-    "cloud forest mountain plain sea",
-    "camel cattle chimpanzee elephant kangaroo",
-    "fox porcupine possum raccoon skunk",
-    "crab lobster snail spider worm",
-    "baby boy girl man woman",
-    "crocodile dinosaur lizard snake turtle",
-    "hamster mouse rabbit shrew squirrel",
-    "maple_tree oak_tree palm_tree pine_tree willow_tree",
-    "bicycle bus motorcycle pickup_truck train",
-    "lawn_mower rocket streetcar tank tractor",
+  "beaver dolphin otter seal whale",
+  "aquarium_fish flatfish ray shark trout",
+  "orchid poppy rose sunflower tulip",
+  "bottle bowl can cup plate",
+  "apple mushroom orange pear sweet_pepper",
+  "clock keyboard lamp telephone television",
+  "bed chair couch table wardrobe",
+  "bee beetle butterfly caterpillar cockroach",
+  "bear leopard lion tiger wolf",
+  "bridge castle house road skyscraper",
+  "cloud forest mountain plain sea",
+  "camel cattle chimpanzee elephant kangaroo",
+  "fox porcupine possum raccoon skunk",
+  "crab lobster snail spider worm",
+  "baby boy girl man woman",
+  "crocodile dinosaur lizard snake turtle",
+  "hamster mouse rabbit shrew squirrel",
+  "maple_tree oak_tree palm_tree pine_tree willow_tree",
+  "bicycle bus motorcycle pickup_truck train",
+  "lawn_mower rocket streetcar tank tractor",
 )
 
 # Standard deviation of `instance`'s flip rates, and images it projects at a
@@ -61,7 +61,7 @@ class Labelled(NamedTuple):
 
 
 def uniform(
-    data: Labelled, ratio: float, rng: np.random.Generator
+  data: Labelled, ratio: float, rng: np.random.Generator
 ) -> np.ndarray:
   """Redraws a share of every class evenly over all C classes.
 
@@ -88,7 +88,7 @@ def uniform(
 
 
 def asymmetric(
-    data: Labelled, ratio: float, rng: np.random.Generator
+  data: Labelled, ratio: float, rng: np.random.Generator
 ) -> np.ndarray:
   """Flips a share of the confusable classes of CIFAR to a look-alike.
 
@@ -107,10 +107,10 @@ def asymmetric(
   five neighbouring CIFAR-100 labels instead, which are no super-classes.
   """
   check(
-      data.num_classes in (10, 100),
-      "asymmetric noise is defined for the 10 classes of cifar10 and the 100"
-      f" of cifar100; this data set has {data.num_classes} (pair is defined for"
-      " any)",
+    data.num_classes in (10, 100),
+    "asymmetric noise is defined for the 10 classes of cifar10 and the 100"
+    f" of cifar100; this data set has {data.num_classes} (pair is defined for"
+    " any)",
   )
   cifar10 = data.num_classes == 10
   target = _CIFAR10_CONFUSION if cifar10 else _next_in_super_class()
@@ -131,7 +131,7 @@ def pair(data: Labelled, ratio: float, rng: np.random.Generator) -> np.ndarray:
 
 
 def instance(
-    data: Labelled, ratio: float, rng: np.random.Generator
+  data: Labelled, ratio: float, rng: np.random.Generator
 ) -> np.ndarray:
   """Flips each image at its own rate, images that look alike to one class.
 
@@ -152,9 +152,9 @@ def instance(
   largest. Ours: ratio 0 flips nothing.
   """
   check(
-      data.image is not None,
-      "instance noise looks at the training images, which must be in memory"
-      " for it; these data have none there",
+    data.image is not None,
+    "instance noise looks at the training images, which must be in memory"
+    " for it; these data have none there",
   )
   noisy = data.label.copy()
   if ratio == 0:
@@ -164,7 +164,7 @@ def instance(
     members = np.flatnonzero(flips & (data.label == c))
     w = rng.standard_normal((data.image[0].size, data.num_classes))
     for start in range(0, members.size, _CHUNK):
-      chunk = members[start:start + _CHUNK]
+      chunk = members[start : start + _CHUNK]
       x = data.image[chunk].reshape(chunk.size, -1)
       # float64: rounding must not decide a label, nor differ by machine.
       logit = x.astype(np.float64) @ w
@@ -181,11 +181,11 @@ def _none(data, ratio, rng):
 
 # name -> noise(Labelled, ratio, rng) -> noisy label.
 NOISES = {
-    "none": _none,
-    "uniform": uniform,
-    "asymmetric": asymmetric,
-    "pair": pair,
-    "instance": instance,
+  "none": _none,
+  "uniform": uniform,
+  "asymmetric": asymmetric,
+  "pair": pair,
+  "instance": instance,
 }
 
 
@@ -194,9 +194,9 @@ def _next_in_super_class() -> dict[int, int]:
   groups = [names.split() for names in _CIFAR100_SUPER_CLASSES]
   number = {name: i for i, name in enumerate(sorted(sum(groups, [])))}
   return {
-      number[name]: number[following]
-      for group in groups
-      for name, following in zip(group, group[1:] + group[:1])
+    number[name]: number[following]
+    for group in groups
+    for name, following in zip(group, group[1:] + group[:1])
   }
 
 

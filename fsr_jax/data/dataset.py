@@ -80,8 +80,10 @@ class Data:
     """With all images in memory."""
     held_out = self.held_out and self.held_out.decoded()
     return dataclasses.replace(
-        self, train=self.train.decoded(), test=self.test.decoded(),
-        held_out=held_out,
+      self,
+      train=self.train.decoded(),
+      test=self.test.decoded(),
+      held_out=held_out,
     )
 
   def validate(self, side: int | None = None) -> "Data":
@@ -97,8 +99,8 @@ class Data:
         fit together.
     """
     check(
-        self.num_classes > 1,
-        f"there is one class only: {', '.join(self.class_names)}",
+      self.num_classes > 1,
+      f"there is one class only: {', '.join(self.class_names)}",
     )
     check(len(self.test) > 0, "no test examples are left")
     shape = self.train.image.shape[1:]
@@ -111,16 +113,16 @@ class Data:
       if side is not None and name == "test":
         expected = (side, side, shape[2])
       check(
-          split.image.shape[1:] == expected,
-          f"train images are {shape} but {name} images are"
-          f" {split.image.shape[1:]}; expected {expected}",
+        split.image.shape[1:] == expected,
+        f"train images are {shape} but {name} images are"
+        f" {split.image.shape[1:]}; expected {expected}",
       )
     count = np.bincount(self.train.label, minlength=self.num_classes)
     empty = [self.class_names[c] for c in np.flatnonzero(count == 0)]
     check(
-        not empty,
-        f"{len(empty)} of {self.num_classes} classes have no training example:"
-        f" {', '.join(empty[:10])}",
+      not empty,
+      f"{len(empty)} of {self.num_classes} classes have no training example:"
+      f" {', '.join(empty[:10])}",
     )
     return self
 
@@ -128,26 +130,26 @@ class Data:
 def _validate_split(name: str, split: Split, num_classes: int) -> None:
   image = split.image
   check(
-      isinstance(image, Encoded)
-      or (image.dtype, image.ndim) in ((np.uint8, 4), (np.float32, 2)),
-      f"{name} images are {getattr(image, 'dtype', 'encoded')} {image.shape};"
-      " expected uint8 [N, H, W, channels] or float32 [N, F]",
+    isinstance(image, Encoded)
+    or (image.dtype, image.ndim) in ((np.uint8, 4), (np.float32, 2)),
+    f"{name} images are {getattr(image, 'dtype', 'encoded')} {image.shape};"
+    " expected uint8 [N, H, W, channels] or float32 [N, F]",
   )
   for what in ("label", "clean_label"):
     label = getattr(split, what)
     if label is None:
       continue
     check(
-        label.shape == (len(split.image),),
-        f"{name} {what} has shape {label.shape} for {len(split.image)} images",
+      label.shape == (len(split.image),),
+      f"{name} {what} has shape {label.shape} for {len(split.image)} images",
     )
     least = 0 if what == "label" else -1
     wrong = np.flatnonzero((label < least) | (label >= num_classes))
     check(
-        not wrong.size,
-        f"{name} {what}s must be in {least}..{num_classes - 1}; {wrong.size}"
-        f" are not, the first at example {wrong[0] if wrong.size else ''}:"
-        f" {label[wrong[0]] if wrong.size else ''}",
+      not wrong.size,
+      f"{name} {what}s must be in {least}..{num_classes - 1}; {wrong.size}"
+      f" are not, the first at example {wrong[0] if wrong.size else ''}:"
+      f" {label[wrong[0]] if wrong.size else ''}",
     )
 
 
@@ -168,10 +170,15 @@ def channel_statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return tuple((x / 255).astype(np.float32) for x in (mean, std))
   # Exact integer histogram of 256 levels: no float copy of the data set.
   levels = np.arange(256) / 255.0
-  share = np.stack([
-      np.bincount(image[..., c].ravel(), minlength=256)
-      for c in range(image.shape[-1])
-  ]) / image[..., 0].size
+  share = (
+    np.stack(
+      [
+        np.bincount(image[..., c].ravel(), minlength=256)
+        for c in range(image.shape[-1])
+      ]
+    )
+    / image[..., 0].size
+  )
   mean = share @ levels
   std = np.sqrt(np.maximum(share @ levels**2 - mean**2, 0))
   return mean.astype(np.float32), np.maximum(std, 1 / 255).astype(np.float32)

@@ -43,13 +43,13 @@ class _Jpeg(JpegImageFile):
 # First bytes -> reader. Not `Image.open`: it warns of large images, which only
 # global state can silence, and its other readers may start other programs.
 _READERS = {
-    b"\xff\xd8\xff": _Jpeg,
-    b"\x89PNG\r\n\x1a\n": PngImageFile,
-    b"GIF8": GifImageFile,
-    b"RIFF": WebPImageFile,
-    b"BM": BmpImageFile,
-    b"II*\0": TiffImageFile,
-    b"MM\0*": TiffImageFile,
+  b"\xff\xd8\xff": _Jpeg,
+  b"\x89PNG\r\n\x1a\n": PngImageFile,
+  b"GIF8": GifImageFile,
+  b"RIFF": WebPImageFile,
+  b"BM": BmpImageFile,
+  b"II*\0": TiffImageFile,
+  b"MM\0*": TiffImageFile,
 }
 _EXPECTED = "expected a whole JPEG, PNG, GIF, WebP, BMP or TIFF file"
 
@@ -59,13 +59,13 @@ _BITS_PER_SAMPLE, _ORIENTATION = 0x0102, 0x0112
 # EXIF orientation -> what turns the stored picture upright. From 5 on,
 # width and height change places.
 _UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+  2: Image.Transpose.FLIP_LEFT_RIGHT,
+  3: Image.Transpose.ROTATE_180,
+  4: Image.Transpose.FLIP_TOP_BOTTOM,
+  5: Image.Transpose.TRANSPOSE,
+  6: Image.Transpose.ROTATE_270,
+  7: Image.Transpose.TRANSVERSE,
+  8: Image.Transpose.ROTATE_90,
 }
 
 
@@ -92,7 +92,7 @@ def decode(blob: bytes, where: str, size: int) -> tuple[np.ndarray, float]:
 
 
 def decode_centre(
-    blob: bytes, where: str, size: int, resize: int
+  blob: bytes, where: str, size: int, resize: int
 ) -> np.ndarray:
   """The central square: shorter side to `resize`, crop of `size`.
 
@@ -115,7 +115,7 @@ def decode_centre(
 
 
 def _read(
-    blob: bytes, where: str, wanted: int
+  blob: bytes, where: str, wanted: int
 ) -> tuple[Image.Image, tuple[float, float], int]:
   """Decodes the first frame, a large JPEG at a reduced scale.
 
@@ -128,19 +128,19 @@ def _read(
     and height, perhaps not whole after a reduction; EXIF orientation 1-8).
   """
   reader = next(
-      (r for first, r in _READERS.items() if blob.startswith(first)), None
+    (r for first, r in _READERS.items() if blob.startswith(first)), None
   )
   check(
-      reader is not None,
-      f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}",
+    reader is not None,
+    f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}",
   )
   try:
     image = reader(io.BytesIO(blob))
     width, height = image.size
     check(
-        width * height <= MAX_PIXELS,
-        f"{where} claims {width} x {height} pixels; expected at most"
-        f" {MAX_PIXELS}",
+      width * height <= MAX_PIXELS,
+      f"{where} claims {width} x {height} pixels; expected at most"
+      f" {MAX_PIXELS}",
     )
     least = _OVERSAMPLING * wanted
     reduced = image.draft(None, (least, least))
@@ -156,8 +156,8 @@ def _read(
   except Exception as error:
     reason = " ".join(str(error).split())[:200]
     raise InputError(
-        f"cannot decode {where} ({len(blob)} bytes; {type(error).__name__}:"
-        f" {reason}); {_EXPECTED}"
+      f"cannot decode {where} ({len(blob)} bytes; {type(error).__name__}:"
+      f" {reason}); {_EXPECTED}"
     ) from error
 
 
@@ -165,7 +165,7 @@ def _plain(image: Image.Image, where: str) -> Image.Image:
   """`image` in mode L or RGB, 8 bits, over white where it is transparent."""
   if image.mode.startswith("I;16"):
     # The upper 8 of 16 bits, as Pillow does for colours; of 12 in some TIFF.
-    bits, = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
+    (bits,) = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
     return Image.fromarray((np.asarray(image) >> bits - 8).astype(np.uint8))
   if image.has_transparency_data:
     image = image.convert("RGBA")
@@ -175,9 +175,9 @@ def _plain(image: Image.Image, where: str) -> Image.Image:
   if image.mode in ("L", "RGB"):
     return image
   check(
-      image.mode in ("1", "P", "CMYK", "YCbCr", "RGBX"),
-      f"{where} has pixels of Pillow's mode {image.mode}; expected grey, RGB or"
-      " CMYK of 8 or 16 bits",
+    image.mode in ("1", "P", "CMYK", "YCbCr", "RGBX"),
+    f"{where} has pixels of Pillow's mode {image.mode}; expected grey, RGB or"
+    " CMYK of 8 or 16 bits",
   )
   return image.convert("RGB")
 
@@ -190,8 +190,8 @@ def _orientation(exif: bytes) -> int:
   tiff = exif.removeprefix(b"Exif\0\0")
   order = ">" if tiff.startswith(b"MM") else "<"
   try:
-    start, = struct.unpack_from(order + "I", tiff, 4)
-    count, = struct.unpack_from(order + "H", tiff, start)
+    (start,) = struct.unpack_from(order + "I", tiff, 4)
+    (count,) = struct.unpack_from(order + "H", tiff, start)
     for i in range(count):
       entry = struct.unpack_from(order + "HHIH", tiff, start + 2 + 12 * i)
       if entry[0] == _ORIENTATION:

@@ -123,7 +123,7 @@ class Reader:
     self._pool.shutdown(cancel_futures=True)
 
   def start(
-      self, index: np.ndarray
+    self, index: np.ndarray
   ) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
     """Begins to read.
 
@@ -151,7 +151,7 @@ class Reader:
     return wait
 
   def ahead(
-      self, indices: Iterable[np.ndarray], depth: int = 2
+    self, indices: Iterable[np.ndarray], depth: int = 2
   ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches in order, `depth` of them begun before they are asked for."""
     begun = collections.deque()
@@ -187,19 +187,15 @@ def encoded(blobs: Sequence, config, training: bool) -> Encoded:
   """
   size = config.image_size
   check(
-      size > 0,
-      f"data.image_size={size}; expected the pixels a side that the network"
-      f" shall see, as the images of {config.dataset} can have any size",
+    size > 0,
+    f"data.image_size={size}; expected the pixels a side that the network"
+    f" shall see, as the images of {config.dataset} can have any size",
   )
   larger = round(size * _MARGIN)
   if config.min_crop_area == 1:
-    side, function = size, functools.partial(
-        _centre, size=size, resize=size
-    )
+    side, function = size, functools.partial(_centre, size=size, resize=size)
   elif training:
     side, function = larger, functools.partial(decode.decode, size=larger)
   else:
-    side, function = size, functools.partial(
-        _centre, size=size, resize=larger
-    )
+    side, function = size, functools.partial(_centre, size=size, resize=larger)
   return Encoded(blobs, np.arange(len(blobs)), function, (side, side, 3))

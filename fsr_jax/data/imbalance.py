@@ -4,10 +4,10 @@ import numpy as np
 
 
 def exponential(
-    label: np.ndarray,
-    imbalance_ratio: float,
-    num_classes: int,
-    rng: np.random.Generator,
+  label: np.ndarray,
+  imbalance_ratio: float,
+  num_classes: int,
+  rng: np.random.Generator,
 ) -> np.ndarray:
   """A long tail: n_i = n_max * mu^(i / (C - 1)) of class i, mu = 1/ratio.
 
@@ -24,17 +24,17 @@ def exponential(
   """
   largest = np.bincount(label, minlength=num_classes).max()
   sizes = [
-      max(1, int(largest * imbalance_ratio ** (-c / max(1, num_classes - 1))))
-      for c in range(num_classes)
+    max(1, int(largest * imbalance_ratio ** (-c / max(1, num_classes - 1))))
+    for c in range(num_classes)
   ]
   return _keep(label, sizes, rng)
 
 
 def step(
-    label: np.ndarray,
-    imbalance_ratio: float,
-    num_classes: int,
-    rng: np.random.Generator,
+  label: np.ndarray,
+  imbalance_ratio: float,
+  num_classes: int,
+  rng: np.random.Generator,
 ) -> np.ndarray:
   """Two sizes: n_max of the first half of the classes, n_max/ratio of the rest.
 
@@ -55,7 +55,7 @@ IMBALANCES = {"exponential": exponential, "step": step}
 
 
 def subset(
-    label: np.ndarray, size: int, num_classes: int, rng: np.random.Generator
+  label: np.ndarray, size: int, num_classes: int, rng: np.random.Generator
 ) -> np.ndarray:
   """A random subset with the classes in equal numbers (up to one).
 
@@ -73,10 +73,14 @@ def subset(
 
 
 def _keep(
-    label: np.ndarray, sizes: list[int], rng: np.random.Generator
+  label: np.ndarray, sizes: list[int], rng: np.random.Generator
 ) -> np.ndarray:
   """Sorted positions of `sizes[c]` random examples of each class c, if any."""
-  return np.sort(np.concatenate([
-      rng.permutation(np.flatnonzero(label == c))[:size]
-      for c, size in enumerate(sizes)
-  ]))
+  return np.sort(
+    np.concatenate(
+      [
+        rng.permutation(np.flatnonzero(label == c))[:size]
+        for c, size in enumerate(sizes)
+      ]
+    )
+  )

@@ -40,17 +40,20 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
   else:
     _check_no_ids(file, columns, split.id)
     check(
-        count == len(split),
-        f"{file} has {count} labels for {len(split)} training examples;"
-        " expected one each",
+      count == len(split),
+      f"{file} has {count} labels for {len(split)} training examples;"
+      " expected one each",
     )
   found = {
-      name: _indices(
-          file, name, columns[name][order], class_names,
-          columns.get("class_names"),
-      )
-      for name in ("label", "clean_label")
-      if name in columns
+    name: _indices(
+      file,
+      name,
+      columns[name][order],
+      class_names,
+      columns.get("class_names"),
+    )
+    for name in ("label", "clean_label")
+    if name in columns
   }
   return dataclasses.replace(split, **found)
 
@@ -62,9 +65,9 @@ def _check_no_ids(file, columns, ids: np.ndarray | None) -> None:
   for name, values in columns.items():
     known = np.isin(values.astype(str), ids).mean() if values.size else 0
     check(
-        known < 0.5 or name in ("label", "clean_label"),
-        f"{file}: {name} looks like the ids of the examples; call it id, so"
-        " that rows are matched by it",
+      known < 0.5 or name in ("label", "clean_label"),
+      f"{file}: {name} looks like the ids of the examples; call it id, so"
+      " that rows are matched by it",
     )
 
 
@@ -80,14 +83,14 @@ def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
     reason = " ".join(str(error).split())[:200]
     raise InputError(f"cannot read {file} ({reason})") from error
   check(
-      "label" in columns,
-      f"{file} has no array label; it has: {', '.join(columns) or 'none'}",
+    "label" in columns,
+    f"{file} has no array label; it has: {', '.join(columns) or 'none'}",
   )
   for name in ("label", "clean_label", "id"):
     values = columns.get(name)
     check(
-        values is None or values.shape == (columns["label"].size,) != (0,),
-        f"{file}: {name} has not one value for each label",
+      values is None or values.shape == (columns["label"].size,) != (0,),
+      f"{file}: {name} has not one value for each label",
     )
   return columns
 
@@ -98,23 +101,23 @@ def _match(file, in_file: np.ndarray, wanted: np.ndarray) -> np.ndarray:
   ordered = in_file[by_id]
   twice = ordered[1:][ordered[1:] == ordered[:-1]]
   check(
-      not twice.size,
-      f"{file}: {twice.size} ids are there more than once, e.g."
-      f" {twice[0] if twice.size else ''}",
+    not twice.size,
+    f"{file}: {twice.size} ids are there more than once, e.g."
+    f" {twice[0] if twice.size else ''}",
   )
   place = np.searchsorted(ordered, wanted).clip(max=len(ordered) - 1)
   missing = wanted[ordered[place] != wanted]
   check(
-      not missing.size,
-      f"{file} has no label for {missing.size} of {len(wanted)} training"
-      f" examples, e.g. {missing[0] if missing.size else ''}; its ids look"
-      f" like {in_file[0]}",
+    not missing.size,
+    f"{file} has no label for {missing.size} of {len(wanted)} training"
+    f" examples, e.g. {missing[0] if missing.size else ''}; its ids look"
+    f" like {in_file[0]}",
   )
   return by_id[place]
 
 
 def _indices(
-    file, name, values: np.ndarray, class_names, their_names
+  file, name, values: np.ndarray, class_names, their_names
 ) -> np.ndarray:
   """int32 [N] from numbers 0..C-1, of `their_names` if any, or names."""
   first = 0 if name == "label" else -1  # Wrong, but what is right?
@@ -127,10 +130,10 @@ def _indices(
   result = np.array([index.get(str(v), -2) for v in values], np.int32)
   unknown = values[result < first]
   check(
-      not unknown.size,
-      f"{file}: {unknown.size} values of {name} are no class, e.g."
-      f" {unknown[0] if unknown.size else ''}; expected"
-      f" {first}..{len(class_names) - 1} or"
-      f" {', '.join(class_names[:5])}, ...",
+    not unknown.size,
+    f"{file}: {unknown.size} values of {name} are no class, e.g."
+    f" {unknown[0] if unknown.size else ''}; expected"
+    f" {first}..{len(class_names) - 1} or"
+    f" {', '.join(class_names[:5])}, ...",
   )
   return result

@@ -17,10 +17,10 @@ def stream(seed: jax.Array | int, purpose: int) -> jax.Array:
 
 @functools.partial(jax.jit, static_argnums=(2, 3))
 def epoch_order(
-    seed: jax.Array | int,
-    epoch: jax.Array | int,
-    num_examples: int,
-    batch_size: int,
+  seed: jax.Array | int,
+  epoch: jax.Array | int,
+  num_examples: int,
+  batch_size: int,
 ) -> jax.Array:
   """Shuffled batches of one epoch; the remainder is dropped (another falls
   out each epoch).

@@ -13,7 +13,15 @@ from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
 SUFFIXES = (
-    ".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff",
+  ".jpg",
+  ".jpeg",
+  ".jfif",
+  ".png",
+  ".webp",
+  ".bmp",
+  ".gif",
+  ".tif",
+  ".tiff",
 )
 # Names of the parts, most usual first.
 _TRAIN, _TEST = ("train", "training"), ("test", "val", "valid", "validation")
@@ -60,15 +68,19 @@ def folder(config) -> Data:
   check(root.is_dir(), f"data.path={root} is not a folder")
   found = _parts(root, config.test_split) or [("", root)]
   rows = [
-      (str(path), path.relative_to(base).parts[0],
-       path.relative_to(root).as_posix(), part)
-      for part, base in found
-      for path in images_below(base)
+    (
+      str(path),
+      path.relative_to(base).parts[0],
+      path.relative_to(root).as_posix(),
+      part,
+    )
+    for part, base in found
+    for path in images_below(base)
   ]
   check(
-      bool(rows),
-      f"no images under {root}; expected {root}/CLASS/IMAGE with a suffix"
-      f" among {' '.join(SUFFIXES)}",
+    bool(rows),
+    f"no images under {root}; expected {root}/CLASS/IMAGE with a suffix"
+    f" among {' '.join(SUFFIXES)}",
   )
   path, label, name, part = (np.array(column) for column in zip(*rows))
   return _from_listing(config, Listing(path, label, name, None, part), root)
@@ -82,34 +94,35 @@ def _parts(root: pathlib.Path, test_split: str | None):
   """
   folders = sorted(_folders(root))
   named = {
-      part: [
-          root / name for name in folders
-          if (name.lower() in names or (name, part) == (test_split, "test"))
-          and _folders(root / name)
-      ]
-      for part, names in (("train", _TRAIN), ("test", _TEST))
+    part: [
+      root / name
+      for name in folders
+      if (name.lower() in names or (name, part) == (test_split, "test"))
+      and _folders(root / name)
+    ]
+    for part, names in (("train", _TRAIN), ("test", _TEST))
   }
   if test_split and named["train"]:
     named["test"] = [f for f in named["test"] if f.name == test_split]
     check(
-        bool(named["test"]),
-        f"data.test_split={test_split}: there is no such folder in {root}",
+      bool(named["test"]),
+      f"data.test_split={test_split}: there is no such folder in {root}",
     )
   for part, several in named.items():
     check(
-        len(several) <= 1,
-        f"data.path={root} has several folders for the {part} part:"
-        f" {', '.join(f.name for f in several)}"
-        + ("; choose one by data.test_split" if part == "test" else ""),
+      len(several) <= 1,
+      f"data.path={root} has several folders for the {part} part:"
+      f" {', '.join(f.name for f in several)}"
+      + ("; choose one by data.test_split" if part == "test" else ""),
     )
   if not named["train"]:
     return []
   others = [name for name in folders if root / name not in named["train"]]
   check(
-      bool(named["test"]) or not others,
-      f"data.path={root} has {named['train'][0].name}/ with folders of its own"
-      f" beside {', '.join(others)}; expected folders of classes, or"
-      " train/CLASS beside test/CLASS",
+    bool(named["test"]) or not others,
+    f"data.path={root} has {named['train'][0].name}/ with folders of its own"
+    f" beside {', '.join(others)}; expected folders of classes, or"
+    " train/CLASS beside test/CLASS",
   )
   return [(part, f) for part, found in named.items() for f in found]
 
@@ -121,7 +134,7 @@ def _folders(folder: pathlib.Path) -> list[str]:
       return [e.name for e in entries if e.is_dir() and e.name[0] != "."]
   except OSError as error:
     raise InputError(
-        f"cannot read folder {folder} ({error.strerror})"
+      f"cannot read folder {folder} ({error.strerror})"
     ) from error
 
 
@@ -149,9 +162,7 @@ def images_below(base: pathlib.Path) -> list[pathlib.Path]:
     if pathlib.Path(where) == base:
       continue  # A file beside the class folders has no class.
     found += [
-        pathlib.Path(where, name)
-        for name in sorted(files)
-        if _is_image(name)
+      pathlib.Path(where, name) for name in sorted(files) if _is_image(name)
     ]
   return found
 
@@ -178,11 +189,11 @@ def manifest(config) -> Data:
   path = [str(file.parent / p) for p in columns["path"]]
   clean = columns.get("clean_label")
   listing = Listing(
-      path=np.array(path),
-      label=np.array(columns["label"]),
-      id=np.array(columns.get("id", columns["path"])),
-      clean_label=None if clean is None else np.array(clean),
-      part=np.full(len(path), ""),
+    path=np.array(path),
+    label=np.array(columns["label"]),
+    id=np.array(columns.get("id", columns["path"])),
+    clean_label=None if clean is None else np.array(clean),
+    part=np.full(len(path), ""),
   )
   if "split" in columns:
     split = np.array(columns["split"])
@@ -192,30 +203,28 @@ def manifest(config) -> Data:
 
 
 def _part_of(file, split: np.ndarray, test_split: str | None) -> np.ndarray:
-  """"train", "test" or "other" for each value of `split`, str [N]."""
+  """ "train", "test" or "other" for each value of `split`, str [N]."""
   part = {}
   for name in np.unique(split).tolist():
     if name.lower() in _TRAIN:
       part[name] = "train"
     else:
       check(
-          name.lower() in _TEST or name == test_split,
-          f"{file}: split {name!r}; expected train or test",
+        name.lower() in _TEST or name == test_split,
+        f"{file}: split {name!r}; expected train or test",
       )
       part[name] = "test" if test_split in (None, name) else "other"
   tests = [name for name, p in part.items() if p == "test"]
   check(
-      len(tests) <= 1,
-      f"{file} has several splits for the test part: {', '.join(tests)}; choose"
-      " one by data.test_split",
+    len(tests) <= 1,
+    f"{file} has several splits for the test part: {', '.join(tests)}; choose"
+    " one by data.test_split",
   )
   return np.array([part[name] for name in split])
 
 
 def existing(path: str | None, dataset: str) -> pathlib.Path:
-  check(
-      bool(path), f"data.path is missing: where is the {dataset}?"
-  )
+  check(bool(path), f"data.path is missing: where is the {dataset}?")
   path = pathlib.Path(path).expanduser()
   check(path.exists(), f"data.path={path} does not exist")
   return path
@@ -233,10 +242,10 @@ def _from_listing(config, listing: Listing, where: pathlib.Path) -> Data:
   if aside:
     is_test = set_aside(label, len(names), config.test_share)
   train, test = (
-      Split(
-          encoded(files, config, training), label, clean_label, listing.id
-      ).take(np.flatnonzero(is_test != training))
-      for training in (True, False)
+    Split(
+      encoded(files, config, training), label, clean_label, listing.id
+    ).take(np.flatnonzero(is_test != training))
+    for training in (True, False)
   )
   return Data(train, test, names, test_set_aside=aside)
 
@@ -262,8 +271,8 @@ def set_aside(label: np.ndarray, num_classes: int, share: float) -> np.ndarray:
     size = min(max(1, round(share * members.size)), members.size - 1)
     is_test[members[: max(0, size)]] = True
   check(
-      share > 0 and is_test.any() and not is_test.all(),
-      f"data.test_share={share} of {label.size} examples leaves no test or no"
-      " training part",
+    share > 0 and is_test.any() and not is_test.all(),
+    f"data.test_share={share} of {label.size} examples leaves no test or no"
+    " training part",
   )
   return is_test

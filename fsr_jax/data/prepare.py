@@ -28,26 +28,26 @@ _SITE = "https://www.cs.toronto.edu/~kriz/"
 # name -> (archive, its SHA-256 as recorded by TFDS 4.9.10, label bytes before
 # each image, files of each split, files of class names).
 ARCHIVES = {
-    "cifar10": (
-        "cifar-10-binary.tar.gz",
-        "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
-        ("label",),
-        {
-            "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
-            "test": ["test_batch.bin"],
-        },
-        {"label": "batches.meta.txt"},
-    ),
-    "cifar100": (
-        "cifar-100-binary.tar.gz",
-        "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
-        ("coarse_label", "label"),
-        {"train": ["train.bin"], "test": ["test.bin"]},
-        {
-            "coarse_label": "coarse_label_names.txt",
-            "label": "fine_label_names.txt",
-        },
-    ),
+  "cifar10": (
+    "cifar-10-binary.tar.gz",
+    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+    ("label",),
+    {
+      "train": [f"data_batch_{i}.bin" for i in range(1, 6)],
+      "test": ["test_batch.bin"],
+    },
+    {"label": "batches.meta.txt"},
+  ),
+  "cifar100": (
+    "cifar-100-binary.tar.gz",
+    "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
+    ("coarse_label", "label"),
+    {"train": ["train.bin"], "test": ["test.bin"]},
+    {
+      "coarse_label": "coarse_label_names.txt",
+      "label": "fine_label_names.txt",
+    },
+  ),
 }
 
 
@@ -75,8 +75,8 @@ def fetch(url: str, path: pathlib.Path, sha256: str) -> pathlib.Path:
       shutil.copyfileobj(reply, file)
   except (OSError, http.client.HTTPException) as error:
     raise InputError(
-        f"cannot download {url} to {path} ({error}); on a machine with"
-        f" internet access fetch it and put it at {path}"
+      f"cannot download {url} to {path} ({error}); on a machine with"
+      f" internet access fetch it and put it at {path}"
     ) from error
   _check_digest(partial, sha256)
   os.replace(partial, path)
@@ -87,9 +87,8 @@ def _check_digest(path: pathlib.Path, sha256: str) -> None:
   with open(path, "rb") as file:
     digest = hashlib.file_digest(file, "sha256").hexdigest()
   check(
-      digest == sha256,
-      f"{path} has SHA-256 {digest}, expected {sha256}; delete it and try"
-      " again",
+    digest == sha256,
+    f"{path} has SHA-256 {digest}, expected {sha256}; delete it and try again",
   )
 
 
@@ -97,11 +96,11 @@ def read_records(blob: bytes, label_keys: tuple[str, ...]):
   """Yields ({label key: int}, image uint8 [32, 32, 3]) of one .bin file."""
   size = len(label_keys) + 3072
   check(
-      len(blob) % size == 0,
-      f"a CIFAR file of {len(blob)} bytes is not a multiple of {size}",
+    len(blob) % size == 0,
+    f"a CIFAR file of {len(blob)} bytes is not a multiple of {size}",
   )
   for row in np.frombuffer(blob, np.uint8).reshape(-1, size):
-    image = row[len(label_keys):].reshape(3, 32, 32).transpose(1, 2, 0)
+    image = row[len(label_keys) :].reshape(3, 32, 32).transpose(1, 2, 0)
     yield dict(zip(label_keys, map(int, row))), np.ascontiguousarray(image)
 
 
@@ -123,9 +122,9 @@ def _builder_class(dataset: str, archive: pathlib.Path):
   def members():
     with tarfile.open(archive) as tar:
       return {
-          os.path.basename(m.name): tar.extractfile(m).read()
-          for m in tar.getmembers()
-          if m.isfile()
+        os.path.basename(m.name): tar.extractfile(m).read()
+        for m in tar.getmembers()
+        if m.isfile()
       }
 
   def split_generators(self, dl_manager):
@@ -134,8 +133,8 @@ def _builder_class(dataset: str, archive: pathlib.Path):
     for key, file in names.items():
       self.info.features[key].names = files[file].decode().split()
     return {
-        split: examples(split, [files[file] for file in parts])
-        for split, parts in splits.items()
+      split: examples(split, [files[file] for file in parts])
+      for split, parts in splits.items()
     }
 
   def examples(split, blobs):
@@ -148,14 +147,14 @@ def _builder_class(dataset: str, archive: pathlib.Path):
 
   with tfds.core.registered.skip_registration():
     return type(
-        base.__name__,
-        (base,),
-        {"name": dataset, "_split_generators": split_generators},
+      base.__name__,
+      (base,),
+      {"name": dataset, "_split_generators": split_generators},
     )
 
 
 def prepare(
-    dataset: str, data_dir: str, site: str = _SITE, sha256: str | None = None
+  dataset: str, data_dir: str, site: str = _SITE, sha256: str | None = None
 ) -> None:
   """Makes `tfds.data_source(dataset, data_dir=data_dir)` work.
 
@@ -173,14 +172,14 @@ def prepare(
   name, official, *_ = ARCHIVES[dataset]
   archive = fetch(site + name, root / "downloads" / name, sha256 or official)
   builder = _builder_class(dataset, archive)(
-      data_dir=str(root), file_format="array_record"
+    data_dir=str(root), file_format="array_record"
   )
   builder.download_and_prepare()
 
 
 _DATASET = flags.DEFINE_string("dataset", None, "cifar10 or cifar100.")
 _DATA_DIR = flags.DEFINE_string(
-    "data_dir", "~/tensorflow_datasets", "TFDS directory to write to."
+  "data_dir", "~/tensorflow_datasets", "TFDS directory to write to."
 )
 
 

@@ -35,21 +35,21 @@ def digits(config) -> Data:
   order = np.random.default_rng(0).permutation(len(label))
   everything = Split(image, label, clean_label=label)
   return Data(
-      train=everything.take(order[:1400]),
-      test=everything.take(order[1400:]),
-      class_names=tuple(str(name) for name in bunch.target_names),
+    train=everything.take(order[:1400]),
+    test=everything.take(order[1400:]),
+    class_names=tuple(str(name) for name in bunch.target_names),
   )
 
 
 # name -> source(`config.data`) -> Data.
 SOURCES = {
-    "digits": digits,
-    "cifar10": tfds_source.load,
-    "cifar100": tfds_source.load,
-    "folder": own.folder,
-    "manifest": own.manifest,
-    "arrays": arrays,
-    "webvision": webvision,
+  "digits": digits,
+  "cifar10": tfds_source.load,
+  "cifar100": tfds_source.load,
+  "folder": own.folder,
+  "manifest": own.manifest,
+  "arrays": arrays,
+  "webvision": webvision,
 }
 
 
@@ -89,19 +89,21 @@ def load(config, seed: int) -> Data:
     held_out, train = _hold_out(train, config, data.num_classes, held_out_rng)
   if config.max_examples:
     _check_size(config, "max_examples", len(train))
-    train = train.take(imbalance.subset(
+    train = train.take(
+      imbalance.subset(
         train.label, config.max_examples, data.num_classes, subset_rng
-    ))
+      )
+    )
   if config.imbalance_ratio != 1:
-    train = train.take(imbalance.IMBALANCES[config.imbalance](
+    train = train.take(
+      imbalance.IMBALANCES[config.imbalance](
         train.label, config.imbalance_ratio, data.num_classes, imbalance_rng
-    ))
+      )
+    )
   if config.noise != "none":
     train = _with_noise(train, config, data.num_classes, noise_rng)
   data = dataclasses.replace(data, train=train, held_out=held_out)
-  return data.validate(
-      config.image_size if config.min_crop_area < 1 else None
-  )
+  return data.validate(config.image_size if config.min_crop_area < 1 else None)
 
 
 def _first_classes(data: Data, config) -> Data:
@@ -118,7 +120,7 @@ def _first_classes(data: Data, config) -> Data:
       split = dataclasses.replace(split, clean_label=clean)
     splits[name] = split
   return dataclasses.replace(
-      data, **splits, class_names=data.class_names[:count]
+    data, **splits, class_names=data.class_names[:count]
   )
 
 
@@ -145,8 +147,9 @@ def _without_unreadable(data: Data) -> Data:
 def _with_noise(train: Split, config, num_classes: int, rng) -> Split:
   image = None if isinstance(train.image, Encoded) else train.image
   noisy = corrupt.NOISES[config.noise](
-      corrupt.Labelled(train.label, num_classes, image), config.noise_ratio,
-      rng,
+    corrupt.Labelled(train.label, num_classes, image),
+    config.noise_ratio,
+    rng,
   )
   before = train.label if train.clean_label is None else train.clean_label
   return dataclasses.replace(train, label=noisy, clean_label=before)
@@ -166,7 +169,7 @@ def source_of(name: str):
 
 def _check_size(config, field: str, most: int) -> None:
   check(
-      config[field] <= most,
-      f"data.{field}={config[field]} of {config.dataset}; expected {most} at"
-      " most",
+    config[field] <= most,
+    f"data.{field}={config[field]} of {config.dataset}; expected {most} at"
+    " most",
   )

@@ -55,9 +55,9 @@ def survey(path: str, config) -> Survey:
     dataset, source = "folder", own.folder
   else:
     check(
-        suffix in (".csv", ".parquet"),
-        f"data.path={root}; expected a folder of images, a .csv or .parquet"
-        " manifest, or a .npz file",
+      suffix in (".csv", ".parquet"),
+      f"data.path={root}; expected a folder of images, a .csv or .parquet"
+      " manifest, or a .npz file",
     )
     dataset, source = "manifest", own.manifest
   config = config.copy_and_resolve_references()
@@ -67,13 +67,16 @@ def survey(path: str, config) -> Survey:
   fixed = not isinstance(data.train.image, Encoded)
   vectors = len(data.train.image.shape) == 2
   return Survey(
-      dataset=dataset,
-      num_examples=len(data.train),
-      num_classes=data.num_classes,
-      side=0 if vectors else min(data.train.image.shape[1:3]) if fixed
-      else _median_side(data.train.image),
-      fixed=fixed,
-      vectors=vectors,
+    dataset=dataset,
+    num_examples=len(data.train),
+    num_classes=data.num_classes,
+    side=0
+    if vectors
+    else min(data.train.image.shape[1:3])
+    if fixed
+    else _median_side(data.train.image),
+    fixed=fixed,
+    vectors=vectors,
   )
 
 

@@ -11,7 +11,7 @@ COLUMNS = ("path", "label", "clean_label", "split", "id")
 
 
 def read_table(
-    file: pathlib.Path, required: tuple[str, ...]
+  file: pathlib.Path, required: tuple[str, ...]
 ) -> dict[str, list[str]]:
   """Columns of a .csv or .parquet file, every value as text.
 
@@ -39,9 +39,9 @@ def read_table(
   columns = {name: list(values) for name, values in zip(names, zip(*rows))}
   missing = [name for name in required if name not in columns]
   check(
-      not missing,
-      f"{file} has no column {', '.join(missing)} or no rows; it has:"
-      f" {', '.join(names) or 'nothing'}",
+    not missing,
+    f"{file} has no column {', '.join(missing)} or no rows; it has:"
+    f" {', '.join(names) or 'nothing'}",
   )
   return columns
 
@@ -54,9 +54,9 @@ def _csv(file):
   names = rows[0] if rows else []
   for number, row in enumerate(rows[1:], start=2):
     check(
-        len(row) == len(names),
-        f"{file}, row {number}: {len(row)} values; the header has"
-        f" {len(names)} columns",
+      len(row) == len(names),
+      f"{file}, row {number}: {len(row)} values; the header has"
+      f" {len(names)} columns",
     )
   return names, rows[1:]
 
@@ -68,16 +68,18 @@ def _parquet(file):
     from pyarrow import ArrowInvalid, parquet
   except ImportError as error:
     raise InputError(
-        f"{file}: reading Parquet needs pyarrow (pip install pyarrow); or use"
-        " a .csv file"
+      f"{file}: reading Parquet needs pyarrow (pip install pyarrow); or use"
+      " a .csv file"
     ) from error
   try:
     table = parquet.read_table(file)
   except ArrowInvalid as error:
     raise InputError(f"cannot read {file} ({error})") from error
   columns = [
-      ["" if value is None or value != value else str(value).strip()
-       for value in column.to_pylist()]  # NaN is not itself.
-      for column in table.columns
+    [
+      "" if value is None or value != value else str(value).strip()
+      for value in column.to_pylist()
+    ]  # NaN is not itself.
+    for column in table.columns
   ]
   return table.column_names, list(zip(*columns))

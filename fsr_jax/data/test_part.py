@@ -35,9 +35,9 @@ def load(config, class_names: tuple[str, ...]) -> Split:
   label = label[split.label]
   known = np.flatnonzero(label >= 0)
   check(
-      bool(known.size),
-      f"data.test_from={where} has no class of {config.dataset}, which are"
-      f" {', '.join(class_names[:3])}, ...; it has {', '.join(names[:3])}, ...",
+    bool(known.size),
+    f"data.test_from={where} has no class of {config.dataset}, which are"
+    f" {', '.join(class_names[:3])}, ...; it has {', '.join(names[:3])}, ...",
   )
   return dataclasses.replace(split.take(known), label=label[known])
 
@@ -49,11 +49,11 @@ def _folder(config) -> tuple[Split, tuple[str, ...]]:
   check(bool(paths), f"no images under data.test_from={root}")
   relative = [path.relative_to(root) for path in paths]
   names, label = np.unique(
-      [path.parts[0] for path in relative], return_inverse=True
+    [path.parts[0] for path in relative], return_inverse=True
   )
   split = Split(
-      encoded(Files([str(path) for path in paths]), config, False),
-      label.astype(np.int32),
-      id=np.array([path.as_posix() for path in relative]),
+    encoded(Files([str(path) for path in paths]), config, False),
+    label.astype(np.int32),
+    id=np.array([path.as_posix() for path in relative]),
   )
   return split, tuple(names.tolist())

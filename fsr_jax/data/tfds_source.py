@@ -47,7 +47,7 @@ class Records:
     except Exception as error:
       reason = " ".join(str(error).split())[:300]
       raise InputError(
-          f"cannot read {where} ({type(error).__name__}: {reason})"
+        f"cannot read {where} ({type(error).__name__}: {reason})"
       ) from error
 
 
@@ -73,16 +73,17 @@ def load(config) -> Data:
   with _opened(config, name) as builder:
     train = config.train_split or "train"
     check(
-        train in builder.info.splits,
-        f"{name} has no split {train}; it has:"
-        f" {', '.join(builder.info.splits)}; data.train_split names it",
+      train in builder.info.splits,
+      f"{name} has no split {train}; it has:"
+      f" {', '.join(builder.info.splits)}; data.train_split names it",
     )
     labels = _labels(builder, config.label_key)
     names = tuple(builder.info.features[labels.true].names)
     test = _test_split(config, builder, labels.true)
     return Data(
-        _split(config, builder, train, labels, True),
-        _split(config, builder, test, labels, False), names,
+      _split(config, builder, train, labels, True),
+      _split(config, builder, test, labels, False),
+      names,
     )
 
 
@@ -110,8 +111,8 @@ def _opened(config, name: str):
   check(root.is_dir(), f"data.data_dir={root} is not a directory; {fix}")
   folder = _newest(root, name)
   check(
-      folder is not None,
-      f"no {name} in array_record format under {root}; {fix}",
+    folder is not None,
+    f"no {name} in array_record format under {root}; {fix}",
   )
   try:
     # Imported here: only this source needs it.
@@ -124,8 +125,8 @@ def _opened(config, name: str):
   except Exception as error:
     reason = " ".join(str(error).split())[:300]
     raise InputError(
-        f"cannot read {name} under {root} ({type(error).__name__}:"
-        f" {reason}); {fix}"
+      f"cannot read {name} under {root} ({type(error).__name__}:"
+      f" {reason}); {fix}"
     ) from error
 
 
@@ -133,30 +134,30 @@ def _newest(root: pathlib.Path, name: str) -> pathlib.Path | None:
   """The folder of its highest version; None where there is none."""
   name, _, version = name.partition(":")
   found = {
-      file.parent for file in (root / name).rglob("*.array_record*")
-      if re.fullmatch(r"\d+\.\d+\.\d+", file.parent.name)
-      and version in ("", file.parent.name)
+    file.parent
+    for file in (root / name).rglob("*.array_record*")
+    if re.fullmatch(r"\d+\.\d+\.\d+", file.parent.name)
+    and version in ("", file.parent.name)
   }
   configs = sorted({folder.parent.relative_to(root) for folder in found})
   check(
-      len(configs) <= 1,
-      f"{root} has several of {name}: {', '.join(map(str, configs))};"
-      " data.dataset names one",
+    len(configs) <= 1,
+    f"{root} has several of {name}: {', '.join(map(str, configs))};"
+    " data.dataset names one",
   )
   return max(
-      found, key=lambda folder: [int(x) for x in folder.name.split(".")],
-      default=None,
+    found,
+    key=lambda folder: [int(x) for x in folder.name.split(".")],
+    default=None,
   )
 
 
 def _preparation(name: str, root) -> str:
   if name in _PREPARED_HERE:
-    return (
-        f"python -m fsr_jax.data.prepare --dataset={name} --data_dir={root}"
-    )
+    return f"python -m fsr_jax.data.prepare --dataset={name} --data_dir={root}"
   return (
-      f"tfds build {name} --file_format=array_record --data_dir={root} (needs"
-      " TensorFlow, once)"
+    f"tfds build {name} --file_format=array_record --data_dir={root} (needs"
+    " TensorFlow, once)"
   )
 
 
@@ -178,13 +179,14 @@ def _labels(builder, given: str) -> _Labels:
   features = builder.info.features
   check("image" in features, f"{builder.name} has no feature 'image'")
   classes = {
-      key: feature.num_classes for key, feature in features.items()
-      if hasattr(feature, "num_classes")
+    key: feature.num_classes
+    for key, feature in features.items()
+    if hasattr(feature, "num_classes")
   }
   check(
-      given in classes,
-      f"{builder.name} has no classes {given!r}; it has:"
-      f" {', '.join(classes) or 'none'}; data.label_key names them",
+    given in classes,
+    f"{builder.name} has no classes {given!r}; it has:"
+    f" {', '.join(classes) or 'none'}; data.label_key names them",
   )
   # Other labels for the same classes, or other classes (coarse_label)?
   others = given != "label" and classes[given] == classes.get("label")
@@ -198,14 +200,15 @@ def _test_split(config, builder, key: str) -> str:
   there = builder.info.splits
   wanted = (config.test_split,) if config.test_split else _TEST_SPLITS
   labelled = (
-      split for split in wanted
-      if split in there and _records(builder, split)[0][key] >= 0
+    split
+    for split in wanted
+    if split in there and _records(builder, split)[0][key] >= 0
   )
   found = next(labelled, None)
   check(
-      found is not None,
-      f"{builder.name} has no split {' or '.join(wanted)} with labels; it has:"
-      f" {', '.join(there)}; data.test_split names it",
+    found is not None,
+    f"{builder.name} has no split {' or '.join(wanted)} with labels; it has:"
+    f" {', '.join(there)}; data.test_split names it",
   )
   return found
 

@@ -42,15 +42,15 @@ def webvision(config) -> Data:
   part = config.train_split or "google"
   folders = [root / name for name in _VALIDATION if (root / name).is_dir()]
   check(
-      bool(folders),
-      f"data.path={root} has no folder {' or '.join(_VALIDATION)}",
+    bool(folders),
+    f"data.path={root} has no folder {' or '.join(_VALIDATION)}",
   )
   train, test = (
-      _split(config, root / "info" / file, images, len(names), training)
-      for file, images, training in (
-          (f"train_filelist_{part}.txt", root, True),
-          ("val_filelist.txt", folders[0], False),
-      )
+    _split(config, root / "info" / file, images, len(names), training)
+    for file, images, training in (
+      (f"train_filelist_{part}.txt", root, True),
+      ("val_filelist.txt", folders[0], False),
+    )
   )
   return Data(train, test, names)
 
@@ -59,23 +59,27 @@ def _split(config, file, images, num_classes: int, training: bool) -> Split:
   """The images of a list; opens none."""
   lines = _lines(file)
   rows = [line.rsplit(maxsplit=1) for line in lines]
-  odd = next((
-      i for i, row in enumerate(rows)
-      if len(row) != 2 or not row[1].isdecimal()
-      or int(row[1]) >= num_classes
-  ), None)
+  odd = next(
+    (
+      i
+      for i, row in enumerate(rows)
+      if len(row) != 2 or not row[1].isdecimal() or int(row[1]) >= num_classes
+    ),
+    None,
+  )
   check(
-      odd is None,
-      f"{file}, line {(odd or 0) + 1}: {lines[odd or 0]!r}; expected a path and"
-      f" a class in 0..{num_classes - 1}",
+    odd is None,
+    f"{file}, line {(odd or 0) + 1}: {lines[odd or 0]!r}; expected a path and"
+    f" a class in 0..{num_classes - 1}",
   )
   path, label = zip(*rows)
   first = images / path[0]
   check(first.exists(), f"{file} names {first}, which does not exist")
   files = Files([str(images / name) for name in path])
   return Split(
-      encoded(files, config, training), np.array(label, np.int32),
-      id=np.array(path),
+    encoded(files, config, training),
+    np.array(label, np.int32),
+    id=np.array(path),
   )
 
 
@@ -84,8 +88,8 @@ def _lines(file: pathlib.Path) -> list[str]:
     lines = file.read_text(encoding="utf-8").splitlines()
   except (OSError, UnicodeDecodeError) as error:
     raise InputError(
-        f"cannot read {file} ({error}); expected WebVision's info.tar unpacked"
-        " beside its images"
+      f"cannot read {file} ({error}); expected WebVision's info.tar unpacked"
+      " beside its images"
     ) from error
   lines = [line for line in lines if line.strip()]
   check(bool(lines), f"{file} is empty")

@@ -20,11 +20,11 @@ class Dictionary(NamedTuple):
 
 
 def select(
-    score: jax.Array,
-    label: jax.Array,
-    dictionary_size: int,
-    num_classes: int,
-    epoch: jax.Array | int,
+  score: jax.Array,
+  label: jax.Array,
+  dictionary_size: int,
+  num_classes: int,
+  epoch: jax.Array | int,
 ) -> jax.Array:
   """The best-scored samples of every class: eq. 4 under a class balance.
 
@@ -54,13 +54,13 @@ def select(
 
 
 def select_from_pool(
-    score: jax.Array,
-    label: jax.Array,
-    dictionary_size: int,
-    num_classes: int,
-    epoch: jax.Array | int,
-    share: float,
-    u: jax.Array,
+  score: jax.Array,
+  label: jax.Array,
+  dictionary_size: int,
+  num_classes: int,
+  epoch: jax.Array | int,
+  share: float,
+  u: jax.Array,
 ) -> jax.Array:
   """Random ones among the best `share` of every class.
 
@@ -108,10 +108,10 @@ def _slots(dictionary_size, num_classes, epoch):
 
 
 def draw(
-    key: jax.Array,
-    label: jax.Array,
-    reward_batch_size: int,
-    num_classes: int,
+  key: jax.Array,
+  label: jax.Array,
+  reward_batch_size: int,
+  num_classes: int,
 ) -> jax.Array:
   """FetchBalancedBatch: Q dictionary slots, without replacement.
 

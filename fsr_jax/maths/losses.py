@@ -19,8 +19,9 @@ def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
   return -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
 
 
-def one_hot(label: jax.Array, num_classes: int,
-            smoothing: float = 0.0) -> jax.Array:
+def one_hot(
+  label: jax.Array, num_classes: int, smoothing: float = 0.0
+) -> jax.Array:
   """Targets from labels: (1 - s) at the label plus s/C everywhere.
 
   Args:
@@ -57,7 +58,7 @@ def focal(logits: jax.Array, target: jax.Array, gamma: float) -> jax.Array:
 
 
 def generalized_cross_entropy(
-    logits: jax.Array, target: jax.Array, q: float
+  logits: jax.Array, target: jax.Array, q: float
 ) -> jax.Array:
   """sum_c y_c (1 - p_c^q) / q: bounded, so wrong labels cannot dominate.
 
@@ -77,7 +78,7 @@ def generalized_cross_entropy(
 
 
 def forward_corrected(
-    logits: jax.Array, target: jax.Array, transition: jax.Array
+  logits: jax.Array, target: jax.Array, transition: jax.Array
 ) -> jax.Array:
   """-sum_c y_c log (p^T T)_c: the given label's probability under the noise.
 

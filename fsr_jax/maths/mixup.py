@@ -48,7 +48,7 @@ def mix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
 
 
 def remix_coefficients(
-    coefficient: jax.Array, label: jax.Array, count: jax.Array, ratio: float
+  coefficient: jax.Array, label: jax.Array, count: jax.Array, ratio: float
 ) -> jax.Array:
   """Share of a sample's own label in its mix, 1 where its class is far smaller.
 

@@ -97,10 +97,10 @@ def is_correct(e: Evidence) -> jax.Array:
 
 # name -> pusher(evidence) -> float [B].
 PUSHERS = {
-    "meta_margin": meta_margin,
-    "mixed_margin": mixed_margin,
-    "negative_loss": negative_loss,
-    "area_under_margin": area_under_margin,
-    "max_margin": max_margin,
-    "forgetting": forgetting,
+  "meta_margin": meta_margin,
+  "mixed_margin": mixed_margin,
+  "negative_loss": negative_loss,
+  "area_under_margin": area_under_margin,
+  "max_margin": max_margin,
+  "forgetting": forgetting,
 }

@@ -17,12 +17,12 @@ Losses = Callable[[Tree], jax.Array]
 
 
 def lookahead(
-    train_losses: Losses,
-    meta_params: Tree,
-    batch_size: int,
-    lookahead_lr: float,
-    extra_gradient: Tree | None = None,
-    axis_name: str | None = None,
+  train_losses: Losses,
+  meta_params: Tree,
+  batch_size: int,
+  lookahead_lr: float,
+  extra_gradient: Tree | None = None,
+  axis_name: str | None = None,
 ) -> Tree:
   """Theta* = Theta^meta - eta (grad sum_i omega_i l_i + extra), omega = 1/B.
 
@@ -41,21 +41,19 @@ def lookahead(
   Source: Algorithm 1, line 7.
   """
   gradient = jax.grad(lambda p: jnp.sum(train_losses(p)) / batch_size)(
-      meta_params
+    meta_params
   )
   gradient = collectives.psum(gradient, axis_name)
   if extra_gradient is not None:
     gradient = jax.tree.map(jnp.add, gradient, extra_gradient)
-  return jax.tree.map(
-      lambda p, g: p - lookahead_lr * g, meta_params, gradient
-  )
+  return jax.tree.map(lambda p, g: p - lookahead_lr * g, meta_params, gradient)
 
 
 def reward_gradient(
-    reward_losses: Losses,
-    lookahead_params: Tree,
-    reward_batch_size: int,
-    axis_name: str | None = None,
+  reward_losses: Losses,
+  lookahead_params: Tree,
+  reward_batch_size: int,
+  axis_name: str | None = None,
 ) -> tuple[jax.Array, Tree]:
   """v = gradient at Theta* of the mean reward loss.
 
@@ -72,13 +70,13 @@ def reward_gradient(
   Source: eq. 2, first factor of eq. 6.
   """
   loss, v = jax.value_and_grad(
-      lambda p: jnp.sum(reward_losses(p)) / reward_batch_size
+    lambda p: jnp.sum(reward_losses(p)) / reward_batch_size
   )(lookahead_params)
   return collectives.psum((loss, v), axis_name)
 
 
 def weight_gradient(
-    train_losses: Losses, meta_params: Tree, v: Tree, lookahead_lr: float
+  train_losses: Losses, meta_params: Tree, v: Tree, lookahead_lr: float
 ) -> jax.Array:
   """g_i = -eta <v, grad l_i>: how the reward loss moves with omega_i.
 
@@ -103,11 +101,11 @@ def weight_gradient(
 
 
 def weight_gradient_by_definition(
-    train_losses: Losses,
-    reward_losses: Losses,
-    meta_params: Tree,
-    lookahead_lr: float,
-    extra_gradient: Tree | None = None,
+  train_losses: Losses,
+  reward_losses: Losses,
+  meta_params: Tree,
+  lookahead_lr: float,
+  extra_gradient: Tree | None = None,
 ) -> jax.Array:
   """g = jax.grad of the reward loss over omega, through the look-ahead step.
 
@@ -129,12 +127,12 @@ def weight_gradient_by_definition(
 
   def reward_loss(weights):
     gradient = jax.grad(lambda p: jnp.sum(weights * train_losses(p)))(
-        meta_params
+      meta_params
     )
     if extra_gradient is not None:
       gradient = jax.tree.map(jnp.add, gradient, extra_gradient)
     lookahead_params = jax.tree.map(
-        lambda p, g: p - lookahead_lr * g, meta_params, gradient
+      lambda p, g: p - lookahead_lr * g, meta_params, gradient
     )
     return jnp.mean(reward_losses(lookahead_params))
 
@@ -168,8 +166,9 @@ def per_length(g: jax.Array, logit_gradient: jax.Array) -> jax.Array:
   return g / (length + _LENGTH_EPSILON)
 
 
-def clip(g: jax.Array, weight_lr: float, batch_size: int,
-         axis_name: str | None = None) -> jax.Array:
+def clip(
+  g: jax.Array, weight_lr: float, batch_size: int, axis_name: str | None = None
+) -> jax.Array:
   """max(0, -alpha g): only samples that lower the reward loss count.
 
   Source: released code and L2R (start at omega = 0). The paper's text starts
@@ -179,8 +178,9 @@ def clip(g: jax.Array, weight_lr: float, batch_size: int,
   return jnp.maximum(0.0, -weight_lr * g)
 
 
-def shift(g: jax.Array, weight_lr: float, batch_size: int,
-          axis_name: str | None = None) -> jax.Array:
+def shift(
+  g: jax.Array, weight_lr: float, batch_size: int, axis_name: str | None = None
+) -> jax.Array:
   """omega - min(omega) + 1/B with omega = 1/B - alpha g: never zero.
 
   Source: section 5.2, long tails.
@@ -189,8 +189,9 @@ def shift(g: jax.Array, weight_lr: float, batch_size: int,
   return raw - collectives.pmin(jnp.min(raw), axis_name) + 1.0 / batch_size
 
 
-def relative(g: jax.Array, weight_lr: float, batch_size: int,
-             axis_name: str | None = None) -> jax.Array:
+def relative(
+  g: jax.Array, weight_lr: float, batch_size: int, axis_name: str | None = None
+) -> jax.Array:
   """max(0, 1 - alpha g / rms(g)): the paper's rule with g on its own scale.
 
   The paper's text, max(0, 1/B - alpha g), hardly moves the weights because

@@ -33,12 +33,12 @@ def cosine_restarts(peak: float, num_steps: int, num_epochs: int) -> Schedule:
   """
   cycles = max(1, round(math.log2(num_epochs + 1)))
   ends = np.rint(
-      num_steps * (2 ** np.arange(1, cycles + 1) - 1) / (2**cycles - 1)
+    num_steps * (2 ** np.arange(1, cycles + 1) - 1) / (2**cycles - 1)
   ).astype(int)
   lengths = np.maximum(1, np.diff(ends, prepend=0))
   schedules = [
-      optax.cosine_decay_schedule(peak * _PEAK_DECAY**i, int(length))
-      for i, length in enumerate(lengths)
+    optax.cosine_decay_schedule(peak * _PEAK_DECAY**i, int(length))
+    for i, length in enumerate(lengths)
   ]
   return optax.join_schedules(schedules, [int(e) for e in ends[:-1]])
 
@@ -49,8 +49,10 @@ def cosine(peak: float, num_steps: int) -> Schedule:
 
 
 def step_decay(
-    peak: float, steps_per_epoch: int, epochs: Sequence[int],
-    factors: Sequence[float],
+  peak: float,
+  steps_per_epoch: int,
+  epochs: Sequence[int],
+  factors: Sequence[float],
 ) -> Schedule:
   """`peak` times factors[i] from epoch epochs[i] on.
 
@@ -67,8 +69,8 @@ def step_decay(
   """
   values = [peak] + [peak * factor for factor in factors]
   return optax.join_schedules(
-      [optax.constant_schedule(value) for value in values],
-      [epoch * steps_per_epoch for epoch in epochs],
+    [optax.constant_schedule(value) for value in values],
+    [epoch * steps_per_epoch for epoch in epochs],
   )
 
 

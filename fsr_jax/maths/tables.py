@@ -61,17 +61,15 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
   """Empty tables for N examples of C classes."""
   zeros = jnp.zeros(num_examples, jnp.float32)
   return Tables(
-      visits=jnp.zeros(num_examples, jnp.int32),
-      score=zeros,
-      last_weight=zeros,
-      mean_weight=zeros,
-      recall=jnp.full(num_examples, NEVER_KNOWN, jnp.int8),
-      trusted=jnp.zeros(num_examples, jnp.int32),
-      pseudo_label=(
-          jnp.zeros((num_examples, num_classes), jnp.float32)
-          if relabel
-          else None
-      ),
+    visits=jnp.zeros(num_examples, jnp.int32),
+    score=zeros,
+    last_weight=zeros,
+    mean_weight=zeros,
+    recall=jnp.full(num_examples, NEVER_KNOWN, jnp.int8),
+    trusted=jnp.zeros(num_examples, jnp.int32),
+    pseudo_label=(
+      jnp.zeros((num_examples, num_classes), jnp.float32) if relabel else None
+    ),
   )
 
 
@@ -115,12 +113,12 @@ def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
 
 
 def update(
-    tables: Tables,
-    seen: Observation,
-    batch_size: int,
-    score_momentum: float,
-    pseudo_label_momentum: float,
-    axis_name: str | None = None,
+  tables: Tables,
+  seen: Observation,
+  batch_size: int,
+  score_momentum: float,
+  pseudo_label_momentum: float,
+  axis_name: str | None = None,
 ) -> Tables:
   """Writes one step's observation of a batch into every replica's tables.
 
@@ -147,17 +145,17 @@ def update(
   pseudo_label = None
   if seen.probabilities is not None:
     pseudo_label = averaged(
-        tables.pseudo_label, seen.probabilities, pseudo_label_momentum
+      tables.pseudo_label, seen.probabilities, pseudo_label_momentum
     )
   return tables._replace(
-      visits=tables.visits.at[index].add(1),
-      score=averaged(tables.score, seen.score, score_momentum),
-      last_weight=tables.last_weight.at[index].set(relative),
-      mean_weight=averaged(tables.mean_weight, relative, score_momentum),
-      recall=tables.recall.at[index].set(
-          jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)
-      ),
-      pseudo_label=pseudo_label,
+    visits=tables.visits.at[index].add(1),
+    score=averaged(tables.score, seen.score, score_momentum),
+    last_weight=tables.last_weight.at[index].set(relative),
+    mean_weight=averaged(tables.mean_weight, relative, score_momentum),
+    recall=tables.recall.at[index].set(
+      jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)
+    ),
+    pseudo_label=pseudo_label,
   )
 
 

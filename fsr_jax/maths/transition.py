@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 
 def known(
-    clean_label: jax.Array, label: jax.Array, num_classes: int
+  clean_label: jax.Array, label: jax.Array, num_classes: int
 ) -> jax.Array:
   """P(given label | true label), counted.
 
@@ -23,12 +23,12 @@ def known(
   count = count.reshape(num_classes, num_classes).astype(jnp.float32)
   total = count.sum(-1, keepdims=True)
   return jnp.where(
-      total > 0, count / jnp.maximum(total, 1), jnp.eye(num_classes)
+    total > 0, count / jnp.maximum(total, 1), jnp.eye(num_classes)
   )
 
 
 def estimate(
-    probabilities: jax.Array, count: jax.Array, top_share: float = 0.3
+  probabilities: jax.Array, count: jax.Array, top_share: float = 0.3
 ) -> jax.Array:
   """The predictions for one anchor sample a class: T_i = p(. | anchor_i).
 

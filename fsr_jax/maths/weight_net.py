@@ -26,16 +26,17 @@ def init(key: jax.Array, width: int = 100) -> Tree:
     # for every loss, and for ever, and the others linear.
     bound = inputs**-0.5
     kernel, bias = (
-        jax.random.uniform(k, shape, jnp.float32, -bound, bound)
-        for k, shape in zip(
-            jax.random.split(key), ((inputs, outputs), (outputs,))
-        )
+      jax.random.uniform(k, shape, jnp.float32, -bound, bound)
+      for k, shape in zip(
+        jax.random.split(key), ((inputs, outputs), (outputs,))
+      )
     )
     return {"kernel": kernel, "bias": bias}
 
   hidden_key, out_key = jax.random.split(key)
   return {
-      "hidden": dense(hidden_key, 1, width), "out": dense(out_key, width, 1),
+    "hidden": dense(hidden_key, 1, width),
+    "out": dense(out_key, width, 1),
   }
 
 
@@ -58,7 +59,7 @@ def weights(params: Tree, loss: jax.Array) -> jax.Array:
 
 
 def gradient(
-    params: Tree, loss: jax.Array, weight_gradient: jax.Array, batch_size: int
+  params: Tree, loss: jax.Array, weight_gradient: jax.Array, batch_size: int
 ) -> Tree:
   """Gradient of the reward loss for the net: sum_i g_i dV_i/dphi / B.
 

@@ -15,25 +15,25 @@ from fsr_jax.models.wide_resnet import wide_resnet
 
 # name -> blocks(batch_norm_axis): Flax modules, image -> ... -> [B, F].
 NETWORKS = {
-    "mlp": lambda axis: mlp(width=128),
-    "convnet": lambda axis: convnet(batch_norm_axis=axis),
-    "resnet8": lambda axis: cifar_resnet(blocks=1, batch_norm_axis=axis),
-    "resnet20": lambda axis: cifar_resnet(blocks=3, batch_norm_axis=axis),
-    "resnet32": lambda axis: cifar_resnet(blocks=5, batch_norm_axis=axis),
-    "wrn28_10": lambda axis: wide_resnet(
-        blocks=4, widen=10, batch_norm_axis=axis
-    ),
-    "resnet18_cifar": lambda axis: resnet(18, True, axis),
-    "resnet34_cifar": lambda axis: resnet(34, True, axis),
-    "resnet18": lambda axis: resnet(18, False, axis),
-    "resnet34": lambda axis: resnet(34, False, axis),
-    "resnet50": lambda axis: resnet(50, False, axis),
-    "resnet50_v2": resnet50_v2,
+  "mlp": lambda axis: mlp(width=128),
+  "convnet": lambda axis: convnet(batch_norm_axis=axis),
+  "resnet8": lambda axis: cifar_resnet(blocks=1, batch_norm_axis=axis),
+  "resnet20": lambda axis: cifar_resnet(blocks=3, batch_norm_axis=axis),
+  "resnet32": lambda axis: cifar_resnet(blocks=5, batch_norm_axis=axis),
+  "wrn28_10": lambda axis: wide_resnet(
+    blocks=4, widen=10, batch_norm_axis=axis
+  ),
+  "resnet18_cifar": lambda axis: resnet(18, True, axis),
+  "resnet34_cifar": lambda axis: resnet(34, True, axis),
+  "resnet18": lambda axis: resnet(18, False, axis),
+  "resnet34": lambda axis: resnet(34, False, axis),
+  "resnet50": lambda axis: resnet(50, False, axis),
+  "resnet50_v2": resnet50_v2,
 }
 
 
 def blocks_of(
-    name: str, batch_norm_axis: str | None = None
+  name: str, batch_norm_axis: str | None = None
 ) -> tuple[nn.Module, ...]:
   """The blocks of the network called `name`.
 
@@ -54,10 +54,10 @@ def blocks_of(
     return NETWORKS[name](batch_norm_axis)
   blocks = _function(name)(batch_norm_axis)
   check(
-      isinstance(blocks, tuple)
-      and all(isinstance(block, nn.Module) for block in blocks),
-      f"network={name} returned {type(blocks).__name__}; expected a tuple of"
-      " Flax modules (flax.linen.Module), each (x, train) -> x",
+    isinstance(blocks, tuple)
+    and all(isinstance(block, nn.Module) for block in blocks),
+    f"network={name} returned {type(blocks).__name__}; expected a tuple of"
+    " Flax modules (flax.linen.Module), each (x, train) -> x",
   )
   return blocks
 
@@ -65,30 +65,30 @@ def blocks_of(
 def _function(name: str):
   """What "package.module:function" names."""
   check(
-      re.fullmatch(r"\w+(\.\w+)*:\w+", name) is not None,
-      f"network={name}; expected package.module:function",
+    re.fullmatch(r"\w+(\.\w+)*:\w+", name) is not None,
+    f"network={name}; expected package.module:function",
   )
   path, attribute = name.split(":")
   try:
     module = importlib.import_module(path)
   except ImportError as error:
     raise InputError(
-        f"network={name} cannot be imported ({error}); expected a module on"
-        " Python's path (PYTHONPATH)"
+      f"network={name} cannot be imported ({error}); expected a module on"
+      " Python's path (PYTHONPATH)"
     ) from error
   function = getattr(module, attribute, None)
   check(
-      callable(function),
-      f"network={name}: module {path} has no function {attribute}",
+    callable(function),
+    f"network={name}: module {path} has no function {attribute}",
   )
   return function
 
 
 def create(
-    name: str,
-    num_classes: int,
-    batch_norm_axis: str | None = None,
-    meta_blocks: int = 0,
+  name: str,
+  num_classes: int,
+  batch_norm_axis: str | None = None,
+  meta_blocks: int = 0,
 ) -> Network:
   """The network called `name`.
 
@@ -111,6 +111,11 @@ def create(
 
 
 __all__ = [
-    "NETWORKS", "Classifier", "Network", "blocks_of", "build", "classifier",
-    "create",
+  "NETWORKS",
+  "Classifier",
+  "Network",
+  "blocks_of",
+  "build",
+  "classifier",
+  "create",
 ]

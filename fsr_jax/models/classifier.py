@@ -47,8 +47,8 @@ class Head(nn.Module):
   def __call__(self, features: jax.Array, train: bool) -> jax.Array:
     x = self.stack(features, train)
     check(
-        x.ndim == 2,
-        f"the network's last block returned {x.shape}; expected [B, F]",
+      x.ndim == 2,
+      f"the network's last block returned {x.shape}; expected [B, F]",
     )
     return nn.Dense(self.num_classes, name="linear")(x)
 
@@ -97,7 +97,7 @@ class Network(NamedTuple):
 
 
 def classifier(
-    blocks: tuple[nn.Module, ...], num_classes: int, meta_blocks: int = 0
+  blocks: tuple[nn.Module, ...], num_classes: int, meta_blocks: int = 0
 ) -> Classifier:
   """Cuts a sequence of blocks into backbone and head.
 
@@ -113,14 +113,14 @@ def classifier(
     InputError: fewer blocks than that.
   """
   check(
-      -1 <= meta_blocks <= len(blocks),
-      f"meta_blocks={meta_blocks}; this network has {len(blocks)} blocks"
-      " (-1 = all of them)",
+    -1 <= meta_blocks <= len(blocks),
+    f"meta_blocks={meta_blocks}; this network has {len(blocks)} blocks"
+    " (-1 = all of them)",
   )
   cut = 0 if meta_blocks == -1 else len(blocks) - meta_blocks
   return Classifier(
-      backbone=Stack(blocks[:cut]),
-      head=Head(Stack(blocks[cut:]), num_classes),
+    backbone=Stack(blocks[:cut]),
+    head=Head(Stack(blocks[cut:]), num_classes),
   )
 
 
@@ -144,7 +144,7 @@ def build(model: nn.Module) -> Network:
     if not (train and batch_stats):
       return model.apply(variables, x, train=train, method=method), batch_stats
     out, updated = model.apply(
-        variables, x, train=True, method=method, mutable="batch_stats"
+      variables, x, train=True, method=method, mutable="batch_stats"
     )
     return out, updated["batch_stats"]
 

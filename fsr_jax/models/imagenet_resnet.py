@@ -26,8 +26,13 @@ STAGES = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3)}
 def _conv7x7(name: str) -> nn.Conv:
   """The first convolution of the ImageNet networks."""
   return nn.Conv(
-      64, (7, 7), 2, padding=3, use_bias=False, kernel_init=he_normal,
-      name=name,
+    64,
+    (7, 7),
+    2,
+    padding=3,
+    use_bias=False,
+    kernel_init=he_normal,
+    name=name,
   )
 
 
@@ -129,7 +134,7 @@ class PreActivation(nn.Module):
 
 
 def resnet(
-    depth: int, small: bool = False, batch_norm_axis: str | None = None
+  depth: int, small: bool = False, batch_norm_axis: str | None = None
 ) -> tuple[nn.Module, ...]:
   """Blocks of ResNet-18, -34 or -50 v1.5.
 

@@ -10,19 +10,24 @@ from fsr_jax.models.imagenet_resnet import STAGES
 
 # Networks whose arrays torchvision and timm have too -> blocks of each stage.
 TORCHVISION = {
-    "resnet18": STAGES[18],
-    "resnet18_cifar": STAGES[18],
-    "resnet34": STAGES[34],
-    "resnet34_cifar": STAGES[34],
-    "resnet50": STAGES[50],
+  "resnet18": STAGES[18],
+  "resnet18_cifar": STAGES[18],
+  "resnet34": STAGES[34],
+  "resnet34_cifar": STAGES[34],
+  "resnet50": STAGES[50],
 }
 
 _MODULES = {
-    "linear": "fc", "shortcut": "downsample.0", "shortcut_bn": "downsample.1",
+  "linear": "fc",
+  "shortcut": "downsample.0",
+  "shortcut_bn": "downsample.1",
 }
 _ARRAYS = {
-    "kernel": "weight", "scale": "weight", "bias": "bias",
-    "mean": "running_mean", "var": "running_var",
+  "kernel": "weight",
+  "scale": "weight",
+  "bias": "bias",
+  "mean": "running_mean",
+  "var": "running_var",
 }
 _BLOCK = re.compile(r"(backbone|head\.stack)\.blocks_(\d+)\.(.+)")
 
@@ -43,9 +48,10 @@ def without_cut(names: Iterable[str]) -> dict[str, str]:
   blocks = sorted({(m[1], int(m[2])) for m in found.values() if m})
   position = {block: i for i, block in enumerate(blocks)}
   return {
-      name: f"blocks_{position[m[1], int(m[2])]}.{m[3]}"
-      if m else name.removeprefix("head.")
-      for name, m in found.items()
+    name: f"blocks_{position[m[1], int(m[2])]}.{m[3]}"
+    if m
+    else name.removeprefix("head.")
+    for name, m in found.items()
   }
 
 
@@ -60,11 +66,14 @@ def torchvision_name(name: str, stages: tuple[int, ...]) -> str:
     "layer2.0.downsample.0.weight" for it, with two blocks a stage.
   """
   *block, module, array = name.split(".")
-  prefixes = ["", *(
+  prefixes = [
+    "",
+    *(
       f"layer{stage}.{i}."
       for stage, blocks in enumerate(stages, start=1)
       for i in range(blocks)
-  )]
+    ),
+  ]
   # The last block is wrapped together with the pooling: two names.
   prefix = prefixes[int(block[0].removeprefix("blocks_"))] if block else ""
   return f"{prefix}{_MODULES.get(module, module)}.{_ARRAYS[array]}"
@@ -78,8 +87,10 @@ def from_torch_layout(array: np.ndarray) -> np.ndarray:
 
 
 def fitting(
-    wanted: dict[str, np.ndarray], given: dict[str, np.ndarray],
-    linear: tuple[str, ...], where: str,
+  wanted: dict[str, np.ndarray],
+  given: dict[str, np.ndarray],
+  linear: tuple[str, ...],
+  where: str,
 ) -> dict[str, np.ndarray]:
   """The given arrays, once they are known to be this network's.
 
@@ -96,28 +107,29 @@ def fitting(
     InputError: a name too few or too many, or another shape.
   """
   shapes = {
-      name: (given[name].shape, array.shape)
-      for name, array in wanted.items()
-      if name in given
+    name: (given[name].shape, array.shape)
+    for name, array in wanted.items()
+    if name in given
   }
   if all(_other_classes(*shapes.get(name, ((), ()))) for name in linear):
     shapes = {name: x for name, x in shapes.items() if name not in linear}
   faults = {
-      "missing": [name for name in wanted if name not in given],
-      "unused": [name for name in given if name not in wanted],
-      "of another shape": [
-          f"{name} {theirs}, here {ours}"
-          for name, (theirs, ours) in shapes.items()
-          if theirs != ours
-      ],
+    "missing": [name for name in wanted if name not in given],
+    "unused": [name for name in given if name not in wanted],
+    "of another shape": [
+      f"{name} {theirs}, here {ours}"
+      for name, (theirs, ours) in shapes.items()
+      if theirs != ours
+    ],
   }
   check(
-      not any(faults.values()),
-      f"{where}: " + "; ".join(
-          f"{len(names)} {fault} ({', '.join(names[:3])})"
-          for fault, names in faults.items()
-          if names
-      ),
+    not any(faults.values()),
+    f"{where}: "
+    + "; ".join(
+      f"{len(names)} {fault} ({', '.join(names[:3])})"
+      for fault, names in faults.items()
+      if names
+    ),
   )
   return {name: given[name] for name in shapes}
 

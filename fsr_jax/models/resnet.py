@@ -15,15 +15,20 @@ he_normal = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 def conv3x3(width: int, stride: int = 1, name: str | None = None) -> nn.Conv:
   """3 x 3 convolution without bias, padded by 1 on every side."""
   return nn.Conv(
-      width, (3, 3), stride, padding=1, use_bias=False,
-      kernel_init=he_normal, name=name,
+    width,
+    (3, 3),
+    stride,
+    padding=1,
+    use_bias=False,
+    kernel_init=he_normal,
+    name=name,
   )
 
 
 def conv1x1(width: int, stride: int = 1, name: str | None = None) -> nn.Conv:
   """1 x 1 convolution without bias."""
   return nn.Conv(
-      width, (1, 1), stride, use_bias=False, kernel_init=he_normal, name=name
+    width, (1, 1), stride, use_bias=False, kernel_init=he_normal, name=name
   )
 
 
@@ -32,8 +37,11 @@ def batch_norm(train: bool, axis: str | None) -> Callable[..., nn.BatchNorm]:
 
   def make(name=None):
     return nn.BatchNorm(
-        use_running_average=not train, momentum=0.9, epsilon=1e-5,
-        axis_name=axis if train else None, name=name,
+      use_running_average=not train,
+      momentum=0.9,
+      epsilon=1e-5,
+      axis_name=axis if train else None,
+      name=name,
     )
 
   return make
@@ -79,7 +87,7 @@ class Pool(nn.Module):
 
 
 def cifar_resnet(
-    blocks: int, batch_norm_axis: str | None = None
+  blocks: int, batch_norm_axis: str | None = None
 ) -> tuple[nn.Module, ...]:
   """Blocks of ResNet-(6 n + 2), n = `blocks` a stage: 16, 32, 64 channels.
 

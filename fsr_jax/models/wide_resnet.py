@@ -47,7 +47,7 @@ class NormPool(nn.Module):
 
 
 def wide_resnet(
-    blocks: int, widen: int, batch_norm_axis: str | None = None
+  blocks: int, widen: int, batch_norm_axis: str | None = None
 ) -> tuple[nn.Module, ...]:
   """Blocks of WRN-(6 n + 4)-k, n = `blocks` a stage, k = `widen`; no dropout.
 

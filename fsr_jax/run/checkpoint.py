@@ -20,8 +20,8 @@ def named(state: TrainState) -> dict[str, np.ndarray]:
   """{"params.head.kernel": array, ...}; Orbax saves no empty subtrees."""
   leaves, _ = jax.tree_util.tree_flatten_with_path(state)
   return {
-      jax.tree_util.keystr(path, simple=True, separator="."): leaf
-      for path, leaf in leaves
+    jax.tree_util.keystr(path, simple=True, separator="."): leaf
+    for path, leaf in leaves
   }
 
 
@@ -50,13 +50,13 @@ class Checkpoints:
     self._directory = directory
     writing = keep is not None
     self._manager = ocp.CheckpointManager(
-        directory,
-        options=ocp.CheckpointManagerOptions(
-            max_to_keep=keep,
-            create=writing,
-            cleanup_tmp_directories=writing,
-        ),
-        item_names=("state", "digests"),
+      directory,
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=keep,
+        create=writing,
+        cleanup_tmp_directories=writing,
+      ),
+      item_names=("state", "digests"),
     )
 
   def latest_step(self) -> int | None:
@@ -77,16 +77,16 @@ class Checkpoints:
     arrays = named(state)
     digests = {name: _digest(array) for name, array in arrays.items()}
     saved = self._manager.save(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(arrays),
-            digests=ocp.args.JsonSave(digests),
-        ),
+      step,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(arrays),
+        digests=ocp.args.JsonSave(digests),
+      ),
     )
     check(
-        saved,
-        f"{self._directory} has a later checkpoint than step {step}; choose"
-        " another workdir",
+      saved,
+      f"{self._directory} has a later checkpoint than step {step}; choose"
+      " another workdir",
     )
 
   def restore(self, template: TrainState) -> TrainState:
@@ -116,15 +116,16 @@ class Checkpoints:
     theirs = {name: tuple(array.shape) for name, array in stored.items()}
     ours = {name: array.shape for name, array in arrays.items()}
     differing = sorted(
-        name for name in ours.keys() | theirs.keys()
-        if ours.get(name) != theirs.get(name)
+      name
+      for name in ours.keys() | theirs.keys()
+      if ours.get(name) != theirs.get(name)
     )
     first = differing[0] if differing else ""
     check(
-        not differing,
-        f"{self._where} is of another network, method or data: {first} is"
-        f" {theirs.get(first, 'absent')} there and"
-        f" {ours.get(first, 'absent')} now",
+      not differing,
+      f"{self._where} is of another network, method or data: {first} is"
+      f" {theirs.get(first, 'absent')} there and"
+      f" {ours.get(first, 'absent')} now",
     )
 
   def read(self, *fields: str) -> dict[str, np.ndarray]:
@@ -140,16 +141,17 @@ class Checkpoints:
       InputError: damaged.
     """
     names = [
-        name
-        for name in self._restore(digests=ocp.args.JsonRestore()).digests
-        if name.split(".")[0] in fields
+      name
+      for name in self._restore(digests=ocp.args.JsonRestore()).digests
+      if name.split(".")[0] in fields
     ]
     as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
     return self._read(
-        ocp.args.PyTreeRestore(
-            dict.fromkeys(names, 0), dict.fromkeys(names, as_numpy),
-            partial_restore=True,
-        )
+      ocp.args.PyTreeRestore(
+        dict.fromkeys(names, 0),
+        dict.fromkeys(names, as_numpy),
+        partial_restore=True,
+      )
     )
 
   @property
@@ -160,14 +162,14 @@ class Checkpoints:
     """Arrays of the newest checkpoint, compared with their digests."""
     restored = self._restore(state=args, digests=ocp.args.JsonRestore())
     damaged = [
-        name
-        for name, array in restored.state.items()
-        if restored.digests.get(name) != _digest(array)
+      name
+      for name, array in restored.state.items()
+      if restored.digests.get(name) != _digest(array)
     ]
     check(
-        not damaged,
-        f"{self._where} is damaged in {', '.join(damaged[:3])}; move it away"
-        " to use the one before it",
+      not damaged,
+      f"{self._where} is damaged in {', '.join(damaged[:3])}; move it away"
+      " to use the one before it",
     )
     return restored.state
 
@@ -175,7 +177,7 @@ class Checkpoints:
     """Items of the newest checkpoint."""
     with self._explained():
       return self._manager.restore(
-          self.latest_step(), args=ocp.args.Composite(**args)
+        self.latest_step(), args=ocp.args.Composite(**args)
       )
 
   @contextlib.contextmanager
@@ -187,8 +189,8 @@ class Checkpoints:
     except Exception as error:
       reason = " ".join(str(error).split())[:300]
       raise InputError(
-          f"cannot restore {self._where} ({type(error).__name__}: {reason});"
-          " move it away to use the one before it"
+        f"cannot restore {self._where} ({type(error).__name__}: {reason});"
+        " move it away to use the one before it"
       ) from error
 
   def close(self) -> None:

@@ -18,8 +18,10 @@ WHERE = ("data_dir", "path", "labels_file", "test_split", "test_from")
 
 
 def train(
-    config, workdir: str, allow_config_change: bool = False,
-    stop_after_epochs: int | None = None,
+  config,
+  workdir: str,
+  allow_config_change: bool = False,
+  stop_after_epochs: int | None = None,
 ) -> dict | None:
   """Trains, or continues to train, the run of `config` in `workdir`.
 
@@ -43,9 +45,7 @@ def train(
   return summary
 
 
-def restore(
-    workdir: str, **where: str | None
-) -> tuple[Engine, TrainState]:
+def restore(workdir: str, **where: str | None) -> tuple[Engine, TrainState]:
   """The newest checkpoint of the run in `workdir`, on this machine's devices.
 
   Args:
@@ -63,8 +63,8 @@ def restore(
   stored = work.read_config()
   check(stored is not None, f"workdir {work.path} holds no run to evaluate")
   check(
-      has_checkpoint(work.checkpoints),
-      f"workdir {work.path} has no checkpoint; train first",
+    has_checkpoint(work.checkpoints),
+    f"workdir {work.path} has no checkpoint; train first",
   )
   config = ConfigDict(stored)
   config.num_devices = 0  # This machine's; they do not change the result.

@@ -17,8 +17,10 @@ _NAME = "labels.npz"
 def _arrays(data: Data) -> dict[str, np.ndarray]:
   split = data.train
   arrays = {
-      "class_names": np.array(data.class_names),
-      "label": split.label, "clean_label": split.clean_label, "id": split.id,
+    "class_names": np.array(data.class_names),
+    "label": split.label,
+    "clean_label": split.clean_label,
+    "id": split.id,
   }
   return {name: x for name, x in arrays.items() if x is not None}
 
@@ -35,7 +37,7 @@ def write(workdir: pathlib.Path, data: Data) -> None:
 
 
 def check_same(
-    workdir: pathlib.Path, data: Data, classes_only: bool = False
+  workdir: pathlib.Path, data: Data, classes_only: bool = False
 ) -> None:
   """Refuses to continue a run on other examples, labels or classes.
 
@@ -57,8 +59,8 @@ def check_same(
   # NumPy raises many types for a damaged archive.
   except Exception as error:
     raise InputError(
-        f"cannot read {path} ({error}); move it away to continue without"
-        " comparing the labels"
+      f"cannot read {path} ({error}); move it away to continue without"
+      " comparing the labels"
     ) from error
   arrays = _arrays(data)
   names = arrays.pop("class_names")
@@ -68,29 +70,29 @@ def check_same(
   for name, now in arrays.items():
     then = before.get(name)
     check(
-        then is not None and len(then) == len(now),
-        f"{path} has {0 if then is None else len(then)} values of {name} but"
-        f" the data now have {len(now)}; the data changed since the run began",
+      then is not None and len(then) == len(now),
+      f"{path} has {0 if then is None else len(then)} values of {name} but"
+      f" the data now have {len(now)}; the data changed since the run began",
     )
     differing = np.flatnonzero(then != now)
     first = differing[0] if differing.size else 0
     check(
-        not differing.size,
-        f"{differing.size} of {len(now)} training examples have another {name}"
-        f" than when the run began ({path}), the first is example {first}:"
-        f" {then[first]} then, {now[first]} now",
+      not differing.size,
+      f"{differing.size} of {len(now)} training examples have another {name}"
+      f" than when the run began ({path}), the first is example {first}:"
+      f" {then[first]} then, {now[first]} now",
     )
 
 
 def _check_classes(path, then: np.ndarray, now: np.ndarray) -> None:
   gone, new = np.setdiff1d(then, now), np.setdiff1d(now, then)
   changed = "".join(
-      f", {word} {', '.join(names[:5])}"
-      for word, names in (("without", gone), ("with", new))
-      if names.size
+    f", {word} {', '.join(names[:5])}"
+    for word, names in (("without", gone), ("with", new))
+    if names.size
   )
   check(
-      np.array_equal(then, now),
-      f"the data have other classes than when the run began ({path}):"
-      f" {len(now)} instead of {len(then)}{changed}",
+    np.array_equal(then, now),
+    f"the data have other classes than when the run began ({path}):"
+    f" {len(now)} instead of {len(then)}{changed}",
   )

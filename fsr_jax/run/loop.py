@@ -58,7 +58,7 @@ class Run:
       host_state, notes = pretrained.start(self.config, host_state)
       self.notes += notes
     self.num_parameters = int(
-        parameter_overview.count_parameters(host_state.params)
+      parameter_overview.count_parameters(host_state.params)
     )
     self.workdir.lock()
     if self.workdir.read_config() is None:
@@ -66,30 +66,28 @@ class Run:
       # not be told from a stranger's.
       self.workdir.write_config(self.config)
     self._checkpoints = Checkpoints(
-        self.workdir.checkpoints, self.config.keep_checkpoints
+      self.workdir.checkpoints, self.config.keep_checkpoints
     )
     if self._checkpoints.latest_step() is not None:
       host_state = self._checkpoints.restore(host_state)
     self.step = int(host_state.step)
     check(
-        self.step <= self.num_steps,
-        f"workdir {self.workdir.path} is at step {self.step}, beyond the"
-        f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
+      self.step <= self.num_steps,
+      f"workdir {self.workdir.path} is at step {self.step}, beyond the"
+      f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
     )
     self.workdir.write_config(self.config)
     labels.write(self.workdir.path, self.data)
     self.workdir.write_skipped(self.data.skipped)
     self._state = self.engine.devices.put(host_state)
-    self._progress = report.Progress(
-        self.config, self.engine.steps_per_epoch
-    )
+    self._progress = report.Progress(self.config, self.engine.steps_per_epoch)
     self._stopwatch = Stopwatch()
     self._stop = False
 
   def opening(self) -> str:
     """What is about to be trained on what, one line."""
     return report.opening(
-        self.config, self.data, self.num_parameters, self.engine.devices.name
+      self.config, self.data, self.num_parameters, self.engine.devices.name
     )
 
   @property
@@ -116,8 +114,8 @@ class Run:
     """
     self._stop = False
     handlers = {
-        number: signal.signal(number, self._on_signal)
-        for number in (signal.SIGTERM, signal.SIGINT)
+      number: signal.signal(number, self._on_signal)
+      for number in (signal.SIGTERM, signal.SIGINT)
     }
     first_step, per_epoch = self.step, self.engine.steps_per_epoch
     last_step = self.num_steps
@@ -169,7 +167,7 @@ class Run:
 
     try:
       self._state, totals, finished = engine.train_epoch(
-          self._state, epoch, self.step - first, on_progress
+        self._state, epoch, self.step - first, on_progress
       )
     except ReadError as error:  # What was done until then is kept.
       self._state = error.state
@@ -182,9 +180,9 @@ class Run:
     _require_finite(totals)
     self.step += int(totals.steps)
     self._stopwatch.add(
-        epoch >= self.config.warmup_epochs,
-        int(totals.steps),
-        time.monotonic() - started,
+      epoch >= self.config.warmup_epochs,
+      int(totals.steps),
+      time.monotonic() - started,
     )
     # Saved before it is measured: after a SIGTERM seconds count.
     if self._stop or self._due(self.config.checkpoint_every_epochs, epoch):
@@ -206,9 +204,9 @@ class Run:
   def _measure(self, epoch: int) -> dict:
     """Scalars at an epoch's end: tables, and the test split when it is due."""
     scalars = {
-        "epoch": epoch + 1,
-        "learning_rate": float(self.engine.learning_rate(self.step - 1)),
-        **monitor.measure(*self._tables(), self.data, self.config),
+      "epoch": epoch + 1,
+      "learning_rate": float(self.engine.learning_rate(self.step - 1)),
+      **monitor.measure(*self._tables(), self.data, self.config),
     }
     if self._due(self.config.eval_every_epochs, epoch):
       scalars |= self.engine.evaluate(self._state)
@@ -223,7 +221,7 @@ class Run:
     """(tables, dictionary, zero_batches) as numpy arrays."""
     state = self._state
     return self.engine.devices.get(
-        (state.tables, state.dictionary, state.zero_batches)
+      (state.tables, state.dictionary, state.zero_batches)
     )
 
   def _finish(self, scalars: dict) -> dict:
@@ -241,30 +239,28 @@ class Run:
     if seconds is None:  # Nothing was left to train.
       seconds = previous.get("seconds_per_step")
     summary = {
-        **(tested or self.engine.evaluate(self._state)),
-        **monitor.measure(
-            tables, dictionary, zero_batches, self.data, config
-        ),
-        # Means over the last epoch.
-        **{
-            key: scalars.get(key, previous.get(key))
-            for key in ("effective_batch", "reward_loss")
-        },
-        "seconds_per_step": seconds,
-        "examples_per_second": seconds and config.batch_size / seconds,
-        "epochs": config.num_epochs,
-        "steps": self.step,
-        "parameters": self.num_parameters,
-        "method": config.method,
-        "pusher": config.pusher if self._learned else None,
-        "seed": config.seed,
-        "device": self.engine.devices.name,
-        "versions": versions(),
+      **(tested or self.engine.evaluate(self._state)),
+      **monitor.measure(tables, dictionary, zero_batches, self.data, config),
+      # Means over the last epoch.
+      **{
+        key: scalars.get(key, previous.get(key))
+        for key in ("effective_batch", "reward_loss")
+      },
+      "seconds_per_step": seconds,
+      "examples_per_second": seconds and config.batch_size / seconds,
+      "epochs": config.num_epochs,
+      "steps": self.step,
+      "parameters": self.num_parameters,
+      "method": config.method,
+      "pusher": config.pusher if self._learned else None,
+      "seed": config.seed,
+      "device": self.engine.devices.name,
+      "versions": versions(),
     }
     self.workdir.write_summary(summary)
     if self._learned:
       self.workdir.write_samples(
-          monitor.samples(tables, dictionary, self.data, config)
+        monitor.samples(tables, dictionary, self.data, config)
       )
     return summary
 
@@ -274,6 +270,6 @@ def _require_finite(totals) -> None:
   step = int(totals.bad_step)
   if step != ALL_FINITE:
     raise NonFiniteError(
-        f"the loss or a gradient became infinite or NaN at step {step}; the"
-        " newest checkpoint is from before it; try a smaller learning_rate"
+      f"the loss or a gradient became infinite or NaN at step {step}; the"
+      " newest checkpoint is from before it; try a smaller learning_rate"
     )

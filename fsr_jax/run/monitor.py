@@ -19,8 +19,11 @@ def _average(tables: Tables, table: np.ndarray, decay: float) -> np.ndarray:
 
 
 def measure(
-    tables: Tables, dictionary: Dictionary, zero_batches: np.ndarray,
-    data: Data, config,
+  tables: Tables,
+  dictionary: Dictionary,
+  zero_batches: np.ndarray,
+  data: Data,
+  config,
 ) -> dict:
   """Quality of dictionary and weights.
 
@@ -52,18 +55,22 @@ def measure(
   if data.train.clean_label is not None:
     right = data.train.label == data.train.clean_label
   return {
-      **_purity_and_coverage(tables, dictionary if learned else None, data),
-      **_difficulty(tables, dictionary if learned else None, data, config),
-      **_weights(tables, right),
-      "zero_batches": int(zero_batches),
+    **_purity_and_coverage(tables, dictionary if learned else None, data),
+    **_difficulty(tables, dictionary if learned else None, data, config),
+    **_weights(tables, right),
+    "zero_batches": int(zero_batches),
   }
 
 
 def _purity_and_coverage(tables, dictionary, data) -> dict:
-  result = dict.fromkeys((
-      "dictionary_purity", "dictionary_coverage", "dictionary_coverage_min",
+  result = dict.fromkeys(
+    (
+      "dictionary_purity",
+      "dictionary_coverage",
+      "dictionary_coverage_min",
       "dictionary_coverage_max",
-  ))
+    )
+  )
   if dictionary is None:
     return result
   label, clean_label = data.train.label, data.train.clean_label
@@ -85,7 +92,7 @@ def _difficulty(tables, dictionary, data, config) -> dict:
   if tables.pseudo_label is None or clean_label is None:
     return result
   predicted = _average(
-      tables, tables.pseudo_label, config.pseudo_label_momentum
+    tables, tables.pseudo_label, config.pseudo_label_momentum
   )
   difficulty = 1 - predicted[np.arange(len(clean_label)), clean_label]
   known = clean_label >= 0
@@ -99,10 +106,10 @@ def _difficulty(tables, dictionary, data, config) -> dict:
 def _weights(tables, right: np.ndarray | None) -> dict:
   seen, zero = tables.visits > 0, tables.last_weight == 0
   result = {
-      "zero_weight_fraction": _mean(zero[seen]),
-      "zero_weight_fraction_clean": None,
-      "zero_weight_fraction_wrong": None,
-      "wrong_weight_share": None,
+    "zero_weight_fraction": _mean(zero[seen]),
+    "zero_weight_fraction_clean": None,
+    "zero_weight_fraction_wrong": None,
+    "wrong_weight_share": None,
   }
   if right is None:
     return result
@@ -116,7 +123,7 @@ def _weights(tables, right: np.ndarray | None) -> dict:
 
 
 def samples(
-    tables: Tables, dictionary: Dictionary, data: Data, config
+  tables: Tables, dictionary: Dictionary, data: Data, config
 ) -> dict[str, np.ndarray]:
   """What the run learned about each training example, for samples.csv.
 
@@ -138,22 +145,22 @@ def samples(
   in_dictionary = np.zeros(len(data.train), np.int32)
   in_dictionary[dictionary.index] = 1
   columns = {
-      "index": np.arange(len(data.train)),
-      **({} if data.train.id is None else {"id": data.train.id}),
-      "label": names[data.train.label],
-      "visits": tables.visits,
-      "score": np.where(
-          tables.visits > 0,
-          _average(tables, tables.score, config.score_momentum),
-          np.nan,
-      ),
-      "weight": _average(tables, tables.mean_weight, config.score_momentum),
-      "in_dictionary": in_dictionary,
-      "trusted_epochs": tables.trusted,
+    "index": np.arange(len(data.train)),
+    **({} if data.train.id is None else {"id": data.train.id}),
+    "label": names[data.train.label],
+    "visits": tables.visits,
+    "score": np.where(
+      tables.visits > 0,
+      _average(tables, tables.score, config.score_momentum),
+      np.nan,
+    ),
+    "weight": _average(tables, tables.mean_weight, config.score_momentum),
+    "in_dictionary": in_dictionary,
+    "trusted_epochs": tables.trusted,
   }
   if tables.pseudo_label is not None:
     pseudo_label = _average(
-        tables, tables.pseudo_label, config.pseudo_label_momentum
+      tables, tables.pseudo_label, config.pseudo_label_momentum
     )
     columns["suggested_label"] = names[pseudo_label.argmax(-1)]
     columns["confidence"] = pseudo_label.max(-1)

@@ -41,16 +41,16 @@ def start(config, state: TrainState) -> tuple[TrainState, list[str]]:
   """
   arrays = named(state)
   names = _names(
-      arrays, "params", "batch_stats", "ema_params", "ema_batch_stats"
+    arrays, "params", "batch_stats", "ema_params", "ema_batch_stats"
   )
   linear = ("linear.kernel", "linear.bias")
   if config.pretrained.endswith(_SUFFIX):
     stages = TORCHVISION.get(config.network)
     check(
-        stages is not None,
-        f"network={config.network} has no torchvision names to read"
-        f" pretrained={config.pretrained} by; these have:"
-        f" {', '.join(TORCHVISION)}",
+      stages is not None,
+      f"network={config.network} has no torchvision names to read"
+      f" pretrained={config.pretrained} by; these have:"
+      f" {', '.join(TORCHVISION)}",
     )
     names = {n: torchvision_name(name, stages) for n, name in names.items()}
     linear = tuple(torchvision_name(name, stages) for name in linear)
@@ -59,20 +59,22 @@ def start(config, state: TrainState) -> tuple[TrainState, list[str]]:
     given = _read_run(config.pretrained)
   wanted = {name: arrays[n] for n, name in names.items()}
   found = fitting(
-      wanted, given, linear,
-      f"pretrained={config.pretrained} does not fit network={config.network}",
+    wanted,
+    given,
+    linear,
+    f"pretrained={config.pretrained} does not fit network={config.network}",
   )
   # Copies: the compiled step donates its input, leaf by leaf.
   leaves = [
-      np.array(found.get(names.get(n), array), array.dtype)
-      for n, array in arrays.items()
+    np.array(found.get(names.get(n), array), array.dtype)
+    for n, array in arrays.items()
   ]
   notes = []
   if linear[0] not in found:
     theirs, ours = (x[linear[-1]].shape[-1] for x in (given, wanted))
     notes.append(
-        f"pretrained={config.pretrained} has {theirs} classes, these data have"
-        f" {ours}: the linear layer starts at random"
+      f"pretrained={config.pretrained} has {theirs} classes, these data have"
+      f" {ours}: the linear layer starts at random"
     )
   return jax.tree.unflatten(jax.tree.structure(state), leaves), notes
 
@@ -89,9 +91,9 @@ def _read_run(path: str) -> dict[str, np.ndarray]:
   """Moving averages of the newest checkpoint of another run."""
   work = Workdir(path)
   check(
-      has_checkpoint(work.checkpoints),
-      f"pretrained={path} is neither a workdir with a checkpoint nor a"
-      f" {_SUFFIX} file",
+    has_checkpoint(work.checkpoints),
+    f"pretrained={path} is neither a workdir with a checkpoint nor a"
+    f" {_SUFFIX} file",
   )
   arrays = Checkpoints(work.checkpoints).read("ema_params", "ema_batch_stats")
   names = _names(arrays, "ema_params", "ema_batch_stats")
@@ -105,8 +107,8 @@ def _read_file(path: str) -> dict[str, np.ndarray]:
   except (OSError, safetensors.SafetensorError) as error:
     raise InputError(f"cannot read pretrained={path} ({error})") from error
   return {
-      name: from_torch_layout(array)
-      for name, array in arrays.items()
-      # PyTorch counts batches; nothing here does.
-      if not name.endswith("num_batches_tracked")
+    name: from_torch_layout(array)
+    for name, array in arrays.items()
+    # PyTorch counts batches; nothing here does.
+    if not name.endswith("num_batches_tracked")
   }

@@ -29,11 +29,11 @@ def averages(totals: Metrics) -> dict[str, float]:
   steps = max(float(totals.steps), 1.0)
   examples = max(float(totals.examples), 1.0)
   result = {
-      "loss": float(totals.loss) / steps,
-      "train_loss": float(totals.train_loss) / steps,
-      "train_top1": float(totals.correct) / examples,
-      "train_zero_weights": float(totals.zero_weights) / examples,
-      "effective_batch": float(totals.effective_batch) / steps,
+    "loss": float(totals.loss) / steps,
+    "train_loss": float(totals.train_loss) / steps,
+    "train_top1": float(totals.correct) / examples,
+    "train_zero_weights": float(totals.zero_weights) / examples,
+    "effective_batch": float(totals.effective_batch) / steps,
   }
   for name in ("lookahead_loss", "reward_loss"):  # NaN where there is none.
     value = float(getattr(totals, name)) / steps
@@ -81,11 +81,11 @@ class Progress:
     test = number(self._latest.get("test_top1"))
     ema = number(self._latest.get("test_top1_ema"))
     parts = [
-        f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
-        f"step {step:>{len(str(total))}}/{total}",
-        f"loss {scalars['loss']:.3f}",
-        f"train {scalars['train_top1']:.3f}",
-        f"test {test} (ema {ema})",
+      f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
+      f"step {step:>{len(str(total))}}/{total}",
+      f"loss {scalars['loss']:.3f}",
+      f"train {scalars['train_top1']:.3f}",
+      f"test {test} (ema {ema})",
     ]
     if self._learned:
       purity = self._latest.get("dictionary_purity")
@@ -107,10 +107,10 @@ def opening(config, data: Data, num_parameters: int, device: str) -> str:
     wrong = np.mean(data.train.label != data.train.clean_label)
     labels = f", {wrong:.1%} of the labels wrong"
   return (
-      f"{config.method}: {config.data.dataset}, {len(data.train):,} training"
-      f" examples, {data.num_classes} classes{labels};"
-      f" {config.network}, {num_parameters:,} parameters;"
-      f" {device}"
+    f"{config.method}: {config.data.dataset}, {len(data.train):,} training"
+    f" examples, {data.num_classes} classes{labels};"
+    f" {config.network}, {num_parameters:,} parameters;"
+    f" {device}"
   )
 
 
@@ -118,8 +118,10 @@ def settings(config, data: Data) -> str:
   """The line after it: sizes that a config may have chosen by itself."""
   shape = " x ".join(str(n) for n in data.test.image.shape[1:])
   parts = [
-      f"inputs {shape}", f"{len(data.test):,} test examples",
-      f"{config.num_epochs} epochs", f"batch {config.batch_size}",
+    f"inputs {shape}",
+    f"{len(data.test):,} test examples",
+    f"{config.num_epochs} epochs",
+    f"batch {config.batch_size}",
   ]
   if config.weighting != "uniform":
     parts.append(f"rewards {config.reward_batch_size}")
@@ -130,18 +132,18 @@ def settings(config, data: Data) -> str:
 
 
 _TABLE = (
-    ("test accuracy, last step", "test_top1"),
-    ("test accuracy, EMA weights", "test_top1_ema"),
-    ("test top-5 accuracy", "test_top5"),
-    ("dictionary purity", "dictionary_purity"),
-    ("dictionary coverage, whole run", "dictionary_coverage"),
-    ("difficulty of the dictionary", "dictionary_difficulty"),
-    ("difficulty of all samples", "difficulty"),
-    ("share of the weight on wrong labels", "wrong_weight_share"),
-    ("zero weights, all labels", "zero_weight_fraction"),
-    ("zero weights, clean labels", "zero_weight_fraction_clean"),
-    ("zero weights, wrong labels", "zero_weight_fraction_wrong"),
-    ("batches without any weight", "zero_batches"),
+  ("test accuracy, last step", "test_top1"),
+  ("test accuracy, EMA weights", "test_top1_ema"),
+  ("test top-5 accuracy", "test_top5"),
+  ("dictionary purity", "dictionary_purity"),
+  ("dictionary coverage, whole run", "dictionary_coverage"),
+  ("difficulty of the dictionary", "dictionary_difficulty"),
+  ("difficulty of all samples", "difficulty"),
+  ("share of the weight on wrong labels", "wrong_weight_share"),
+  ("zero weights, all labels", "zero_weight_fraction"),
+  ("zero weights, clean labels", "zero_weight_fraction_clean"),
+  ("zero weights, wrong labels", "zero_weight_fraction_wrong"),
+  ("batches without any weight", "zero_batches"),
 )
 
 

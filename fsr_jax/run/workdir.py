@@ -29,13 +29,13 @@ class Workdir:
 
   def __init__(self, path: str):
     check(
-        "://" not in path,
-        f"workdir {path}: only local or mounted directories can be used",
+      "://" not in path,
+      f"workdir {path}: only local or mounted directories can be used",
     )
     self.path = pathlib.Path(os.path.expanduser(path)).absolute()
     check(
-        not self.path.exists() or self.path.is_dir(),
-        f"workdir {self.path} is a file; expected a directory",
+      not self.path.exists() or self.path.is_dir(),
+      f"workdir {self.path} is a file; expected a directory",
     )
     self.checkpoints = self.path / "checkpoints"
     self._config = self.path / "config.json"
@@ -51,16 +51,16 @@ class Workdir:
     if not self._config.exists():
       for path in (self.checkpoints, self._metrics, self._summary):
         check(
-            not path.exists(),
-            f"workdir {self.path} has {path.name} but no config.json; choose"
-            " another workdir",
+          not path.exists(),
+          f"workdir {self.path} has {path.name} but no config.json; choose"
+          " another workdir",
         )
       return None
     config = _read_json(self._config)
     check(
-        isinstance(config, dict),
-        f"{self._config} is not the JSON of a config; move it away or choose"
-        " another workdir",
+      isinstance(config, dict),
+      f"{self._config} is not the JSON of a config; move it away or choose"
+      " another workdir",
     )
     return config
 
@@ -76,7 +76,7 @@ class Workdir:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       raise InputError(
-          f"another process trains in workdir {self.path}"
+        f"another process trains in workdir {self.path}"
       ) from error
     except OSError:
       pass  # A file system without locks, a mounted bucket for example.
@@ -102,23 +102,23 @@ class Workdir:
     ours = config_lib.flatten(_plain(config))
     theirs = config_lib.flatten(stored)
     differing = {
-        field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
-        for field in sorted(ours.keys() | theirs.keys())
-        if field not in config_lib.FREE_FIELDS
-        and theirs.get(field) != ours.get(field)
+      field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
+      for field in sorted(ours.keys() | theirs.keys())
+      if field not in config_lib.FREE_FIELDS
+      and theirs.get(field) != ours.get(field)
     }
     head = f"workdir {self.path} holds a run with another config"
     # Epochs, steps and the per-sample tables mean something else with these.
     fixed = [
-        text
-        for field, text in differing.items()
-        if field == "batch_size" or field.startswith("data.")
+      text
+      for field, text in differing.items()
+      if field == "batch_size" or field.startswith("data.")
     ]
     check(not fixed, f"{head} ({'; '.join(fixed)}); choose another workdir")
     check(
-        allow_change or not differing,
-        f"{head} ({'; '.join(differing.values())}); choose another workdir, or"
-        " continue that run with these fields by --allow_config_change",
+      allow_change or not differing,
+      f"{head} ({'; '.join(differing.values())}); choose another workdir, or"
+      " continue that run with these fields by --allow_config_change",
     )
 
   def write_config(self, config) -> None:
@@ -148,7 +148,7 @@ class Workdir:
     """
     partial = self.path / "samples.csv.part"
     with open(
-        partial, "w", newline="", encoding="utf-8", errors=_ODD_NAMES
+      partial, "w", newline="", encoding="utf-8", errors=_ODD_NAMES
     ) as file:
       writer = csv.writer(file)
       writer.writerow(columns)
@@ -176,9 +176,7 @@ class Scalars:
       _write(metrics, "".join(line + "\n" for line in kept))
     # Open as long as the run; closed by `close`.
     self._lines = open(metrics, "a", encoding="utf-8")  # noqa: SIM115
-    self._events = tensorboardX.SummaryWriter(
-        str(path), purge_step=step + 1
-    )
+    self._events = tensorboardX.SummaryWriter(str(path), purge_step=step + 1)
 
   def write(self, step: int, scalars: dict[str, float | None]) -> None:
     """Writes one line and one event a scalar; None is left out of events."""
@@ -198,8 +196,8 @@ class Scalars:
 def _finite(values: dict) -> dict:
   """None for infinite and NaN, which JSON does not have."""
   return {
-      key: None if isinstance(x, float) and not math.isfinite(x) else x
-      for key, x in values.items()
+    key: None if isinstance(x, float) and not math.isfinite(x) else x
+    for key, x in values.items()
   }
 
 

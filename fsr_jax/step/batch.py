@@ -88,8 +88,13 @@ def _augmented(config, data: Resident, uniforms, stored: Pictures):
 
 
 def gather(
-    config, key: jax.Array, data: Resident, index: jax.Array,
-    num_classes: int, axis_name: str | None, feed: Feed | None = None,
+  config,
+  key: jax.Array,
+  data: Resident,
+  index: jax.Array,
+  num_classes: int,
+  axis_name: str | None,
+  feed: Feed | None = None,
 ) -> Batch:
   """This device's share of the batch `index`, augmented and mixed.
 
@@ -115,7 +120,7 @@ def gather(
   target = losses.one_hot(label, num_classes, config.label_smoothing)
   if config.class_balanced:
     class_weight = class_balance.effective_number_weights(
-        data.class_count, config.class_balance_beta
+      data.class_count, config.class_balance_beta
     )
     target *= class_weight[label][:, None]
   if not config.mixup:
@@ -124,16 +129,20 @@ def gather(
   coefficient = label_coefficient = mixup.coefficients(u[:, 0])
   if config.remix:
     label_coefficient = mixup.remix_coefficients(
-        coefficient, label, data.class_count, config.remix_ratio
+      coefficient, label, data.class_count, config.remix_ratio
     )
   return Batch(
-      index, label, target, mixup.mix(image, coefficient), label_coefficient,
-      unmixed_image=image,
+    index,
+    label,
+    target,
+    mixup.mix(image, coefficient),
+    label_coefficient,
+    unmixed_image=image,
   )
 
 
 def reward_slots(
-    config, key: jax.Array, label: jax.Array, num_classes: int
+  config, key: jax.Array, label: jax.Array, num_classes: int
 ) -> jax.Array:
   """int32 [Q], slots of the dictionary (labels int32 [K]) of a step's rewards.
 
@@ -144,14 +153,17 @@ def reward_slots(
     num_classes: C.
   """
   draw_key, _ = jax.random.split(key)
-  return dictionary.draw(
-      draw_key, label, config.reward_batch_size, num_classes
-  )
+  return dictionary.draw(draw_key, label, config.reward_batch_size, num_classes)
 
 
 def draw_rewards(
-    config, key: jax.Array, data: Resident, trusted: Dictionary,
-    num_classes: int, axis_name: str | None, feed: Feed | None = None,
+  config,
+  key: jax.Array,
+  data: Resident,
+  trusted: Dictionary,
+  num_classes: int,
+  axis_name: str | None,
+  feed: Feed | None = None,
 ) -> Rewards:
   """This device's share of a class-balanced reward batch, freshly augmented.
 
@@ -172,9 +184,7 @@ def draw_rewards(
   size = config.reward_batch_size
   _, crop_key = jax.random.split(key)
   slot = reward_slots(config, key, trusted.label, num_classes)
-  u = order.step_uniforms(
-      crop_key, size, augment.uniforms_needed(config.data)
-  )
+  u = order.step_uniforms(crop_key, size, augment.uniforms_needed(config.data))
   u = collectives.local_slice(u, axis_name)
   slot = collectives.local_slice(slot, axis_name)
   if not keeps_dictionary(config):
@@ -186,6 +196,6 @@ def draw_rewards(
   else:
     stored = _at(feed.trusted, slot)
   return Rewards(
-      _augmented(config, data, u, stored),
-      losses.one_hot(trusted.label[slot], num_classes),
+    _augmented(config, data, u, stored),
+    losses.one_hot(trusted.label[slot], num_classes),
   )

@@ -41,8 +41,14 @@ class ReadError(InputError):
 
 
 def train_steps(
-    state: TrainState, totals: Metrics, data: Resident, index: jax.Array,
-    feed: Feed | None = None, *, ctx: Context, active: bool,
+  state: TrainState,
+  totals: Metrics,
+  data: Resident,
+  index: jax.Array,
+  feed: Feed | None = None,
+  *,
+  ctx: Context,
+  active: bool,
 ) -> tuple[TrainState, Metrics]:
   """Several training steps as one `lax.scan`.
 
@@ -61,7 +67,7 @@ def train_steps(
   def one(carry, batch_index):
     state, totals = carry
     state, metrics = train_step(
-        state, data, batch_index, feed, ctx=ctx, active=active
+      state, data, batch_index, feed, ctx=ctx, active=active
     )
     return (state, totals.merge(metrics)), None
 
@@ -82,25 +88,25 @@ class _Programs(NamedTuple):
 
 @functools.lru_cache(maxsize=8)
 def _programs(
-    config, num_classes: int, steps_per_epoch: int, devices: Devices
+  config, num_classes: int, steps_per_epoch: int, devices: Devices
 ) -> _Programs:
   """What a run, its continuation and its evaluation in one process share."""
   ctx = context(config, num_classes, steps_per_epoch, devices.axis_name)
   refill, estimate_transition = (
-      devices.compile(function, donate_first=True, config=config)
-      for function in (states.refill, states.estimate_transition)
+    devices.compile(function, donate_first=True, config=config)
+    for function in (states.refill, states.estimate_transition)
   )
   return _Programs(
-      jax.jit(functools.partial(states.create, config, ctx.network, ctx.tx)),
-      {
-          active: devices.compile(
-              train_steps, donate_first=True, ctx=ctx, active=active
-          )
-          for active in (False, True)
-      },
-      refill,
-      estimate_transition,
-      devices.compile(evaluate_step, ctx=ctx),
+    jax.jit(functools.partial(states.create, config, ctx.network, ctx.tx)),
+    {
+      active: devices.compile(
+        train_steps, donate_first=True, ctx=ctx, active=active
+      )
+      for active in (False, True)
+    },
+    refill,
+    estimate_transition,
+    devices.compile(evaluate_step, ctx=ctx),
   )
 
 
@@ -119,14 +125,14 @@ class Engine:
     self.config, self.data, self.devices = config, data, devices
     self.steps_per_epoch = len(data.train) // config.batch_size
     self._programs = _programs(
-        config, data.num_classes, self.steps_per_epoch, devices
+      config, data.num_classes, self.steps_per_epoch, devices
     )
     self._host_train, test = feeder.residents(data, config)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
-          config, data.train, data.num_classes, devices
+        config, data.train, data.num_classes, devices
       )
 
   def learning_rate(self, step: int) -> jax.Array:
@@ -147,15 +153,18 @@ class Engine:
     known = None
     if config.loss == "forward_correction" and config.transition == "known":
       known = transition.known(
-          data.train.clean_label, data.train.label, data.num_classes
+        data.train.clean_label, data.train.label, data.num_classes
       )
     with jax.default_device(self.devices.devices[0]):
       state = self._programs.create(self._host_train, known)
       return jax.tree.map(np.asarray, state)
 
   def train_epoch(
-      self, state, epoch: int, first_step: int = 0,
-      on_progress: Callable[[int, Metrics], bool] = lambda done, totals: False,
+    self,
+    state,
+    epoch: int,
+    first_step: int = 0,
+    on_progress: Callable[[int, Metrics], bool] = lambda done, totals: False,
   ):
     """The steps of one epoch and, at its end, the refill.
 
@@ -175,10 +184,9 @@ class Engine:
     """
     config = self.config
     batches = np.asarray(
-        order.epoch_order(
-            np.uint32(config.seed), epoch, len(self.data.train),
-            config.batch_size
-        )
+      order.epoch_order(
+        np.uint32(config.seed), epoch, len(self.data.train), config.batch_size
+      )
     )
     # Without either there is one phase, so one program to compile.
     learning = config.weighting != "uniform" or config.pseudo_loss_weight > 0
@@ -199,7 +207,7 @@ class Engine:
       # epoch would be queued at once, deaf to progress and signals.
       before = totals
       state, totals = self._programs.steps[active](
-          state, totals, self._train, self.devices.put(chunk), feed
+        state, totals, self._train, self.devices.put(chunk), feed
       )
       done += len(chunk)
       jax.block_until_ready(before)
@@ -215,7 +223,7 @@ class Engine:
       next_epoch = self.devices.put(np.int32(epoch + 1))
       state = self._programs.refill(state, self._train, next_epoch)
     if states.estimates_transition(config) and (
-        epoch + 1 == config.warmup_epochs
+      epoch + 1 == config.warmup_epochs
     ):
       state = self._programs.estimate_transition(state, self._train)
     return state
@@ -255,7 +263,7 @@ class Engine:
     for name, counts in (("", sums["raw"]), ("_ema", sums["ema"])):
       if counts.examples != total:
         raise AssertionError(
-            f"evaluated {counts.examples} of {total} test examples"
+          f"evaluated {counts.examples} of {total} test examples"
         )
       result[f"test_loss{name}"] = counts.loss / total
       result[f"test_top1{name}"] = counts.top1 / total

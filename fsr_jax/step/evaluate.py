@@ -41,17 +41,22 @@ def count_batch(logits: jax.Array, label: jax.Array, mask: jax.Array) -> Counts:
   _, best = jax.lax.top_k(logits, min(5, num_classes))
   hit = best == label[:, None]
   return Counts(
-      examples=jnp.sum(mask),
-      # A non-finite loss in the padding must not reach the sum.
-      loss=jnp.sum(jnp.where(mask > 0, loss, 0.0)),
-      top1=jnp.sum(mask * hit[:, 0]),
-      top5=jnp.sum(mask * jnp.any(hit, axis=-1)),
+    examples=jnp.sum(mask),
+    # A non-finite loss in the padding must not reach the sum.
+    loss=jnp.sum(jnp.where(mask > 0, loss, 0.0)),
+    top1=jnp.sum(mask * hit[:, 0]),
+    top5=jnp.sum(mask * jnp.any(hit, axis=-1)),
   )
 
 
 def evaluate_step(
-    state: TrainState, data: Resident, index: jax.Array, mask: jax.Array,
-    image: jax.Array | None = None, *, ctx,
+  state: TrainState,
+  data: Resident,
+  index: jax.Array,
+  mask: jax.Array,
+  image: jax.Array | None = None,
+  *,
+  ctx,
 ) -> dict[str, Counts]:
   """Counts of one global batch, with the weights and with their average.
 
@@ -76,11 +81,11 @@ def evaluate_step(
   def counts(params, batch_stats):
     features, _ = ctx.network.features(params, batch_stats, image, train=False)
     logits, _ = ctx.network.head(
-        params["head"], batch_stats, features, train=False
+      params["head"], batch_stats, features, train=False
     )
     return collectives.psum(count_batch(logits, label, mask), axis)
 
   return {
-      "raw": counts(state.params, state.batch_stats),
-      "ema": counts(state.ema_params, state.ema_batch_stats),
+    "raw": counts(state.params, state.batch_stats),
+    "ema": counts(state.ema_params, state.ema_batch_stats),
   }

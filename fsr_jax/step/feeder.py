@@ -35,9 +35,9 @@ def residents(data: Data, config) -> tuple[Resident, Resident]:
   samples always fit.
   """
   common = (
-      *channel_statistics(_sample(data.train.image)),
-      np.bincount(data.train.label, minlength=data.num_classes),
-      np.uint32(config.seed),
+    *channel_statistics(_sample(data.train.image)),
+    np.bincount(data.train.label, minlength=data.num_classes),
+    np.uint32(config.seed),
   )
 
   def resident(split, **more):
@@ -77,12 +77,12 @@ class Feeder:
     # the examples they are of.
     self._trusted, self._trusted_index = None, None
     self._on_device = fits(
-        config, split.image.take(np.arange(config.dictionary_size))
+      config, split.image.take(np.arange(config.dictionary_size))
     )
     self._slots = jax.jit(self._slots_of)
 
   def feeds(
-      self, state, first_step: int, indices: np.ndarray, active: bool
+    self, state, first_step: int, indices: np.ndarray, active: bool
   ) -> Iterator[Feed]:
     """What each step of a stretch needs, in order.
 
@@ -108,7 +108,7 @@ class Feeder:
       if not self._on_device:
         steps = np.arange(first_step, first_step + len(indices))
         slots = np.asarray(
-            self._slots(np.uint32(self._config.seed), steps, dictionary.label)
+          self._slots(np.uint32(self._config.seed), steps, dictionary.label)
         )
     for number, pictures in enumerate(self._reader.ahead(indices)):
       rewards = None
@@ -116,8 +116,9 @@ class Feeder:
         chosen = slots[number]
         rewards = split(Pictures(*(x[chosen] for x in trusted)))
       yield Feed(
-          split(Pictures(*pictures)), trusted if slots is None else None,
-          rewards,
+        split(Pictures(*pictures)),
+        trusted if slots is None else None,
+        rewards,
       )
 
   def _read_trusted(self, index: np.ndarray) -> None:

@@ -19,16 +19,16 @@ from fsr_jax.step.weighting import Weighted
 
 # name -> (config, state) -> loss (logits [b, C], target [b, C]) -> [b].
 LOSSES = {
-    "cross_entropy": lambda config, state: losses.cross_entropy,
-    "focal": lambda config, state: functools.partial(
-        losses.focal, gamma=config.focal_gamma
-    ),
-    "gce": lambda config, state: functools.partial(
-        losses.generalized_cross_entropy, q=config.gce_q
-    ),
-    "forward_correction": lambda config, state: functools.partial(
-        losses.forward_corrected, transition=state.transition
-    ),
+  "cross_entropy": lambda config, state: losses.cross_entropy,
+  "focal": lambda config, state: functools.partial(
+    losses.focal, gamma=config.focal_gamma
+  ),
+  "gce": lambda config, state: functools.partial(
+    losses.generalized_cross_entropy, q=config.gce_q
+  ),
+  "forward_correction": lambda config, state: functools.partial(
+    losses.forward_corrected, transition=state.transition
+  ),
 }
 
 PSEUDO_LOSSES = ("cross_entropy", "elr")
@@ -59,16 +59,18 @@ class _Pass(NamedTuple):
 
 
 def _forward(ctx, state, params, image) -> _Pass:
-  features, stats = ctx.network.features(
-      params, state.batch_stats, image, True
-  )
+  features, stats = ctx.network.features(params, state.batch_stats, image, True)
   logits, stats = ctx.network.head(params["head"], stats, features, True)
   return _Pass(features, logits, stats)
 
 
 def total_loss(
-    params, ctx, state, batch: Batch, rewards: Rewards | None,
-    pseudo_label: jax.Array | None,
+  params,
+  ctx,
+  state,
+  batch: Batch,
+  rewards: Rewards | None,
+  pseudo_label: jax.Array | None,
 ) -> tuple[jax.Array, Outcome]:
   """sum_i omega_i l_i + p mean_i l(y-hat_i, f(x_i)).
 
@@ -92,7 +94,7 @@ def total_loss(
   sample_loss = LOSSES[config.loss](config, state)
   mixed = unmixed = _forward(ctx, state, params, batch.image)
   if config.mixup and (
-      config.weighting != "uniform" or keeps_pseudo_labels(config)
+    config.weighting != "uniform" or keeps_pseudo_labels(config)
   ):
     # This pass decides the running statistics: evaluation sees un-mixed
     # images.
@@ -103,36 +105,40 @@ def total_loss(
   else:
     weighed = (unmixed.features, batch.target)
   weighted = weighting.learn(
-      ctx, state, sample_loss, *jax.lax.stop_gradient(weighed), rewards,
-      batch.unmixed_image,
+    ctx,
+    state,
+    sample_loss,
+    *jax.lax.stop_gradient(weighed),
+    rewards,
+    batch.unmixed_image,
   )
   loss = _weighted_loss(
-      config, sample_loss, weighted.weights, mixed.logits, batch
+    config, sample_loss, weighted.weights, mixed.logits, batch
   )
   pseudo_logits = (mixed if config.pseudo_loss_on_mixed else unmixed).logits
   if pseudo_label is not None:
-    loss += config.pseudo_loss_weight / config.batch_size * jnp.sum(
-        _pseudo_loss(config, pseudo_logits, pseudo_label)
+    loss += (
+      config.pseudo_loss_weight
+      / config.batch_size
+      * jnp.sum(_pseudo_loss(config, pseudo_logits, pseudo_label))
     )
   evidence = _evidence(ctx, state, batch, mixed, unmixed, weighted)
-  return loss, Outcome(
-      unmixed.batch_stats, pseudo_logits, weighted, evidence
-  )
+  return loss, Outcome(unmixed.batch_stats, pseudo_logits, weighted, evidence)
 
 
 def _evidence(ctx, state, batch, mixed: _Pass, unmixed: _Pass, weighted):
   """What the pusher may know, on labels neither smoothed nor class-weighted."""
   lookahead_logits, _ = ctx.network.head(
-      weighted.lookahead_params, state.batch_stats, unmixed.features, True
+    weighted.lookahead_params, state.batch_stats, unmixed.features, True
   )
   given = losses.one_hot(batch.label, ctx.num_classes)
   mixed_given = mixup.mix(given, batch.label_coefficient)
   return pushers.Evidence(
-      target=given,
-      logits=unmixed.logits,
-      lookahead_logits=lookahead_logits,
-      mixed_loss=losses.cross_entropy(mixed.logits, mixed_given),
-      recall=state.tables.recall[batch.index],
+    target=given,
+    logits=unmixed.logits,
+    lookahead_logits=lookahead_logits,
+    mixed_loss=losses.cross_entropy(mixed.logits, mixed_given),
+    recall=state.tables.recall[batch.index],
   )
 
 
@@ -151,6 +157,6 @@ def _pseudo_loss(config, logits, pseudo_label):
     return losses.cross_entropy(logits, pseudo_label)
   # ELR's average includes the present prediction (its authors' code).
   average = tables.moving_average(
-      pseudo_label, jax.nn.softmax(logits), config.pseudo_label_momentum
+    pseudo_label, jax.nn.softmax(logits), config.pseudo_label_momentum
   )
   return losses.early_learning(logits, average)

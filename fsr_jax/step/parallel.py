@@ -33,9 +33,9 @@ class Devices:
     """
     local = jax.local_devices()
     check(
-        0 <= count <= len(local),
-        f"num_devices={count}, but this machine has {len(local)}"
-        f" {local[0].platform} device(s)",
+      0 <= count <= len(local),
+      f"num_devices={count}, but this machine has {len(local)}"
+      f" {local[0].platform} device(s)",
     )
     self.devices = tuple(local[: count or len(local)])
     self.axis_name = AXIS if len(self.devices) > 1 else None
@@ -67,9 +67,9 @@ class Devices:
     def copy(x):
       x = np.asarray(x)[None]
       return jax.make_array_from_single_device_arrays(
-          (len(self), *x.shape[1:]),
-          sharding,
-          [jax.device_put(x, device) for device in self.devices],
+        (len(self), *x.shape[1:]),
+        sharding,
+        [jax.device_put(x, device) for device in self.devices],
       )
 
     return jax.tree.map(copy, tree)
@@ -79,16 +79,14 @@ class Devices:
     if self.axis_name is None:
       return jax.device_put(tree, self.devices[0])
     rows = jax.tree.map(
-        lambda x: x.reshape(len(self), x.shape[0] // len(self), *x.shape[1:]),
-        tree,
+      lambda x: x.reshape(len(self), x.shape[0] // len(self), *x.shape[1:]),
+      tree,
     )
     return jax.device_put(rows, self._sharding())
 
   def _sharding(self):
     mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
-    return jax.sharding.NamedSharding(
-        mesh, jax.sharding.PartitionSpec(AXIS)
-    )
+    return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))
 
   def get(self, tree: Tree) -> Tree:
     """In place -> numpy arrays of one copy, independent of the device's."""
@@ -99,7 +97,7 @@ class Devices:
     return jax.tree.map(lambda x: np.array(x.addressable_data(0))[0], tree)
 
   def compile(
-      self, function: Callable, donate_first: bool = False, **static
+    self, function: Callable, donate_first: bool = False, **static
   ) -> Callable:
     """Compiles `function(*trees, **static)`; its trees are in place.
 
@@ -116,7 +114,7 @@ class Devices:
     if self.axis_name is None:
       return jax.jit(bound, donate_argnums=donated)
     return jax.pmap(
-        bound, axis_name=AXIS, devices=self.devices, donate_argnums=donated
+      bound, axis_name=AXIS, devices=self.devices, donate_argnums=donated
     )
 
 
@@ -131,8 +129,8 @@ def _misfit(config, count: int) -> str | None:
   local = config.batch_size // count
   if config.mixup and count > 1 and local % 2:
     return (
-        f"MixUp pairs neighbours, but batch_size={config.batch_size} over"
-        f" {count} devices gives each an odd number ({local})"
+      f"MixUp pairs neighbours, but batch_size={config.batch_size} over"
+      f" {count} devices gives each an odd number ({local})"
     )
   return None
 

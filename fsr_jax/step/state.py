@@ -87,26 +87,26 @@ class Resident(flax.struct.PyTreeNode):
 def optimizer(config, steps_per_epoch: int) -> optax.GradientTransformation:
   """SGD with momentum and L2 weight decay under the config's schedule."""
   return optax.chain(
-      optax.add_decayed_weights(config.weight_decay),
-      optax.trace(decay=config.momentum),
-      optax.scale_by_learning_rate(learning_rate(config, steps_per_epoch)),
+    optax.add_decayed_weights(config.weight_decay),
+    optax.trace(decay=config.momentum),
+    optax.scale_by_learning_rate(learning_rate(config, steps_per_epoch)),
   )
 
 
 # name -> schedule(config, steps per epoch, steps after the warm-up).
 SCHEDULES = {
-    "cosine_restarts": lambda c, per_epoch, steps: schedules.cosine_restarts(
-        c.learning_rate, steps, c.num_epochs - c.lr_warmup_epochs
-    ),
-    "cosine": lambda c, per_epoch, steps: schedules.cosine(
-        c.learning_rate, steps
-    ),
-    "step": lambda c, per_epoch, steps: schedules.step_decay(
-        c.learning_rate,
-        per_epoch,
-        [epoch - c.lr_warmup_epochs for epoch in c.lr_decay_epochs],
-        c.lr_decay_factors,
-    ),
+  "cosine_restarts": lambda c, per_epoch, steps: schedules.cosine_restarts(
+    c.learning_rate, steps, c.num_epochs - c.lr_warmup_epochs
+  ),
+  "cosine": lambda c, per_epoch, steps: schedules.cosine(
+    c.learning_rate, steps
+  ),
+  "step": lambda c, per_epoch, steps: schedules.step_decay(
+    c.learning_rate,
+    per_epoch,
+    [epoch - c.lr_warmup_epochs for epoch in c.lr_decay_epochs],
+    c.lr_decay_factors,
+  ),
 }
 
 
@@ -121,7 +121,7 @@ def learning_rate(config, steps_per_epoch: int) -> schedules.Schedule:
 def estimates_transition(config) -> bool:
   """Whether the transition matrix is estimated at the end of the warm-up."""
   return (
-      config.loss == "forward_correction" and config.transition == "estimated"
+    config.loss == "forward_correction" and config.transition == "estimated"
   )
 
 
@@ -136,8 +136,11 @@ def keeps_pseudo_labels(config) -> bool:
 
 
 def create(
-    config, network: Network, tx: optax.GradientTransformation,
-    data: Resident, transition: jax.Array | None = None,
+  config,
+  network: Network,
+  tx: optax.GradientTransformation,
+  data: Resident,
+  transition: jax.Array | None = None,
 ) -> TrainState:
   """The state before the first step.
 
@@ -153,10 +156,10 @@ def create(
     TrainState with a random balanced dictionary (Algorithm 1, R_0).
   """
   params, batch_stats = network.init(
-      order.stream(data.seed, order.INIT),
-      augment.output_shape(
-          config.data, None if data.image is None else data.image.shape[1:]
-      ),
+    order.stream(data.seed, order.INIT),
+    augment.output_shape(
+      config.data, None if data.image is None else data.image.shape[1:]
+    ),
   )
   num_examples, num_classes = data.label.shape[0], data.class_count.shape[0]
   empty = tables.init(num_examples, num_classes, keeps_pseudo_labels(config))
@@ -167,7 +170,7 @@ def create(
     trusted = Dictionary(jnp.arange(label.shape[0], dtype=jnp.int32), label)
   else:
     random_score = jax.random.uniform(
-        order.stream(data.seed, order.FIRST_DICTIONARY), (num_examples,)
+      order.stream(data.seed, order.FIRST_DICTIONARY), (num_examples,)
     )
     trusted = fill(config, random_score, data, 0)
     in_use = jnp.array(config.warmup_epochs == 0)
@@ -175,64 +178,64 @@ def create(
   if config.loss == "forward_correction" and transition is None:
     transition = jnp.eye(num_classes)
   return TrainState(
-      step=jnp.zeros((), jnp.int32),
-      params=params,
-      batch_stats=batch_stats,
-      opt_state=tx.init(params),
-      # Copies: the compiled step donates its input, leaf by leaf.
-      ema_params=jax.tree.map(jnp.copy, params),
-      ema_batch_stats=jax.tree.map(jnp.copy, batch_stats),
-      tables=empty,
-      dictionary=trusted,
-      weigher=weigher.create(
-          config, order.stream(data.seed, order.WEIGHT_NET)
-      ),
-      transition=transition,
-      zero_batches=jnp.zeros((), jnp.int32),
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=tx.init(params),
+    # Copies: the compiled step donates its input, leaf by leaf.
+    ema_params=jax.tree.map(jnp.copy, params),
+    ema_batch_stats=jax.tree.map(jnp.copy, batch_stats),
+    tables=empty,
+    dictionary=trusted,
+    weigher=weigher.create(config, order.stream(data.seed, order.WEIGHT_NET)),
+    transition=transition,
+    zero_batches=jnp.zeros((), jnp.int32),
   )
 
 
 def fill(config, score: jax.Array, data: Resident, epoch) -> Dictionary:
   """The dictionary of `epoch` (eq. 4)."""
   arguments = (
-      score, data.label, config.dictionary_size, data.class_count.shape[0],
-      epoch,
+    score,
+    data.label,
+    config.dictionary_size,
+    data.class_count.shape[0],
+    epoch,
   )
   if config.dictionary_share:
     key = order.stream(data.seed, order.DICTIONARY)
     u = jax.random.uniform(jax.random.fold_in(key, epoch), score.shape)
-    index = dictionary.select_from_pool(
-        *arguments, config.dictionary_share, u
-    )
+    index = dictionary.select_from_pool(*arguments, config.dictionary_share, u)
   else:
     index = dictionary.select(*arguments)
   return Dictionary(index, data.label[index])
 
 
 def refill(
-    state: TrainState, data: Resident, epoch: jax.Array, *, config
+  state: TrainState, data: Resident, epoch: jax.Array, *, config
 ) -> TrainState:
   """End of an epoch: the dictionary from the scores so far, for `epoch`."""
   seen = state.tables.visits > 0
   score = tables.debias(
-      state.tables.score, state.tables.visits, config.score_momentum
+    state.tables.score, state.tables.visits, config.score_momentum
   )
   score = jnp.where(seen, score, -jnp.inf)
   new = fill(config, score, data, epoch)
   in_use = (epoch >= config.warmup_epochs) & (epoch < config.num_epochs)
   return state.replace(
-      dictionary=new, tables=tables.trust(state.tables, new.index, in_use)
+    dictionary=new, tables=tables.trust(state.tables, new.index, in_use)
   )
 
 
 def estimate_transition(
-    state: TrainState, data: Resident, *, config
+  state: TrainState, data: Resident, *, config
 ) -> TrainState:
   """The transition matrix from the moving averages of f(x) so far."""
   probabilities = tables.debias(
-      state.tables.pseudo_label, state.tables.visits,
-      config.pseudo_label_momentum,
+    state.tables.pseudo_label,
+    state.tables.visits,
+    config.pseudo_label_momentum,
   )
   return state.replace(
-      transition=transition.estimate(probabilities, data.class_count)
+    transition=transition.estimate(probabilities, data.class_count)
   )

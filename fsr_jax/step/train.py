@@ -45,22 +45,27 @@ class Context(NamedTuple):
 
 
 def context(
-    config, num_classes: int, steps_per_epoch: int, axis_name: str | None
+  config, num_classes: int, steps_per_epoch: int, axis_name: str | None
 ) -> Context:
   """Context of a run; network and optimizer as the config says."""
   network = models.create(
-      config.network,
-      num_classes,
-      axis_name if config.batch_norm_global else None,
-      config.meta_blocks,
+    config.network,
+    num_classes,
+    axis_name if config.batch_norm_global else None,
+    config.meta_blocks,
   )
   tx = optimizer(config, steps_per_epoch)
   return Context(config, network, tx, num_classes, axis_name)
 
 
 def train_step(
-    state: TrainState, data: Resident, index: jax.Array,
-    feed: batches.Feed | None = None, *, ctx: Context, active: bool,
+  state: TrainState,
+  data: Resident,
+  index: jax.Array,
+  feed: batches.Feed | None = None,
+  *,
+  ctx: Context,
+  active: bool,
 ) -> tuple[TrainState, Metrics]:
   """One step of Algorithm 1 on the global batch `index`.
 
@@ -80,20 +85,25 @@ def train_step(
   config, axis = ctx.config, ctx.axis_name
   batch_key, reward_key = keys(data.seed, state.step)
   batch = batches.gather(
-      config, batch_key, data, index, ctx.num_classes, axis, feed
+    config, batch_key, data, index, ctx.num_classes, axis, feed
   )
   rewards = pseudo_label = None
   if active and config.weighting != "uniform":
     rewards = batches.draw_rewards(
-        config, reward_key, data, state.dictionary, ctx.num_classes, axis,
-        feed,
+      config,
+      reward_key,
+      data,
+      state.dictionary,
+      ctx.num_classes,
+      axis,
+      feed,
     )
   if active and config.pseudo_loss_weight:
     pseudo_label = tables.pseudo_labels(
-        state.tables, batch.index, config.pseudo_label_momentum
+      state.tables, batch.index, config.pseudo_label_momentum
     )
   (loss, outcome), gradient = jax.value_and_grad(total_loss, has_aux=True)(
-      state.params, ctx, state, batch, rewards, pseudo_label
+    state.params, ctx, state, batch, rewards, pseudo_label
   )
   loss, gradient = collectives.psum((loss, gradient), axis)
   none_helped = collectives.psum(jnp.sum(outcome.weighted.weights), axis) == 0
@@ -121,30 +131,30 @@ def _measure(ctx, step, outcome, loss, size) -> Metrics:
     # Deeper look-aheads would pay a forward pass for this number.
     after = losses.cross_entropy(evidence.lookahead_logits, evidence.target)
   correct, zero, total, squares, before, after, examples = collectives.psum(
-      (
-          jnp.sum(correct, dtype=jnp.float32),
-          jnp.sum(zero, dtype=jnp.float32),
-          jnp.sum(weights),
-          jnp.sum(jnp.square(weights)),
-          jnp.sum(before) / config.batch_size,
-          jnp.sum(after) / config.batch_size,
-          jnp.float32(zero.size),
-      ),
-      ctx.axis_name,
+    (
+      jnp.sum(correct, dtype=jnp.float32),
+      jnp.sum(zero, dtype=jnp.float32),
+      jnp.sum(weights),
+      jnp.sum(jnp.square(weights)),
+      jnp.sum(before) / config.batch_size,
+      jnp.sum(after) / config.batch_size,
+      jnp.float32(zero.size),
+    ),
+    ctx.axis_name,
   )
   return Metrics(
-      loss=loss,
-      train_loss=before,
-      lookahead_loss=after,
-      reward_loss=outcome.weighted.reward_loss,
-      correct=correct,
-      zero_weights=zero,
-      effective_batch=jnp.where(
-          squares > 0, total**2 / (config.batch_size * squares), 0.0
-      ),
-      examples=examples,
-      steps=jnp.ones(()),
-      bad_step=jnp.where(jnp.isfinite(size), ALL_FINITE, step),
+    loss=loss,
+    train_loss=before,
+    lookahead_loss=after,
+    reward_loss=outcome.weighted.reward_loss,
+    correct=correct,
+    zero_weights=zero,
+    effective_batch=jnp.where(
+      squares > 0, total**2 / (config.batch_size * squares), 0.0
+    ),
+    examples=examples,
+    steps=jnp.ones(()),
+    bad_step=jnp.where(jnp.isfinite(size), ALL_FINITE, step),
   )
 
 
@@ -160,30 +170,34 @@ def _advance(ctx, state, batch, outcome, gradient, none_helped) -> TrainState:
 
   def averaged(old, new):
     return jax.tree.map(
-        lambda a, b: tables.moving_average(a, b, decay), old, new
+      lambda a, b: tables.moving_average(a, b, decay), old, new
     )
 
   probabilities = None
   if keeps_pseudo_labels(config):
     probabilities = jax.nn.softmax(outcome.pseudo_logits)
   seen = tables.Observation(
-      index=batch.index,
-      score=pushers.PUSHERS[config.pusher](outcome.evidence),
-      weights=outcome.weighted.weights,
-      correct=pushers.is_correct(outcome.evidence),
-      probabilities=probabilities,
+    index=batch.index,
+    score=pushers.PUSHERS[config.pusher](outcome.evidence),
+    weights=outcome.weighted.weights,
+    correct=pushers.is_correct(outcome.evidence),
+    probabilities=probabilities,
   )
   return state.replace(
-      step=state.step + 1,
-      params=params,
-      batch_stats=batch_stats,
-      opt_state=opt_state,
-      ema_params=averaged(state.ema_params, params),
-      ema_batch_stats=averaged(state.ema_batch_stats, batch_stats),
-      tables=tables.update(
-          state.tables, seen, config.batch_size, config.score_momentum,
-          config.pseudo_label_momentum, axis,
-      ),
-      weigher=outcome.weighted.weigher,
-      zero_batches=state.zero_batches + none_helped.astype(jnp.int32),
+    step=state.step + 1,
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=opt_state,
+    ema_params=averaged(state.ema_params, params),
+    ema_batch_stats=averaged(state.ema_batch_stats, batch_stats),
+    tables=tables.update(
+      state.tables,
+      seen,
+      config.batch_size,
+      config.score_momentum,
+      config.pseudo_label_momentum,
+      axis,
+    ),
+    weigher=outcome.weighted.weigher,
+    zero_batches=state.zero_batches + none_helped.astype(jnp.int32),
   )

@@ -40,8 +40,13 @@ class Weighted(NamedTuple):
 
 
 def learn(
-    ctx, state, sample_loss, features: jax.Array, target: jax.Array,
-    rewards: Rewards | None, unmixed_image: jax.Array,
+  ctx,
+  state,
+  sample_loss,
+  features: jax.Array,
+  target: jax.Array,
+  rewards: Rewards | None,
+  unmixed_image: jax.Array,
 ) -> Weighted:
   """Look-ahead, reward gradient, weight rule (eqs. 2, 3, 6).
 
@@ -68,32 +73,41 @@ def learn(
   if weigher is not None:
     factor = weight_net.weights(weigher.params, train_losses(meta_params))
   lookahead_params = reweight.lookahead(
-      lambda p: factor * train_losses(p), meta_params, config.batch_size,
-      config.lookahead_lr, _momentum(config, state), axis,
+    lambda p: factor * train_losses(p),
+    meta_params,
+    config.batch_size,
+    config.lookahead_lr,
+    _momentum(config, state),
+    axis,
   )
   if rewards is None:
     uniform = jnp.full(target.shape[:1], 1.0 / config.batch_size)
     return Weighted(uniform, lookahead_params, jnp.full((), jnp.nan), weigher)
   reward_loss, v = _reward_gradient(
-      ctx, state, lookahead_params, rewards, unmixed_image
+    ctx, state, lookahead_params, rewards, unmixed_image
   )
   g = reweight.weight_gradient(
-      train_losses, meta_params, v, config.lookahead_lr
+    train_losses, meta_params, v, config.lookahead_lr
   )
   if config.per_length and weigher is None:
     logits = _logits(ctx, state, meta_params, features)
     g = reweight.per_length(
-        g, jax.grad(lambda z: jnp.sum(sample_loss(z, target)))(logits)
+      g, jax.grad(lambda z: jnp.sum(sample_loss(z, target)))(logits)
     )
   if weigher is not None:
-    weights, weigher = _move_weight_net(
-        config, weigher, train_losses(meta_params), g, axis
-    )
+    loss = train_losses(meta_params)
+    weights, weigher = _move_weight_net(config, weigher, loss, g, axis)
   else:
-    rule = reweight.WEIGHT_RULES[config.weight_rule]
-    raw = rule(g, config.weight_lr, config.batch_size, axis)
-    weights = reweight.normalize(raw, axis)
+    weights = _by_rule(config, g, axis)
   return Weighted(weights, lookahead_params, reward_loss, weigher)
+
+
+def _by_rule(config, g, axis):
+  """Weights [b] of the global batch's g, by the config's rule."""
+  rule = reweight.WEIGHT_RULES[config.weight_rule]
+  return reweight.normalize(
+    rule(g, config.weight_lr, config.batch_size, axis), axis
+  )
 
 
 def _reward_gradient(ctx, state, lookahead_params, rewards, unmixed_image):
@@ -104,18 +118,20 @@ def _reward_gradient(ctx, state, lookahead_params, rewards, unmixed_image):
     batch = jnp.concatenate([batch, unmixed_image])
   # The running statistics stay as they are.
   features, _ = ctx.network.features(
-      state.params, state.batch_stats, batch, train
+    state.params, state.batch_stats, batch, train
   )
 
   def reward_losses(p):
     logits = _logits(ctx, state, p, features, train)
     return losses.cross_entropy(
-        logits[: rewards.image.shape[0]], rewards.target
+      logits[: rewards.image.shape[0]], rewards.target
     )
 
   return reweight.reward_gradient(
-      reward_losses, lookahead_params, ctx.config.reward_batch_size,
-      ctx.axis_name,
+    reward_losses,
+    lookahead_params,
+    ctx.config.reward_batch_size,
+    ctx.axis_name,
   )
 
 
@@ -136,10 +152,10 @@ def _momentum(config, state):
 def _move_weight_net(config, weigher, loss, g, axis):
   """(weights by the moved weight net [b], Weigher)."""
   gradient = collectives.psum(
-      weight_net.gradient(weigher.params, loss, g, config.batch_size), axis
+    weight_net.gradient(weigher.params, loss, g, config.batch_size), axis
   )
   updates, opt_state = weighers.optimizer(config).update(
-      gradient, weigher.opt_state
+    gradient, weigher.opt_state
   )
   params = optax.apply_updates(weigher.params, updates)
   weights = weight_net.weights(params, loss) / config.batch_size

@@ -1,4 +1,4 @@
-"""Class weights by the effective number of samples."""
+"""Factors of the classes' losses by the effective number of samples."""
 
 import math
 
@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fsr_jax.maths.checks import expect
 
-def effective_number_weights(count: jax.Array, beta: float) -> jax.Array:
+
+def effective_number_factors(count: jax.Array, beta: float) -> jax.Array:
   """(1 - beta) / (1 - beta^n_c), scaled to sum to C.
 
   Args:
@@ -21,6 +23,7 @@ def effective_number_weights(count: jax.Array, beta: float) -> jax.Array:
   Source: Cui et al., CVPR 2019: the effective number is their Proposition 1,
   the scale that of their section 4.
   """
+  expect(count=(count, "int C"))
   n = count.astype(jnp.float32)
   # beta^n = exp(n log beta), the logarithm in float64: in float32 a beta close
   # to 1 is 1. The factor 1 - beta cancels.

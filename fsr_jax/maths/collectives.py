@@ -1,8 +1,13 @@
 """Sums over devices that are the identity where there is only one.
 
-The per-device step names its axis; `axis_name=None` is a single device. The
-equations never differentiate through a collective: gradients are taken locally
-and reduced afterwards. (Batch norm over the global batch does, in Flax.)
+This module alone knows whether a device axis is there, at trace time: under
+`jax.pmap` or `jax.shard_map` with the axis name AXIS arrays named [b, ...]
+elsewhere are a device's share of the global batch; under `jax.jit` on one
+device they are all of it. Nothing else takes or passes on an axis.
+
+The equations never differentiate through a collective: gradients are taken
+locally and reduced afterwards. (Batch norm over the global batch does, in
+Flax.)
 """
 
 from typing import Any
@@ -10,47 +15,68 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+# Name of the device axis.
+AXIS = "devices"
+
 # Any pytree of arrays.
 Tree = Any
 
 
-def psum(tree: Tree, axis_name: str | None) -> Tree:
+def axis() -> str | None:
+  """AXIS while a function is traced over several devices, else None."""
+  try:
+    jax.lax.axis_size(AXIS)
+  except NameError:  # What JAX says of an axis that is not there.
+    return None
+  return AXIS
+
+
+def device_count() -> int:
+  """Devices that share the global batch; 1 without a device axis."""
+  return 1 if axis() is None else jax.lax.axis_size(AXIS)
+
+
+def global_size(x: jax.Array) -> int:
+  """B, the rows of `x` [b, ...] on all devices together."""
+  return x.shape[0] * device_count()
+
+
+def psum(tree: Tree) -> Tree:
   """Sum over devices of every leaf; shape and dtype unchanged."""
-  return tree if axis_name is None else jax.lax.psum(tree, axis_name)
+  return tree if axis() is None else jax.lax.psum(tree, AXIS)
 
 
-def pmean(tree: Tree, axis_name: str | None) -> Tree:
+def pmean(tree: Tree) -> Tree:
   """Mean over devices of every leaf; shape and dtype unchanged."""
-  return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+  return tree if axis() is None else jax.lax.pmean(tree, AXIS)
 
 
-def pmin(x: jax.Array, axis_name: str | None) -> jax.Array:
+def pmin(x: jax.Array) -> jax.Array:
   """Minimum over devices; shape and dtype unchanged."""
-  return x if axis_name is None else jax.lax.pmin(x, axis_name)
+  return x if axis() is None else jax.lax.pmin(x, AXIS)
 
 
-def all_gather(tree: Tree, axis_name: str | None) -> Tree:
+def all_gather(tree: Tree) -> Tree:
   """Concatenates the leading axis over devices: [b, ...] -> [B, ...]."""
-  if axis_name is None:
+  if axis() is None:
     return tree
-  return jax.lax.all_gather(tree, axis_name, tiled=True)
+  return jax.lax.all_gather(tree, AXIS, tiled=True)
 
 
-def local_slice(x: jax.Array, axis_name: str | None) -> jax.Array:
+def local_slice(x: jax.Array) -> jax.Array:
   """This device's part of a globally known array: [B, ...] -> [b, ...].
 
   Args:
     x: any dtype, [B, ...], the same on every device; B divisible by the
       number of devices.
-    axis_name: the device axis, or None.
 
   Returns:
     Rows `d*b` to `(d+1)*b - 1` on device d.
   """
-  if axis_name is None:
+  if axis() is None:
     return x
-  size = x.shape[0] // jax.lax.axis_size(axis_name)
-  start = jax.lax.axis_index(axis_name) * size
+  size = x.shape[0] // device_count()
+  start = jax.lax.axis_index(AXIS) * size
   return jax.lax.dynamic_slice_in_dim(x, start, size)
 
 

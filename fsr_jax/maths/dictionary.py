@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths.checks import expect
+
 
 class Dictionary(NamedTuple):
   """K trusted samples, the same on every device.
@@ -81,10 +83,8 @@ def select_from_pool(
   Source: ours; measured in docs/results.md.
   """
   best_first, start, count = _rank(score, label, num_classes)
-  position = jnp.arange(label.shape[0])
-  pool = jnp.maximum(1, jnp.floor(share * count)).astype(jnp.int32)
-  rank = position - start[label[best_first]]
-  in_pool = rank < pool[label[best_first]]
+  pool = _pool_size(count, share)
+  in_pool = _rank_in_class(best_first, label, start) < pool[label[best_first]]
   # The pool's samples in random order, before the rest of their class.
   shuffled = jnp.lexsort((jnp.where(in_pool, u, 2.0), label[best_first]))
   rank, slot_class = _slots(dictionary_size, num_classes, epoch)
@@ -92,8 +92,39 @@ def select_from_pool(
   return best_first[shuffled[start[slot_class] + rank]]
 
 
+def pool(
+  score: jax.Array, label: jax.Array, num_classes: int, share: float
+) -> jax.Array:
+  """Which samples are among the best `share` of their class.
+
+  Args:
+    score, label, num_classes, share: as for `select_from_pool`.
+
+  Returns:
+    bool [N], True for the max(1, floor(share n_c)) best of every class.
+
+  Source: eq. 4 with a class balance; the share in place of K/C is ours
+  (docs/results.md).
+  """
+  best_first, start, count = _rank(score, label, num_classes)
+  rank = _rank_in_class(best_first, label, start)
+  best = rank < _pool_size(count, share)[label[best_first]]
+  return jnp.zeros(label.shape, bool).at[best_first].set(best)
+
+
+def _pool_size(count, share):
+  """int32 [C], samples of each class that may be trusted."""
+  return jnp.maximum(1, jnp.floor(share * count)).astype(jnp.int32)
+
+
+def _rank_in_class(best_first, label, start):
+  """int32 [N], of samples in the order `best_first`; 0 = the best of its class."""
+  return jnp.arange(label.shape[0]) - start[label[best_first]]
+
+
 def _rank(score, label, num_classes):
   """(samples by class and falling score [N], first position [C], size [C])."""
+  expect(score=(score, "float N"), label=(label, "int N"))
   best_first = jnp.lexsort((-score, label)).astype(jnp.int32)
   count = jnp.bincount(label, length=num_classes)
   return best_first, jnp.cumsum(count) - count, count
@@ -130,6 +161,7 @@ def draw(
 
   Source: Algorithm 1; the scheme is ours.
   """
+  expect(label=(label, "int K"))
   size = label.shape[0]
   u = jax.random.uniform(key, (size + num_classes,))
   slot_order, class_order = u[:size], u[size:]

@@ -3,6 +3,14 @@
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths.checks import at_least_float32, expect
+
+
+def _log_softmax(logits: jax.Array, target: jax.Array) -> jax.Array:
+  """Of checked logits, in float32 or better."""
+  expect(logits=(logits, "float B C"), target=(target, "float B C"))
+  return jax.nn.log_softmax(at_least_float32(logits))
+
 
 def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
   """L(y, f(x)), the softmax loss of eqs. 1 and 2, one value a sample.
@@ -12,11 +20,19 @@ def cross_entropy(logits: jax.Array, target: jax.Array) -> jax.Array:
     target: float, [B, C], rows summing to 1 (a row of zeros costs nothing).
 
   Returns:
-    float [B], nats.
+    float [B], nats; float32 where logits are of lower precision.
+
+  Raises:
+    InputError: another dtype or shape, integer labels for example.
 
   Source: eqs. 1, 2.
+
+  >>> import jax.numpy as jnp
+  >>> loss = cross_entropy(jnp.zeros((2, 4)), one_hot(jnp.array([0, 3]), 4))
+  >>> [round(float(x), 4) for x in loss]  # log 4
+  [1.3863, 1.3863]
   """
-  return -jnp.sum(target * jax.nn.log_softmax(logits), axis=-1)
+  return -jnp.sum(target * _log_softmax(logits, target), axis=-1)
 
 
 def one_hot(
@@ -34,6 +50,7 @@ def one_hot(
 
   Source: section 5.2 (s = 0.1 on long tails).
   """
+  expect(label=(label, "int B"))
   hard = jax.nn.one_hot(label, num_classes, dtype=jnp.float32)
   return (1.0 - smoothing) * hard + smoothing / num_classes
 
@@ -51,7 +68,7 @@ def focal(logits: jax.Array, target: jax.Array, gamma: float) -> jax.Array:
 
   Source: Lin et al., ICCV 2017, eq. 4, in softmax form.
   """
-  log_p = jax.nn.log_softmax(logits)
+  log_p = _log_softmax(logits, target)
   # The power of exactly 0 has no finite gradient for gamma < 1.
   rest = jnp.maximum(-jnp.expm1(log_p), jnp.finfo(log_p.dtype).tiny)
   return -jnp.sum(target * rest**gamma * log_p, axis=-1)
@@ -73,7 +90,7 @@ def generalized_cross_entropy(
 
   Source: Zhang & Sabuncu, NeurIPS 2018, eq. 6; without their truncation.
   """
-  log_p = jax.nn.log_softmax(logits)
+  log_p = _log_softmax(logits, target)
   return jnp.sum(target * -jnp.expm1(q * log_p), axis=-1) / q
 
 
@@ -94,13 +111,14 @@ def forward_corrected(
 
   Source: Patrini et al., CVPR 2017, Theorem 2.
   """
+  expect(logits=(logits, "float B C"), transition=(transition, "float C C"))
   log_t = jax.lax.stop_gradient(jnp.log(transition))
   # Such a label would cost infinity whatever is predicted (label smoothing
   # puts a share of the target on every label); log 1 = 0 in its place.
   given = jnp.any(log_t > -jnp.inf, axis=0)
   log_t = jnp.where(given, log_t, 0.0)
   # Never leaves the log scale: the gradient is right where p underflows.
-  log_p = jax.nn.log_softmax(logits)[:, :, None]
+  log_p = _log_softmax(logits, target)[:, :, None]
   log_noisy = jax.nn.logsumexp(log_p + log_t, axis=1)
   return -jnp.sum(target * log_noisy, axis=-1)
 
@@ -119,6 +137,8 @@ def early_learning(logits: jax.Array, average: jax.Array) -> jax.Array:
   Source: Liu et al., NeurIPS 2020 (ELR), eq. 6. p is clipped to 1e-4 and
   1 - 1e-4, as in its authors' code: it bounds loss and gradient.
   """
-  p = jnp.clip(jax.nn.softmax(logits), 1e-4, 1 - 1e-4)
+  expect(logits=(logits, "float B C"), average=(average, "float B C"))
+  p = jax.nn.softmax(at_least_float32(logits))
+  p = jnp.clip(p, 1e-4, 1 - 1e-4)
   agreement = jnp.sum(p * jax.lax.stop_gradient(average), axis=-1)
   return jnp.log1p(-agreement)

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths.checks import expect
+
 
 def partner(batch_size: int) -> jax.Array:
   """int32 [B]: each sample's partner is its neighbour (0<->1, 2<->3, ...).
@@ -29,7 +31,50 @@ def coefficients(u: jax.Array) -> jax.Array:
 
   Source: released code (the paper says MixUp and gives no distribution).
   """
+  expect(u=(u, "float B"))
   return 1.0 - 0.5 * jnp.square(u)
+
+
+def keep_first(coefficient: jax.Array) -> jax.Array:
+  """lambda with 1 for the first sample of each pair, which stays un-mixed.
+
+  Args:
+    coefficient: float [B], lambda of every sample.
+
+  Returns:
+    float [B].
+
+  Source: ours; what it costs is measured in docs/results.md.
+  """
+  expect(coefficient=(coefficient, "float B"))
+  first = jnp.arange(coefficient.shape[0]) % 2 == 0
+  return jnp.where(first, 1.0, coefficient)
+
+
+def unmix(
+  features: jax.Array, logits: jax.Array, coefficient: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """What the un-mixed samples would have given, from one pass of the mixed.
+
+  Args:
+    features: float [B, ...], of the mixed images.
+    logits: float [B, C], of the mixed images.
+    coefficient: float [B], lambda, from `keep_first`.
+
+  Returns:
+    (features, logits), as they are where lambda is 1.
+  """
+  expect(
+    features=(features, "float B ..."),
+    logits=(logits, "float B C"),
+    coefficient=(coefficient, "float B"),
+  )
+  other = partner(coefficient.shape[0])
+  c = coefficient[:, None]
+  p = jax.nn.softmax(logits)
+  rest = jnp.maximum((p - (1 - c) * p[other]) / c, 1e-4)
+  unmixed = jnp.log(rest / jnp.sum(rest, axis=-1, keepdims=True))
+  return features, jnp.where(c == 1, logits, unmixed)
 
 
 def mix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
@@ -42,6 +87,7 @@ def mix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
   Returns:
     float, like x.
   """
+  expect(x=(x, "float B ..."), coefficient=(coefficient, "float B"))
   shape = (-1,) + (1,) * (x.ndim - 1)
   c = coefficient.reshape(shape).astype(x.dtype)
   return c * x + (1 - c) * x[partner(x.shape[0])]
@@ -72,6 +118,7 @@ def remix_coefficients(
   Source: Chou et al., ECCV 2020 workshops, eqs. 4 to 6; tau as in their
   experiments.
   """
+  expect(label=(label, "int B"), count=(count, "int C"))
   own = count[label]
   other = own[partner(label.shape[0])]
   return jnp.where(own * ratio <= other, 1.0, coefficient)

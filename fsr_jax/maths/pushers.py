@@ -21,7 +21,7 @@ class Evidence(NamedTuple):
     lookahead_logits: float [B, C], of the un-mixed image under Theta*.
     mixed_loss: float [B], loss of the mixed image on the mixed target under
       Theta; the plain loss where MixUp is off. Nats.
-    recall: int8 [B], the sample's past (see tables.Recall).
+    recall: int8 [B], the sample's past: tables.NEVER_KNOWN, FORGOTTEN or KNOWN.
   """
 
   target: jax.Array

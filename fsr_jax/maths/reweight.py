@@ -11,39 +11,43 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.maths import collectives
+from fsr_jax.maths.checks import at_least_float32, expect
 from fsr_jax.maths.collectives import Tree
 
 Losses = Callable[[Tree], jax.Array]
 
 
+def _global_mean(losses: Losses) -> Callable[[Tree], jax.Array]:
+  """This device's part of the mean over all devices' losses."""
+
+  def mean(params):
+    values = losses(params)
+    return jnp.sum(values) / collectives.global_size(values)
+
+  return mean
+
+
 def lookahead(
   train_losses: Losses,
   meta_params: Tree,
-  batch_size: int,
   lookahead_lr: float,
   extra_gradient: Tree | None = None,
-  axis_name: str | None = None,
 ) -> Tree:
   """Theta* = Theta^meta - eta (grad sum_i omega_i l_i + extra), omega = 1/B.
 
   Args:
     train_losses: meta_params -> float [b].
     meta_params: float pytree, the same on every device.
-    batch_size: B, over all devices.
     lookahead_lr: eta.
     extra_gradient: None, or a pytree like meta_params added to the gradient
       (the released code adds 0.9 times the optimizer's momentum buffer).
-    axis_name: the device axis, or None.
 
   Returns:
     lookahead_params, like meta_params, the same on every device.
 
   Source: Algorithm 1, line 7.
   """
-  gradient = jax.grad(lambda p: jnp.sum(train_losses(p)) / batch_size)(
-    meta_params
-  )
-  gradient = collectives.psum(gradient, axis_name)
+  gradient = collectives.psum(jax.grad(_global_mean(train_losses))(meta_params))
   if extra_gradient is not None:
     gradient = jax.tree.map(jnp.add, gradient, extra_gradient)
   return jax.tree.map(lambda p, g: p - lookahead_lr * g, meta_params, gradient)
@@ -52,16 +56,12 @@ def lookahead(
 def reward_gradient(
   reward_losses: Losses,
   lookahead_params: Tree,
-  reward_batch_size: int,
-  axis_name: str | None = None,
 ) -> tuple[jax.Array, Tree]:
   """v = gradient at Theta* of the mean reward loss.
 
   Args:
     reward_losses: meta_params -> float [q], a device's share of the rewards.
     lookahead_params: Theta*, float pytree.
-    reward_batch_size: Q, over all devices.
-    axis_name: the device axis, or None.
 
   Returns:
     (mean reward loss at Theta* in nats, v like lookahead_params), both the
@@ -69,10 +69,9 @@ def reward_gradient(
 
   Source: eq. 2, first factor of eq. 6.
   """
-  loss, v = jax.value_and_grad(
-    lambda p: jnp.sum(reward_losses(p)) / reward_batch_size
-  )(lookahead_params)
-  return collectives.psum((loss, v), axis_name)
+  return collectives.psum(
+    jax.value_and_grad(_global_mean(reward_losses))(lookahead_params)
+  )
 
 
 def weight_gradient(
@@ -162,36 +161,31 @@ def per_length(g: jax.Array, logit_gradient: jax.Array) -> jax.Array:
 
   Source: ours; measured in docs/results.md.
   """
+  expect(g=(g, "float B"), logit_gradient=(logit_gradient, "float B C"))
   length = jnp.sqrt(jnp.sum(jnp.square(logit_gradient), axis=-1))
   return g / (length + _LENGTH_EPSILON)
 
 
-def clip(
-  g: jax.Array, weight_lr: float, batch_size: int, axis_name: str | None = None
-) -> jax.Array:
+def clip(g: jax.Array, weight_lr: float) -> jax.Array:
   """max(0, -alpha g): only samples that lower the reward loss count.
 
   Source: released code and L2R (start at omega = 0). The paper's text starts
   at 1/B, which almost never clips (Figure 6 contradicts it).
   """
-  del batch_size, axis_name
   return jnp.maximum(0.0, -weight_lr * g)
 
 
-def shift(
-  g: jax.Array, weight_lr: float, batch_size: int, axis_name: str | None = None
-) -> jax.Array:
+def shift(g: jax.Array, weight_lr: float) -> jax.Array:
   """omega - min(omega) + 1/B with omega = 1/B - alpha g: never zero.
 
   Source: section 5.2, long tails.
   """
-  raw = 1.0 / batch_size - weight_lr * g
-  return raw - collectives.pmin(jnp.min(raw), axis_name) + 1.0 / batch_size
+  uniform = 1.0 / collectives.global_size(g)
+  raw = uniform - weight_lr * g
+  return raw - collectives.pmin(jnp.min(raw)) + uniform
 
 
-def relative(
-  g: jax.Array, weight_lr: float, batch_size: int, axis_name: str | None = None
-) -> jax.Array:
+def relative(g: jax.Array, weight_lr: float) -> jax.Array:
   """max(0, 1 - alpha g / rms(g)): the paper's rule with g on its own scale.
 
   The paper's text, max(0, 1/B - alpha g), hardly moves the weights because
@@ -201,30 +195,32 @@ def relative(
 
   Source: ours; measured in docs/results.md.
   """
-  square = collectives.psum(jnp.sum(jnp.square(g)), axis_name) / batch_size
+  square = collectives.psum(jnp.sum(jnp.square(g)))
+  square /= collectives.global_size(g)
   # The smallest normal number keeps a batch of zero gradients at weight 1.
   scale = jnp.sqrt(jnp.maximum(square, jnp.finfo(g.dtype).tiny))
   return jnp.maximum(0.0, 1.0 - weight_lr * g / scale)
 
 
-# name -> rule(g [b], alpha, B, axis_name) -> float [b], not yet normalised.
+# name -> rule(g [b], alpha) -> float [b], not yet normalised.
 WEIGHT_RULES = {"clip": clip, "shift": shift, "relative": relative}
 
 
-def normalize(raw: jax.Array, axis_name: str | None = None) -> jax.Array:
+def normalize(raw: jax.Array) -> jax.Array:
   """Divides by the GLOBAL sum, so that weights sum to 1 (or are all 0).
 
   Args:
     raw: float [b], >= 0.
-    axis_name: the device axis, or None.
 
   Returns:
-    weights, float [b].
+    weights, float [b]; float32 where `raw` is of lower precision.
 
   Source: end of section 3. The released code adds 1e-5 to the sum, which is
   more than the sum of `clip` itself once a network fits its labels: the weights
   then fade, and with them the training (docs/results.md).
   """
-  total = collectives.psum(jnp.sum(raw), axis_name)
+  expect(raw=(raw, "float B"))
+  raw = at_least_float32(raw)
+  total = collectives.psum(jnp.sum(raw))
   # The smallest normal number, so that no weights stay no weights.
   return raw / jnp.maximum(total, jnp.finfo(raw.dtype).tiny)

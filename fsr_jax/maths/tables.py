@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.maths import collectives
+from fsr_jax.maths.checks import expect
 
 # Values of Tables.recall: how the given label has been predicted so far.
 NEVER_KNOWN, FORGOTTEN, KNOWN = range(3)
@@ -25,7 +26,8 @@ class Tables(NamedTuple):
     mean_weight: float32 [N], moving average of B * omega, not debiased.
     recall: int8 [N]: KNOWN, the last prediction was the given label;
       FORGOTTEN, an earlier one was; NEVER_KNOWN.
-    trusted: int32 [N], epochs for which it was in a dictionary in use.
+    trusted: int32 [N], epochs for which it was in a dictionary in use, whole
+      ones.
     pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
       where re-labelling is off (C may be thousands).
   """
@@ -91,9 +93,10 @@ def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
 
   Source: Adam's bias correction; ours, for the dropped remainders.
   """
-  weight = 1.0 - jnp.power(decay, visits.astype(jnp.float32))
-  weight = weight.reshape(weight.shape + (1,) * (average.ndim - 1))
-  return jnp.where(weight > 0, average / jnp.where(weight > 0, weight, 1), 0)
+  expect(average=(average, "float N ..."), visits=(visits, "int N"))
+  filled = 1.0 - jnp.power(decay, visits.astype(jnp.float32))
+  filled = filled.reshape(filled.shape + (1,) * (average.ndim - 1))
+  return jnp.where(filled > 0, average / jnp.where(filled > 0, filled, 1), 0)
 
 
 def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
@@ -115,28 +118,31 @@ def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
 def update(
   tables: Tables,
   seen: Observation,
-  batch_size: int,
   score_momentum: float,
   pseudo_label_momentum: float,
-  axis_name: str | None = None,
 ) -> Tables:
   """Writes one step's observation of a batch into every replica's tables.
 
   Args:
     tables: Tables.
     seen: Observation of this device's share.
-    batch_size: B, over all devices.
     score_momentum: lambda.
     pseudo_label_momentum: beta.
-    axis_name: the device axis, or None.
 
   Returns:
     Tables, the same on every device.
 
   Source: Algorithm 1 (score), eq. 7 (pseudo-label).
   """
-  seen = collectives.all_gather(seen, axis_name)
-  index, relative = seen.index, seen.weights * batch_size
+  expect(
+    index=(seen.index, "int B"),
+    score=(seen.score, "float B"),
+    weights=(seen.weights, "float B"),
+    correct=(seen.correct, "bool B"),
+  )
+  seen = collectives.all_gather(seen)
+  index = seen.index
+  scaled = seen.weights * index.shape[0]  # 1 = plain training.
 
   def averaged(table, value, decay):
     return table.at[index].set(moving_average(table[index], value, decay))
@@ -150,8 +156,8 @@ def update(
   return tables._replace(
     visits=tables.visits.at[index].add(1),
     score=averaged(tables.score, seen.score, score_momentum),
-    last_weight=tables.last_weight.at[index].set(relative),
-    mean_weight=averaged(tables.mean_weight, relative, score_momentum),
+    last_weight=tables.last_weight.at[index].set(scaled),
+    mean_weight=averaged(tables.mean_weight, scaled, score_momentum),
     recall=tables.recall.at[index].set(
       jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)
     ),
@@ -159,16 +165,17 @@ def update(
   )
 
 
-def trust(tables: Tables, index: jax.Array, in_use: jax.Array) -> Tables:
-  """Counts one more epoch for the samples of a new dictionary.
+def trust(tables: Tables, member: jax.Array, in_use: jax.Array) -> Tables:
+  """Counts one more epoch for the samples of a dictionary.
 
   Args:
     tables: Tables.
-    index: int32 [K]; repeats count once.
+    member: bool [N], the dictionary's samples.
     in_use: bool scalar; False during the warm-up, when nothing is counted.
 
   Returns:
     Tables.
   """
-  count = tables.trusted[index] + in_use.astype(jnp.int32)
-  return tables._replace(trusted=tables.trusted.at[index].set(count))
+  expect(member=(member, "bool N"), visits=(tables.visits, "int N"))
+  count = (member & in_use).astype(jnp.int32)
+  return tables._replace(trusted=tables.trusted + count)

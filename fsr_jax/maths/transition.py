@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths.checks import expect
+
 
 def known(
   clean_label: jax.Array, label: jax.Array, num_classes: int
@@ -18,6 +20,7 @@ def known(
     float32 [C, C], rows (true class) sum to 1; the identity's row for a class
     without examples.
   """
+  expect(clean_label=(clean_label, "int N"), label=(label, "int N"))
   pairs = clean_label * num_classes + label
   count = jnp.bincount(pairs, length=num_classes**2)
   count = count.reshape(num_classes, num_classes).astype(jnp.float32)
@@ -50,6 +53,7 @@ def estimate(
   the largest for CIFAR-100; counting in shares of the class is ours, so that
   small classes find an anchor of their own.
   """
+  expect(probabilities=(probabilities, "float N C"), count=(count, "int C"))
   seen = probabilities.sum(-1) > 0
   # Per class, samples by falling probability, the unseen after all others.
   order = jnp.argsort(jnp.where(seen[:, None], -probabilities, 1.0), axis=0)

@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths import collectives
+from fsr_jax.maths.checks import expect
 from fsr_jax.maths.collectives import Tree
 
 
@@ -40,7 +42,7 @@ def init(key: jax.Array, width: int = 100) -> Tree:
   }
 
 
-def weights(params: Tree, loss: jax.Array) -> jax.Array:
+def value(params: Tree, loss: jax.Array) -> jax.Array:
   """V(l) = sigmoid(W2 relu(W1 l + b1) + b2).
 
   Args:
@@ -52,15 +54,14 @@ def weights(params: Tree, loss: jax.Array) -> jax.Array:
 
   Source: Shu et al., NeurIPS 2019, section 2.
   """
+  expect(loss=(loss, "float B"))
   hidden, out = params["hidden"], params["out"]
   x = jax.lax.stop_gradient(loss)[:, None]
   x = jax.nn.relu(x @ hidden["kernel"] + hidden["bias"])
   return jax.nn.sigmoid((x @ out["kernel"] + out["bias"])[:, 0])
 
 
-def gradient(
-  params: Tree, loss: jax.Array, weight_gradient: jax.Array, batch_size: int
-) -> Tree:
+def gradient(params: Tree, loss: jax.Array, weight_gradient: jax.Array) -> Tree:
   """Gradient of the reward loss for the net: sum_i g_i dV_i/dphi / B.
 
   The look-ahead weighs sample i with omega_i = V_i / B, so the chain rule
@@ -71,13 +72,14 @@ def gradient(
     loss: float [b], at the parameters that the look-ahead starts from, nats.
     weight_gradient: g float [b], of the reward loss after that look-ahead for
       omega, its -eta included: from `reweight.weight_gradient`.
-    batch_size: B, over all devices.
 
   Returns:
-    Pytree like params: this device's part of the sum.
+    Pytree like params, the same on every device.
 
   Source: Shu et al., NeurIPS 2019, eqs. 3 and 4; not normalised, as in their
   code.
   """
-  _, pull_back = jax.vjp(lambda phi: weights(phi, loss), params)
-  return pull_back(weight_gradient / batch_size)[0]
+  expect(loss=(loss, "float B"), weight_gradient=(weight_gradient, "float B"))
+  _, pull_back = jax.vjp(lambda phi: value(phi, loss), params)
+  batch_size = collectives.global_size(weight_gradient)
+  return collectives.psum(pull_back(weight_gradient / batch_size)[0])

@@ -4,6 +4,7 @@ import importlib
 import re
 
 from flax import linen as nn
+import jax.numpy as jnp
 
 from fsr_jax.errors import InputError, check, choose
 from fsr_jax.models.classifier import Classifier, Network, build, classifier
@@ -13,34 +14,29 @@ from fsr_jax.models.mlp import mlp
 from fsr_jax.models.resnet import cifar_resnet
 from fsr_jax.models.wide_resnet import wide_resnet
 
-# name -> blocks(batch_norm_axis): Flax modules, image -> ... -> [B, F].
+# name -> blocks(): Flax modules, image -> ... -> [B, F].
 NETWORKS = {
-  "mlp": lambda axis: mlp(width=128),
-  "convnet": lambda axis: convnet(batch_norm_axis=axis),
-  "resnet8": lambda axis: cifar_resnet(blocks=1, batch_norm_axis=axis),
-  "resnet20": lambda axis: cifar_resnet(blocks=3, batch_norm_axis=axis),
-  "resnet32": lambda axis: cifar_resnet(blocks=5, batch_norm_axis=axis),
-  "wrn28_10": lambda axis: wide_resnet(
-    blocks=4, widen=10, batch_norm_axis=axis
-  ),
-  "resnet18_cifar": lambda axis: resnet(18, True, axis),
-  "resnet34_cifar": lambda axis: resnet(34, True, axis),
-  "resnet18": lambda axis: resnet(18, False, axis),
-  "resnet34": lambda axis: resnet(34, False, axis),
-  "resnet50": lambda axis: resnet(50, False, axis),
+  "mlp": lambda: mlp(width=128),
+  "convnet": convnet,
+  "resnet8": lambda: cifar_resnet(blocks=1),
+  "resnet20": lambda: cifar_resnet(blocks=3),
+  "resnet32": lambda: cifar_resnet(blocks=5),
+  "wrn28_10": lambda: wide_resnet(blocks=4, widen=10),
+  "resnet18_cifar": lambda: resnet(18, True),
+  "resnet34_cifar": lambda: resnet(34, True),
+  "resnet18": lambda: resnet(18, False),
+  "resnet34": lambda: resnet(34, False),
+  "resnet50": lambda: resnet(50, False),
   "resnet50_v2": resnet50_v2,
 }
 
 
-def blocks_of(
-  name: str, batch_norm_axis: str | None = None
-) -> tuple[nn.Module, ...]:
+def blocks_of(name: str) -> tuple[nn.Module, ...]:
   """The blocks of the network called `name`.
 
   Args:
     name: a key of NETWORKS, or "package.module:function", a function like the
       entries of NETWORKS.
-    batch_norm_axis: given to that function.
 
   Returns:
     Flax modules, (x, train) -> x, the last one to float [B, F].
@@ -51,8 +47,8 @@ def blocks_of(
   """
   if ":" not in name:
     choose("network", name, (*NETWORKS, "package.module:function"))
-    return NETWORKS[name](batch_norm_axis)
-  blocks = _function(name)(batch_norm_axis)
+    return NETWORKS[name]()
+  blocks = _function(name)()
   check(
     isinstance(blocks, tuple)
     and all(isinstance(block, nn.Module) for block in blocks),
@@ -87,18 +83,18 @@ def _function(name: str):
 def create(
   name: str,
   num_classes: int,
-  batch_norm_axis: str | None = None,
   meta_blocks: int = 0,
+  compute_dtype: jnp.dtype = jnp.float32,
 ) -> Network:
   """The network called `name`.
 
   Args:
     name: as for `blocks_of`.
     num_classes: C.
-    batch_norm_axis: device axis over which batch-norm statistics are taken;
-      None for a device's own batch.
     meta_blocks: how many blocks belong to the head besides the linear layer;
       -1 for all of them.
+    compute_dtype: of the blocks' computation; parameters, running statistics
+      and logits are float32 whatever it is.
 
   Returns:
     Network.
@@ -106,8 +102,8 @@ def create(
   Raises:
     InputError: as `blocks_of`, or too few blocks.
   """
-  blocks = blocks_of(name, batch_norm_axis)
-  return build(classifier(blocks, num_classes, meta_blocks))
+  blocks = blocks_of(name)
+  return build(classifier(blocks, num_classes, meta_blocks), compute_dtype)
 
 
 __all__ = [

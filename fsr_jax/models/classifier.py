@@ -124,22 +124,39 @@ def classifier(
   )
 
 
-def build(model: nn.Module) -> Network:
+def _lowered(params: Tree, dtype: jnp.dtype) -> Tree:
+  """Parameters of the blocks in `dtype`; those of the linear layer as is."""
+
+  def lower(path, leaf):
+    names = [entry.key for entry in path]
+    linear = names[:1] == ["linear"] or names[:2] == ["head", "linear"]
+    return leaf if linear else leaf.astype(dtype)
+
+  return jax.tree_util.tree_map_with_path(lower, params)
+
+
+def build(model: nn.Module, compute_dtype: jnp.dtype = jnp.float32) -> Network:
   """Network from a Flax module like Classifier.
 
   Args:
     model: has the methods `features` and `logits`; `logits` uses only the
       parameters and statistics called "head".
+    compute_dtype: the blocks get their input and parameters in it. Parameters
+      are stored, batch-norm statistics taken and the linear layer computed in
+      float32.
 
   Returns:
     Network.
   """
+  lowers = compute_dtype != jnp.float32
 
   def init(key, image_shape):
     variables = model.init(key, jnp.zeros((1, *image_shape)), train=False)
     return variables["params"], variables.get("batch_stats", {})
 
   def apply(method, params, batch_stats, x, train):
+    if lowers:
+      x = x.astype(compute_dtype)
     variables = {"params": params, "batch_stats": batch_stats}
     if not (train and batch_stats):
       return model.apply(variables, x, train=train, method=method), batch_stats
@@ -149,9 +166,14 @@ def build(model: nn.Module) -> Network:
     return out, updated["batch_stats"]
 
   def features(params, batch_stats, image, train):
+    if lowers:
+      params = _lowered(params, compute_dtype)
     return apply("features", params, batch_stats, image, train)
 
   def head(meta_params, batch_stats, features, train):
-    return apply("logits", {"head": meta_params}, batch_stats, features, train)
+    if lowers:
+      meta_params = _lowered(meta_params, compute_dtype)
+    params = {"head": meta_params}
+    return apply("logits", params, batch_stats, features, train)
 
   return Network(init, features, head)

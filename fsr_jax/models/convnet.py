@@ -11,22 +11,20 @@ class ConvBlock(nn.Module):
   """conv-bn-relu that halves height and width."""
 
   width: int
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     return nn.relu(norm()(conv3x3(self.width, stride=2)(x)))
 
 
-def convnet(batch_norm_axis: str | None = None) -> tuple[nn.Module, ...]:
+def convnet() -> tuple[nn.Module, ...]:
   """Blocks of 32, 64 and 128 channels: a fifth of a ResNet-8's operations.
 
   Args:
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
 
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 128].
   """
-  *below, last = (ConvBlock(width, batch_norm_axis) for width in (32, 64, 128))
+  *below, last = (ConvBlock(width) for width in (32, 64, 128))
   return (*below, Stack((last, Pool())))

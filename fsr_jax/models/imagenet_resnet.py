@@ -47,15 +47,13 @@ class Stem(nn.Module):
   Attributes:
     small: 3 x 3 at full size, for CIFAR; else 7 x 7 and a pooling, which
       divide height and width by 4.
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
   """
 
   small: bool
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, image: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     conv = conv3x3(64, name="conv1") if self.small else _conv7x7("conv1")
     x = nn.relu(norm("bn1")(conv(image)))
     return x if self.small else _halve(x)
@@ -82,11 +80,10 @@ class Basic(nn.Module):
 
   width: int
   stride: int
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     y = nn.relu(norm("bn1")(conv3x3(self.width, self.stride, "conv1")(x)))
     y = norm("bn2")(conv3x3(self.width, name="conv2")(y))
     return nn.relu(y + _shortcut(x, self.width, self.stride, norm))
@@ -97,11 +94,10 @@ class Bottleneck(nn.Module):
 
   width: int
   stride: int
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     y = nn.relu(norm("bn1")(conv1x1(self.width, name="conv1")(x)))
     y = nn.relu(norm("bn2")(conv3x3(self.width, self.stride, "conv2")(y)))
     y = norm("bn3")(conv1x1(4 * self.width, name="conv3")(y))
@@ -117,11 +113,10 @@ class PreActivation(nn.Module):
 
   width: int
   stride: int
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     y = nn.relu(norm("bn1")(x))
     if x.shape[-1] == 4 * self.width:
       x = x[:, :: self.stride, :: self.stride]
@@ -133,34 +128,30 @@ class PreActivation(nn.Module):
     return x + y
 
 
-def resnet(
-  depth: int, small: bool = False, batch_norm_axis: str | None = None
-) -> tuple[nn.Module, ...]:
+def resnet(depth: int, small: bool = False) -> tuple[nn.Module, ...]:
   """Blocks of ResNet-18, -34 or -50 v1.5.
 
   Args:
     depth: a key of STAGES.
     small: the stem for CIFAR-sized images.
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
 
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 512], or
     [B, 2048] for ResNet-50.
   """
   kind = Basic if depth < 50 else Bottleneck
-  layers = [Stem(small, batch_norm_axis)]
+  layers = [Stem(small)]
   for stage, blocks in enumerate(STAGES[depth]):
     for block in range(blocks):
       stride = 2 if stage > 0 and block == 0 else 1
-      layers.append(kind(64 * 2**stage, stride, batch_norm_axis))
+      layers.append(kind(64 * 2**stage, stride))
   return (*layers[:-1], Stack((layers[-1], Pool())))
 
 
-def resnet50_v2(batch_norm_axis: str | None = None) -> tuple[nn.Module, ...]:
+def resnet50_v2() -> tuple[nn.Module, ...]:
   """Blocks of the pre-activation ResNet-50.
 
   Args:
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
 
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 2048].
@@ -170,5 +161,5 @@ def resnet50_v2(batch_norm_axis: str | None = None) -> tuple[nn.Module, ...]:
     for block in range(blocks):
       # In the last block of a stage, not the first of the next: TF-slim.
       stride = 2 if stage < 3 and block == blocks - 1 else 1
-      layers.append(PreActivation(64 * 2**stage, stride, batch_norm_axis))
-  return (*layers[:-1], Stack((layers[-1], NormPool(batch_norm_axis))))
+      layers.append(PreActivation(64 * 2**stage, stride))
+  return (*layers[:-1], Stack((layers[-1], NormPool())))

@@ -6,6 +6,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths import collectives
 from fsr_jax.models.classifier import Stack
 
 # Normal with variance 2 / fan-out: He et al. 2015, as in their ResNet code.
@@ -32,15 +33,23 @@ def conv1x1(width: int, stride: int = 1, name: str | None = None) -> nn.Conv:
   )
 
 
-def batch_norm(train: bool, axis: str | None) -> Callable[..., nn.BatchNorm]:
-  """Constructor of BatchNorm layers; running statistics decay by 0.9."""
+def batch_norm(train: bool) -> Callable[..., nn.BatchNorm]:
+  """Constructor of BatchNorm layers over the batch of all devices.
+
+  Args:
+    train: whether the batch's own statistics are used, and the running ones
+      moved (they decay by 0.9).
+
+  Returns:
+    Function of a name that makes a layer.
+  """
 
   def make(name=None):
     return nn.BatchNorm(
       use_running_average=not train,
       momentum=0.9,
       epsilon=1e-5,
-      axis_name=axis if train else None,
+      axis_name=collectives.axis() if train else None,
       name=name,
     )
 
@@ -52,11 +61,10 @@ class BasicBlock(nn.Module):
 
   width: int
   stride: int
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     y = nn.relu(norm()(conv3x3(self.width, self.stride)(x)))
     y = norm()(conv3x3(self.width)(y))
     if x.shape != y.shape:
@@ -69,11 +77,9 @@ class BasicBlock(nn.Module):
 class Stem(nn.Module):
   """The first convolution: image -> 16 channels."""
 
-  batch_norm_axis: str | None = None
-
   @nn.compact
   def __call__(self, image: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     return nn.relu(norm()(conv3x3(16)(image)))
 
 
@@ -86,22 +92,19 @@ class Pool(nn.Module):
     return jnp.mean(x, axis=(1, 2))
 
 
-def cifar_resnet(
-  blocks: int, batch_norm_axis: str | None = None
-) -> tuple[nn.Module, ...]:
+def cifar_resnet(blocks: int) -> tuple[nn.Module, ...]:
   """Blocks of ResNet-(6 n + 2), n = `blocks` a stage: 16, 32, 64 channels.
 
   Args:
     blocks: n; 5 for ResNet-32.
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
 
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 64].
   """
-  layers = [Stem(batch_norm_axis)]
+  layers = [Stem()]
   for stage, width in enumerate((16, 32, 64)):
     for block in range(blocks):
       stride = 2 if stage > 0 and block == 0 else 1
-      layers.append(BasicBlock(width, stride, batch_norm_axis))
+      layers.append(BasicBlock(width, stride))
   # The pooling has no parameters to be looked ahead: no block of its own.
   return (*layers[:-1], Stack((layers[-1], Pool())))

@@ -13,11 +13,10 @@ class WideBlock(nn.Module):
 
   width: int
   stride: int
-  batch_norm_axis: str | None = None
 
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    norm = batch_norm(train, self.batch_norm_axis)
+    norm = batch_norm(train)
     y = nn.relu(norm()(x))
     if self.stride != 1 or x.shape[-1] != self.width:
       x = conv1x1(self.width, self.stride, "shortcut")(y)
@@ -38,23 +37,18 @@ class Stem(nn.Module):
 class NormPool(nn.Module):
   """The last batch norm, ReLU, mean over the image: -> float [B, F]."""
 
-  batch_norm_axis: str | None = None
-
   @nn.compact
   def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-    x = nn.relu(batch_norm(train, self.batch_norm_axis)()(x))
+    x = nn.relu(batch_norm(train)()(x))
     return jnp.mean(x, axis=(1, 2))
 
 
-def wide_resnet(
-  blocks: int, widen: int, batch_norm_axis: str | None = None
-) -> tuple[nn.Module, ...]:
+def wide_resnet(blocks: int, widen: int) -> tuple[nn.Module, ...]:
   """Blocks of WRN-(6 n + 4)-k, n = `blocks` a stage, k = `widen`; no dropout.
 
   Args:
     blocks: n; 4 for WRN-28.
     widen: k; 10 for WRN-28-10.
-    batch_norm_axis: device axis of the batch-norm statistics, or None.
 
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 64 k].
@@ -63,5 +57,5 @@ def wide_resnet(
   for stage, width in enumerate((16, 32, 64)):
     for block in range(blocks):
       stride = 2 if stage > 0 and block == 0 else 1
-      layers.append(WideBlock(width * widen, stride, batch_norm_axis))
-  return (*layers[:-1], Stack((layers[-1], NormPool(batch_norm_axis))))
+      layers.append(WideBlock(width * widen, stride))
+  return (*layers[:-1], Stack((layers[-1], NormPool())))

@@ -1,20 +1,23 @@
-"""From indices to network input: gather, augment, mix (METHOD step 1, 4)."""
+"""From indices to network input: gather, augment, mix (METHOD steps 1, 4)."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.data import augment, order
+from fsr_jax.data.images import augment
 from fsr_jax.maths import (
   class_balance,
   collectives,
   dictionary,
   losses,
   mixup,
+  randomness,
 )
 from fsr_jax.maths.dictionary import Dictionary
-from fsr_jax.step.state import Resident, keeps_dictionary
+from fsr_jax.maths.randomness import StepKeys
+from fsr_jax.train.options import TrainOptions
+from fsr_jax.train.state import Resident, Statistics
 
 
 class Batch(NamedTuple):
@@ -25,8 +28,9 @@ class Batch(NamedTuple):
     label: int32 [b], given labels.
     target: float32 [b, C], of that label: smoothed, class-balanced, not mixed.
     image: float32 [b, H, W, channels], augmented, mixed where MixUp is on.
-    label_coefficient: float32 [b], share of `target` in the mixed one; 1
+    coefficient: float32 [b], share of a sample's own image in its mixed one; 1
       without MixUp.
+    label_coefficient: float32 [b], share of its own `target` in the mixed one.
     unmixed_image: float32, `image` before mixing.
   """
 
@@ -34,6 +38,7 @@ class Batch(NamedTuple):
   label: jax.Array
   target: jax.Array
   image: jax.Array
+  coefficient: jax.Array
   label_coefficient: jax.Array
   unmixed_image: jax.Array
 
@@ -82,98 +87,99 @@ def _at(source, index) -> Pictures:
   return Pictures(source.image[index], source.aspect[index])
 
 
-def _augmented(config, data: Resident, uniforms, stored: Pictures):
-  cropped = augment.augment(config.data, uniforms, *stored)
-  return augment.normalize(cropped, data.mean, data.std)
+def _augmented(options, statistics: Statistics, uniforms, stored: Pictures):
+  cropped = augment.augment(options.data, uniforms, *stored)
+  return augment.normalize(cropped, *statistics)
 
 
 def gather(
-  config,
+  options: TrainOptions,
   key: jax.Array,
+  statistics: Statistics,
   data: Resident,
   index: jax.Array,
-  num_classes: int,
-  axis_name: str | None,
   feed: Feed | None = None,
 ) -> Batch:
   """This device's share of the batch `index`, augmented and mixed.
 
   Args:
-    config: resolved.
-    key: typed PRNG key of the step.
+    options: TrainOptions.
+    key: typed PRNG key, StepKeys.batch.
+    statistics: Statistics.
     data: Resident.
     index: int32 [B], the global batch.
     feed: its images where `data` has none.
-    num_classes: C.
-    axis_name: the device axis, or None.
 
   Returns:
     Batch.
   """
-  needed = 1 + augment.uniforms_needed(config.data)  # One more: MixUp.
-  u = order.step_uniforms(key, index.shape[0], needed)
-  u = collectives.local_slice(u, axis_name)
-  index = collectives.local_slice(index, axis_name)
+  objective = options.objective
+  needed = 1 + augment.uniforms_needed(options.data)  # One more: MixUp.
+  u = randomness.step_uniforms(key, index.shape[0], needed)
+  u = collectives.local_slice(u)
+  index = collectives.local_slice(index)
   label = data.label[index]
   stored = _at(data, index) if feed is None else feed.batch
-  image = _augmented(config, data, u[:, 1:], stored)
-  target = losses.one_hot(label, num_classes, config.label_smoothing)
-  if config.class_balanced:
-    class_weight = class_balance.effective_number_weights(
-      data.class_count, config.class_balance_beta
+  image = _augmented(options, statistics, u[:, 1:], stored)
+  num_classes = data.class_count.shape[0]
+  target = losses.one_hot(label, num_classes, objective.label_smoothing)
+  if objective.class_balanced:
+    factor = class_balance.effective_number_factors(
+      data.class_count, objective.class_balance_beta
     )
-    target *= class_weight[label][:, None]
-  if not config.mixup:
+    target *= factor[label][:, None]
+  if not objective.mixup:
     one = jnp.ones(label.shape)
-    return Batch(index, label, target, image, one, unmixed_image=image)
+    return Batch(index, label, target, image, one, one, image)
   coefficient = label_coefficient = mixup.coefficients(u[:, 0])
-  if config.remix:
+  if options.mixes_half:
+    coefficient = label_coefficient = mixup.keep_first(coefficient)
+  if objective.remix:
     label_coefficient = mixup.remix_coefficients(
-      coefficient, label, data.class_count, config.remix_ratio
+      coefficient, label, data.class_count, objective.remix_ratio
     )
   return Batch(
     index,
     label,
     target,
     mixup.mix(image, coefficient),
+    coefficient,
     label_coefficient,
-    unmixed_image=image,
+    image,
   )
 
 
 def reward_slots(
-  config, key: jax.Array, label: jax.Array, num_classes: int
+  options: TrainOptions, key: jax.Array, label: jax.Array, num_classes: int
 ) -> jax.Array:
-  """int32 [Q], slots of the dictionary (labels int32 [K]) of a step's rewards.
+  """int32 [Q], slots of the dictionary that a step's rewards are.
 
   Args:
-    config: resolved.
-    key: the same as for `draw_rewards`.
-    label: int32 [K].
+    options: TrainOptions.
+    key: typed PRNG key, StepKeys.draw.
+    label: int32 [K], of the dictionary.
     num_classes: C.
   """
-  draw_key, _ = jax.random.split(key)
-  return dictionary.draw(draw_key, label, config.reward_batch_size, num_classes)
+  size = options.reweighting.reward_batch_size
+  return dictionary.draw(key, label, size, num_classes)
 
 
 def draw_rewards(
-  config,
-  key: jax.Array,
+  options: TrainOptions,
+  keys: StepKeys,
+  statistics: Statistics,
   data: Resident,
   trusted: Dictionary,
-  num_classes: int,
-  axis_name: str | None,
   feed: Feed | None = None,
 ) -> Rewards:
   """This device's share of a class-balanced reward batch, freshly augmented.
 
   Args:
-    config: resolved.
-    key: typed PRNG key, another than the batch's.
+    options: TrainOptions.
+    keys: StepKeys of the step.
+    statistics: Statistics.
     data: Resident.
     trusted: the dictionary.
-    num_classes: C.
-    axis_name: the device axis, or None.
     feed: images of the dictionary where `data` has none.
 
   Returns:
@@ -181,13 +187,12 @@ def draw_rewards(
 
   Source: Algorithm 1, line 8.
   """
-  size = config.reward_batch_size
-  _, crop_key = jax.random.split(key)
-  slot = reward_slots(config, key, trusted.label, num_classes)
-  u = order.step_uniforms(crop_key, size, augment.uniforms_needed(config.data))
-  u = collectives.local_slice(u, axis_name)
-  slot = collectives.local_slice(slot, axis_name)
-  if not keeps_dictionary(config):
+  num_classes = data.class_count.shape[0]
+  slot = reward_slots(options, keys.draw, trusted.label, num_classes)
+  needed = augment.uniforms_needed(options.data)
+  u = randomness.step_uniforms(keys.crop, slot.shape[0], needed)
+  u, slot = collectives.local_slice(u), collectives.local_slice(slot)
+  if data.held_out is not None:
     stored = _at(data.held_out, trusted.index[slot])
   elif feed is None:
     stored = _at(data, trusted.index[slot])
@@ -196,6 +201,6 @@ def draw_rewards(
   else:
     stored = _at(feed.trusted, slot)
   return Rewards(
-    _augmented(config, data, u, stored),
+    _augmented(options, statistics, u, stored),
     losses.one_hot(trusted.label[slot], num_classes),
   )

@@ -1,6 +1,7 @@
 """Batch order and randomness as functions of (seed, epoch, step) alone."""
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -40,9 +41,25 @@ def epoch_order(
   return shuffled[: steps * batch_size].reshape(steps, batch_size)
 
 
-def step_key(seed: jax.Array | int, step: jax.Array) -> jax.Array:
-  """Typed PRNG key of one training step (counted over the whole run)."""
-  return jax.random.fold_in(stream(seed, STEP), step)
+class StepKeys(NamedTuple):
+  """All randomness of one training step, counted over the whole run.
+
+  Attributes:
+    batch: of augmentation and MixUp.
+    draw: of which rewards are drawn from the dictionary.
+    crop: of the rewards' augmentation.
+  """
+
+  batch: jax.Array
+  draw: jax.Array
+  crop: jax.Array
+
+  @classmethod
+  def of(cls, seed: jax.Array | int, step: jax.Array | int) -> "StepKeys":
+    """Typed PRNG keys of a step of the run with this seed (uint32 scalar)."""
+    key = jax.random.fold_in(stream(seed, STEP), step)
+    batch, rewards = jax.random.split(key)
+    return cls(batch, *jax.random.split(rewards))
 
 
 def step_uniforms(key: jax.Array, batch_size: int, count: int) -> jax.Array:

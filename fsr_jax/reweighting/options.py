@@ -1,0 +1,144 @@
+"""What can be chosen about the weights; the defaults are those of `fsr`."""
+
+import dataclasses
+
+from fsr_jax.fields import (
+  BELOW_ONE,
+  FRACTION,
+  NOT_NEGATIVE,
+  POSITIVE,
+  field,
+)
+from fsr_jax.maths.pushers import PUSHERS
+from fsr_jax.maths.reweight import WEIGHT_RULES
+
+WEIGHTINGS = ("uniform", "lookahead", "weight_net")
+REWARDS = ("queue", "dictionary", "held_out")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReweightingOptions:
+  """Options of `reweighter`."""
+
+  weighting: str = field(
+    "lookahead",
+    "How a sample comes by its weight: all the same (`uniform`), by one"
+    " look-ahead step (`lookahead`), or by a small network that maps a"
+    " sample's loss to its weight and is trained by look-ahead steps"
+    " (`weight_net`).",
+    choices=WEIGHTINGS,
+  )
+  rewards: str = field(
+    "queue",
+    "The trusted samples that a look-ahead step is judged by: the newest"
+    " features of samples in the dictionary, kept as they pass by in training"
+    " (`queue`), a batch drawn from the dictionary and passed through the"
+    " network (`dictionary`), or one of clean samples set aside"
+    " (`held_out`).",
+    choices=REWARDS,
+    source="queue: ours; dictionary: Algorithm 1; held_out: L2R",
+  )
+  warmup_epochs: int = field(
+    20,
+    "E: before this epoch weights are uniform, and nothing is re-labelled.",
+    bound=NOT_NEGATIVE,
+    unit="epochs",
+    source="released code",
+  )
+  dictionary_size: int = field(
+    2000,
+    "K: samples in the dictionary that reward batches are drawn from; a queue"
+    " takes its samples from the whole trusted share of every class.",
+    bound=POSITIVE,
+    unit="samples",
+    source="Table 4",
+  )
+  dictionary_share: float = field(
+    0.2,
+    "Share of each class that may be trusted, best scores first. With"
+    " rewards=dictionary K/C of them are drawn anew each epoch; 0 always takes"
+    " the K/C best.",
+    bound=FRACTION,
+    unit="share 0-1",
+    source="ours; the paper and the released code: 0",
+  )
+  reward_batch_size: int = field(
+    200,
+    "Q: rewards a step, over all devices; slots of the queue.",
+    bound=POSITIVE,
+    unit="samples",
+    source="Table 4",
+  )
+  pusher: str = field(
+    "negative_loss",
+    "The score by which samples enter the dictionary.",
+    choices=PUSHERS,
+    source="ours; eq. 5 is meta_margin, the released code's mixed_margin",
+  )
+  score_momentum: float = field(
+    0.9,
+    "lambda: share of the old value in the moving average of a sample's score.",
+    bound=BELOW_ONE,
+    unit="share 0-1",
+    source="Table 4",
+  )
+  weight_rule: str = field(
+    "relative",
+    "How a weight follows from g, the reward loss's gradient for it.",
+    choices=WEIGHT_RULES,
+    source="ours; released code: clip; long tails in the paper: shift",
+  )
+  weight_lr: float = field(
+    1.0,
+    "alpha: how far weights move from uniform (0 = not at all); cancels in"
+    " clip.",
+    bound=NOT_NEGATIVE,
+    source="Table 4",
+  )
+  per_length: bool = field(
+    True,
+    "Whether a sample's g is divided by the length of its own gradient, so"
+    " that its direction counts and not its size.",
+    source="ours; the paper: False",
+  )
+  lookahead_lr: float = field(
+    0.1,
+    "eta: step size of the look-ahead; does not follow the schedule.",
+    bound=POSITIVE,
+    source="Table 4",
+  )
+  lookahead_momentum: float = field(
+    0.0,
+    "Share of the optimizer's momentum buffer in the look-ahead gradient.",
+    bound=NOT_NEGATIVE,
+    source="the paper; released code: 0.9",
+  )
+  pseudo_label_momentum: float = field(
+    0.7,
+    "beta: share of the old value in the moving average of a sample's"
+    " predictions.",
+    bound=BELOW_ONE,
+    unit="share 0-1",
+    source="ours; Table 4: 0.1",
+  )
+  weight_net_lr: float = field(
+    1e-3,
+    "Learning rate of Adam for the network of weighting=weight_net.",
+    bound=POSITIVE,
+    source="Meta-Weight-Net",
+  )
+
+  @property
+  def learned(self) -> bool:
+    """Whether weights are not uniform."""
+    return self.weighting != "uniform"
+
+  @property
+  def keeps_dictionary(self) -> bool:
+    """Whether the run picks its own rewards."""
+    return self.learned and self.rewards != "held_out"
+
+  @property
+  def draws_rewards(self) -> bool:
+    """Whether each step draws a reward batch of its own."""
+    return self.learned and self.rewards != "queue"

@@ -1,0 +1,260 @@
+"""The weights of one batch (Algorithm 1, lines 7 to 13), and what is kept."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from fsr_jax.maths import (
+  collectives,
+  losses,
+  pushers,
+  queue,
+  reweight,
+  tables,
+  weight_net,
+)
+from fsr_jax.maths.checks import at_least_float32, expect
+from fsr_jax.maths.collectives import Tree
+from fsr_jax.maths.reweight import Losses
+from fsr_jax.reweighting import net
+from fsr_jax.reweighting.options import ReweightingOptions
+from fsr_jax.reweighting.state import LastStep, ReweightingState
+
+# (parameters, features [b, ...]) -> logits [b, C].
+Head = Callable[[Tree, jax.Array], jax.Array]
+# (logits [b, C], target [b, C]) -> loss of each sample [b].
+SampleLoss = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+class Mixed(NamedTuple):
+  """A second pass of the same batch, of its mixed images (paper's MixUp).
+
+  Attributes:
+    features: float [b, ...].
+    target: float [b, C], mixed.
+    loss: float [b], of the mixed images on the mixed given labels, nats.
+    weighed: whether the weights are learned for them instead of for the
+      un-mixed samples.
+  """
+
+  features: jax.Array
+  target: jax.Array
+  loss: jax.Array
+  weighed: bool
+
+
+class _Weighed(NamedTuple):
+  """What weights are learned for: b samples, a head and a loss."""
+
+  head: Head
+  sample_loss: SampleLoss
+  features: jax.Array
+  target: jax.Array
+
+  def losses(self, params: Tree) -> jax.Array:
+    """Loss of each sample [b], nats."""
+    logits = at_least_float32(self.head(params, self.features))
+    return self.sample_loss(logits, self.target)
+
+  def logit_gradient(self, params: Tree) -> jax.Array:
+    """Gradient of each sample's loss for its logits [b, C]."""
+    logits = at_least_float32(self.head(params, self.features))
+    return jax.grad(lambda z: jnp.sum(self.sample_loss(z, self.target)))(logits)
+
+
+def weigh(
+  options: ReweightingOptions,
+  state: ReweightingState,
+  index: jax.Array,
+  label: jax.Array,
+  features: jax.Array,
+  logits: jax.Array,
+  head: Head,
+  head_params: Tree,
+  *,
+  target: jax.Array | None = None,
+  sample_loss: SampleLoss = losses.cross_entropy,
+  exact: jax.Array | None = None,
+  mixed: Mixed | None = None,
+  reward_losses: Losses | None = None,
+  momentum: Tree | None = None,
+) -> tuple[jax.Array, ReweightingState]:
+  """The weights of a batch, and the state after it.
+
+  Nothing is differentiated through: call it beside the loss or inside.
+
+  Args:
+    options: ReweightingOptions.
+    state: ReweightingState.
+    index: int [b], which training samples; each at most once in a batch.
+    label: int [b], their given labels.
+    features: float [b, ...], what the head is put on: of the un-mixed samples
+      (with MixUp in one pass, from `mixup.unmix`).
+    logits: float [b, C], head(head_params, features).
+    head: the looked-ahead part of the network (section 4.2: its last layer).
+    head_params: Theta^meta, its parameters.
+    target: float [b, C], of the un-mixed samples where it is not one-hot:
+      smoothed or scaled by class.
+    sample_loss: of the training loss, linear in its target.
+    exact: bool [b], False where features and logits are estimates; those do
+      not enter the queue. None where all are exact.
+    mixed: the mixed images' own pass, where there is one.
+    reward_losses: head_params -> float [q], losses of this step's rewards;
+      for rewards other than a queue. None leaves the weights uniform.
+    momentum: pytree like head_params, added to the look-ahead gradient.
+
+  Returns:
+    (weights float32 [b], state). Over the global batch they sum to 1, or all
+    are 0; those of a weight net lie in 0-1/B.
+
+  Raises:
+    InputError: an argument of another dtype or shape.
+
+  Source: Algorithm 1; eqs. 2, 3, 6.
+  """
+  expect(
+    index=(index, "int B"),
+    label=(label, "int B"),
+    features=(features, "float B ..."),
+    logits=(logits, "float B C"),
+  )
+  features, logits, head_params, mixed, momentum = jax.lax.stop_gradient(
+    (features, logits, head_params, mixed, momentum)
+  )
+  logits = at_least_float32(logits)
+  given = losses.one_hot(label, logits.shape[-1])
+  target = given if target is None else target
+  weighed = _Weighed(head, sample_loss, features, target)
+  if mixed is not None and mixed.weighed:
+    weighed = weighed._replace(features=mixed.features, target=mixed.target)
+  lookahead_params = _lookahead(
+    options, state, weighed.losses, head_params, momentum
+  )
+  weights = jnp.full(label.shape, 1.0 / collectives.global_size(label))
+  rewards = _reward_gradient(
+    options, state, head, lookahead_params, reward_losses
+  )
+  moved, reward_loss = state.weight_net, jnp.full((), jnp.nan)
+  if rewards is not None:
+    reward_loss, v, there = rewards
+    active = there & (state.epoch >= options.warmup_epochs)
+    learned = _learned(options, moved, weighed, head_params, v)
+    weights, moved = _choose(active, learned, (weights, moved))
+    reward_loss = jnp.where(active, reward_loss, jnp.nan)
+  evidence = pushers.Evidence(
+    target=given,
+    logits=logits,
+    lookahead_logits=at_least_float32(head(lookahead_params, features)),
+    mixed_loss=losses.cross_entropy(logits, given)
+    if mixed is None
+    else mixed.loss,
+    recall=state.tables.recall[index],
+  )
+  new = _observe(options, state, index, weights, evidence)
+  none_helped = collectives.psum(jnp.sum(weights)) == 0
+  return weights, new._replace(
+    queue=_pushed(state, index, label, features, exact),
+    weight_net=moved,
+    zero_batches=state.zero_batches + none_helped.astype(jnp.int32),
+    last=LastStep(reward_loss, _lookahead_loss(options, evidence)),
+  )
+
+
+def _lookahead(options, state, train_losses, head_params, momentum) -> Tree:
+  """Theta*; with a weight net its factors weigh the step."""
+  factor = 1.0
+  if state.weight_net is not None:
+    factor = weight_net.value(
+      state.weight_net.params, train_losses(head_params)
+    )
+  if momentum is not None:
+    momentum = jax.tree.map(lambda m: options.lookahead_momentum * m, momentum)
+  return reweight.lookahead(
+    lambda p: factor * train_losses(p),
+    head_params,
+    options.lookahead_lr,
+    momentum,
+  )
+
+
+def _reward_gradient(options, state, head, lookahead_params, reward_losses):
+  """(reward loss, v, whether there are any rewards), or None for none."""
+  if not options.learned:
+    return None
+  if state.queue is None:
+    if reward_losses is None:
+      return None
+    return *reweight.reward_gradient(reward_losses, lookahead_params), True
+  features, label, filled = queue.contents(state.queue)
+  count = jnp.sum(filled)
+
+  def reward_loss(params):
+    logits = head(params, features)
+    target = losses.one_hot(label, logits.shape[-1])
+    total = jnp.sum(filled * losses.cross_entropy(logits, target))
+    return total / jnp.maximum(count, 1)
+
+  # The queue is the same on every device: nothing is to be summed over them.
+  loss, v = jax.value_and_grad(reward_loss)(lookahead_params)
+  return loss, v, count > 0
+
+
+def _learned(options, moved, weighed, head_params, v):
+  """(weights [b], weight net after its step or None) from v."""
+  g = reweight.weight_gradient(
+    weighed.losses, head_params, v, options.lookahead_lr
+  )
+  if moved is not None:
+    loss = weighed.losses(head_params)
+    return net.move(moved, loss, g, options.weight_net_lr)
+  if options.per_length:
+    g = reweight.per_length(g, weighed.logit_gradient(head_params))
+  rule = reweight.WEIGHT_RULES[options.weight_rule]
+  return reweight.normalize(rule(g, options.weight_lr)), None
+
+
+def _choose(condition: jax.Array, chosen: Tree, other: Tree) -> Tree:
+  """Leaf by leaf, one of two trees."""
+  return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
+
+
+def _observe(options, state, index, weights, evidence) -> ReweightingState:
+  """The tables after this batch."""
+  probabilities = None
+  if state.tables.pseudo_label is not None:
+    probabilities = jax.nn.softmax(evidence.logits)
+  seen = tables.Observation(
+    index=index,
+    score=pushers.PUSHERS[options.pusher](evidence),
+    weights=weights,
+    correct=pushers.is_correct(evidence),
+    probabilities=probabilities,
+  )
+  return state._replace(
+    tables=tables.update(
+      state.tables,
+      seen,
+      options.score_momentum,
+      options.pseudo_label_momentum,
+    )
+  )
+
+
+def _pushed(state, index, label, features, exact):
+  """The queue with the batch's trusted samples."""
+  if state.queue is None:
+    return None
+  accepted = state.trusted[index]
+  if exact is not None:
+    accepted &= exact
+  return queue.push(state.queue, features, label, accepted)
+
+
+def _lookahead_loss(options, evidence) -> jax.Array:
+  """Mean loss on the given labels under Theta*; NaN with uniform weights."""
+  if not options.learned:
+    return jnp.full((), jnp.nan)
+  loss = losses.cross_entropy(evidence.lookahead_logits, evidence.target)
+  return collectives.psum(jnp.sum(loss)) / collectives.global_size(loss)

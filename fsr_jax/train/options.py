@@ -1,0 +1,286 @@
+"""What can be chosen about training; the defaults are those of `fsr`."""
+
+import dataclasses
+
+from fsr_jax.data.options import DataOptions
+from fsr_jax.fields import (
+  BELOW_ONE,
+  FRACTION,
+  NOT_NEGATIVE,
+  ONE_OR_ABOVE,
+  POSITIVE,
+  SHARE,
+  field,
+)
+from fsr_jax.reweighting import ReweightingOptions
+
+LOSSES = ("cross_entropy", "focal", "gce", "forward_correction")
+PSEUDO_LOSSES = ("cross_entropy", "elr")
+SCHEDULES = ("cosine_restarts", "cosine", "step")
+OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw", "lion", "lamb")
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkOptions:
+  """What is trained."""
+
+  network: str = field(
+    "resnet32",
+    "A network of this package, or `package.module:function` for blocks of"
+    " your own (docs/networks.md).",
+    source="section 5.1",
+  )
+  pretrained: str | None = field(
+    None,
+    "Where its parameters start: the workdir of another run, or a"
+    " .safetensors file of a ResNet with torchvision's names (timm's too);"
+    " random without it.",
+  )
+  meta_blocks: int = field(
+    0,
+    "How much of the network is looked ahead, Theta^meta: its last layer (0),"
+    " n blocks more (n), everything (-1).",
+    unit="blocks",
+    source="section 4.2",
+  )
+  compute_dtype: str = field(
+    "float32",
+    "Precision that the network computes in. Parameters, statistics, losses"
+    " and weights are float32 whatever it is.",
+    choices=("float32", "bfloat16"),
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizationOptions:
+  """How it is trained."""
+
+  num_epochs: int = field(
+    127,
+    "Times that the training set is gone through.",
+    bound=POSITIVE,
+    unit="epochs",
+    source="released code",
+  )
+  batch_size: int = field(
+    100,
+    "B: samples a step, over all devices.",
+    bound=POSITIVE,
+    unit="samples",
+    source="Table 4",
+  )
+  optimizer: str = field(
+    "sgd",
+    "The optimizer: SGD with momentum (`sgd`), with Nesterov's (`nesterov`),"
+    " or Adam, AdamW, Lion, LAMB as Optax has them.",
+    choices=OPTIMIZERS,
+    source="released code",
+  )
+  learning_rate: float = field(
+    0.1,
+    "Its peak.",
+    bound=POSITIVE,
+    source="released code",
+  )
+  schedule: str = field(
+    "cosine_restarts",
+    "How the learning rate falls: in cosine cycles, each twice as long as the"
+    " one before (`cosine_restarts`), in one (`cosine`), or in steps.",
+    choices=SCHEDULES,
+    source="released code",
+  )
+  lr_warmup_epochs: int = field(
+    0,
+    "Linear rise of the learning rate before the schedule.",
+    bound=NOT_NEGATIVE,
+    unit="epochs",
+  )
+  lr_decay_epochs: tuple[int, ...] = field(
+    (160, 180),
+    "With schedule=step: when the learning rate falls ...",
+    unit="epochs",
+    source="released code, long tails",
+  )
+  lr_decay_factors: tuple[float, ...] = field(
+    (0.01, 0.0001),
+    "... and to which share of the peak.",
+    unit="share 0-1",
+    source="released code, long tails",
+  )
+  momentum: float = field(
+    0.9,
+    "Of SGD; beta_1 of the others.",
+    bound=BELOW_ONE,
+    unit="share 0-1",
+    source="released code",
+  )
+  weight_decay: float = field(
+    5e-4,
+    "L2 penalty of all parameters with sgd, nesterov and adam; with the"
+    " others taken from the parameters directly, times the learning rate.",
+    bound=NOT_NEGATIVE,
+    source="released code",
+  )
+  gradient_clip: float = field(
+    0.0,
+    "Longest gradient, its Euclidean norm over all parameters; longer ones"
+    " are shortened to it. 0 = no bound.",
+    bound=NOT_NEGATIVE,
+  )
+  ema_decay: float = field(
+    0.999,
+    "Ceiling of the decay of the parameters' moving average.",
+    bound=FRACTION,
+    unit="share 0-1",
+    source="released code",
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveOptions:
+  """What is minimised."""
+
+  loss: str = field(
+    "cross_entropy",
+    "The loss of a sample on its given label.",
+    choices=LOSSES,
+    source="eq. 1",
+  )
+  class_balanced: bool = field(
+    False,
+    "Whether losses are scaled by class, the more the rarer it is.",
+  )
+  label_smoothing: float = field(
+    0.0,
+    "Share of a label that is spread over all classes.",
+    bound=BELOW_ONE,
+    unit="share 0-1",
+    source="section 5.2: 0.1 on long tails",
+  )
+  mixup: bool = field(
+    True,
+    "Whether pairs of images, and of labels, are blended.",
+    source="section 4.3",
+  )
+  remix: bool = field(
+    False, "MixUp in which the label of a far smaller class takes all."
+  )
+  unmixed_pass: bool = field(
+    False,
+    "With MixUp: whether the un-mixed images of a batch are passed through the"
+    " network too, for weights, scores and pseudo-labels. Without it one"
+    " sample of each pair stays un-mixed and the other's prediction is"
+    " estimated, at half the cost.",
+    source="ours; the paper: True",
+  )
+  weigh_mixed: bool = field(
+    False,
+    "With unmixed_pass: whether weights are learned for the mixed images"
+    " instead of the un-mixed ones, whose labels then carry them into the mix.",
+    source="ours; the paper: True",
+  )
+  pseudo_loss: str = field(
+    "cross_entropy",
+    "Re-labelling: cross entropy on the moving average of a sample's own"
+    " predictions, or early-learning regularization (`elr`).",
+    choices=PSEUDO_LOSSES,
+    source="eq. 7",
+  )
+  pseudo_loss_weight: float = field(
+    1.0,
+    "p: factor of the re-labelling loss; 0 = none.",
+    bound=NOT_NEGATIVE,
+    source="ours; Table 4: 2, WebVision 1",
+  )
+  pseudo_loss_on_mixed: bool = field(
+    False,
+    "With unmixed_pass: whether the re-labelling loss and predictions are"
+    " those of the mixed images.",
+    source="the paper; released code: True",
+  )
+  reward_batch_norm: str = field(
+    "own",
+    "Whose batch-norm statistics a reward batch is normalised with: its own,"
+    " those of it and the un-mixed batch together (`joint`), or the"
+    " running ones.",
+    choices=("own", "joint", "running"),
+    source="ours; released code: joint",
+  )
+  focal_gamma: float = field(
+    2.0,
+    "gamma of loss=focal.",
+    bound=NOT_NEGATIVE,
+    source="Lin et al. 2017",
+  )
+  gce_q: float = field(
+    0.7,
+    "q of loss=gce: towards 0 cross entropy, 1 = half the absolute error.",
+    bound=SHARE,
+    source="Zhang & Sabuncu 2018",
+  )
+  transition: str = field(
+    "estimated",
+    "Of loss=forward_correction: whether the transition matrix of the noise is"
+    " estimated at the end of the warm-up, or known from clean labels.",
+    choices=("known", "estimated"),
+    source="Patrini et al. 2017",
+  )
+  class_balance_beta: float = field(
+    0.9999,
+    "beta of class_balanced.",
+    bound=BELOW_ONE,
+    source="Cui et al. 2019",
+  )
+  remix_ratio: float = field(
+    3.0,
+    "kappa of remix: ratio of class sizes from which on the smaller one takes"
+    " all.",
+    bound=ONE_OR_ABOVE,
+    source="Chou et al. 2020",
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainOptions:
+  """All of them together; a constant of every compiled function."""
+
+  data: DataOptions = DataOptions()
+  network: NetworkOptions = NetworkOptions()
+  optimization: OptimizationOptions = OptimizationOptions()
+  objective: ObjectiveOptions = ObjectiveOptions()
+  reweighting: ReweightingOptions = ReweightingOptions()
+
+  @property
+  def relabels(self) -> bool:
+    """Whether there is a re-labelling loss."""
+    return self.objective.pseudo_loss_weight > 0
+
+  @property
+  def estimates_transition(self) -> bool:
+    """Whether the transition matrix is estimated at the warm-up's end."""
+    return (
+      self.objective.loss == "forward_correction"
+      and self.objective.transition == "estimated"
+    )
+
+  @property
+  def keeps_predictions(self) -> bool:
+    """Whether the tables hold the moving average of f(x)."""
+    return self.relabels or self.estimates_transition
+
+  @property
+  def observes(self) -> bool:
+    """Whether anything depends on predictions of un-mixed images."""
+    return self.reweighting.learned or self.keeps_predictions
+
+  @property
+  def passes_unmixed(self) -> bool:
+    """Whether un-mixed images have a pass of their own."""
+    objective = self.objective
+    return objective.mixup and objective.unmixed_pass and self.observes
+
+  @property
+  def mixes_half(self) -> bool:
+    """Whether one sample of each MixUp pair stays un-mixed."""
+    objective = self.objective
+    return objective.mixup and not objective.unmixed_pass and self.observes

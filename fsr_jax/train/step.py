@@ -1,0 +1,219 @@
+"""One training step of FSR (Algorithm 1 and section 4.3), per device.
+
+Pure: (state, data, index) -> (state, metrics). Under `jax.jit` on one device
+or `jax.pmap` over several its result is that of the whole global batch on one
+device, up to the order of sums.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from fsr_jax import models
+from fsr_jax.maths import collectives, losses, mixup, schedules, tables
+from fsr_jax.models import Network
+from fsr_jax.reweighting import Reweighter, reweighter
+from fsr_jax.train import forward as passes
+from fsr_jax.train import input as inputs
+from fsr_jax.train import loss as objective
+from fsr_jax.train.metrics import ALL_FINITE, Metrics
+from fsr_jax.train.optimizer import optimizer
+from fsr_jax.train.options import TrainOptions
+from fsr_jax.train.state import Resident, TrainState
+
+
+class Context(NamedTuple):
+  """What a step closes over; nothing here changes during a run.
+
+  Attributes:
+    options: TrainOptions.
+    network: Network.
+    reweighter: Reweighter.
+    tx: optimizer.
+  """
+
+  options: TrainOptions
+  network: Network
+  reweighter: Reweighter
+  tx: optax.GradientTransformation
+
+
+def context(
+  options: TrainOptions, num_classes: int, steps_per_epoch: int
+) -> Context:
+  """Context of a run; network, reweighter and optimizer as the options say."""
+  network = models.create(
+    options.network.network,
+    num_classes,
+    options.network.meta_blocks,
+    jnp.dtype(options.network.compute_dtype),
+  )
+  return Context(
+    options,
+    network,
+    reweighter(options.reweighting, num_classes=num_classes),
+    optimizer(options.optimization, steps_per_epoch),
+  )
+
+
+def train_step(
+  state: TrainState,
+  data: Resident,
+  index: jax.Array,
+  feed: inputs.Feed | None = None,
+  *,
+  ctx: Context,
+  rewarded: bool,
+) -> tuple[TrainState, Metrics]:
+  """One step of Algorithm 1 on the global batch `index`.
+
+  Args:
+    state: TrainState.
+    data: Resident.
+    index: int32 [B], the global batch, the same on every device.
+    feed: Feed, where `data` has no images.
+    ctx: Context.
+    rewarded: whether a reward batch is drawn. Static: a step with and one
+      without are two compiled functions.
+
+  Returns:
+    (TrainState after the update, Metrics of the step), the same on every
+    device.
+  """
+  options = ctx.options
+  keys = inputs.StepKeys.of(data.seed, state.step)
+  batch = inputs.gather(
+    options, keys.batch, state.statistics, data, index, feed
+  )
+  logits, pull_back, residue = jax.vjp(
+    lambda params: passes.forward(params, ctx, state.batch_stats, batch),
+    state.params,
+    has_aux=True,
+  )
+  seen = passes.see(ctx, batch, logits, residue)
+  rewards = None
+  if rewarded:
+    drawn = inputs.draw_rewards(
+      options, keys, state.statistics, data, state.reweighting.dictionary, feed
+    )
+    rewards = passes.reward_losses(
+      ctx, state.params, state.batch_stats, drawn, batch.unmixed_image
+    )
+  weights, reweighting = _weigh(ctx, state, batch, seen, rewards)
+  loss, slope = jax.value_and_grad(_total_loss)(
+    logits, ctx, state, batch, weights
+  )
+  (gradient,) = pull_back(slope)
+  loss, gradient = collectives.psum((loss, gradient))
+  new = _advance(ctx, state, residue.batch_stats, reweighting, gradient)
+  # The update can overflow where loss and gradient did not.
+  size = loss + collectives.global_norm((gradient, new.params))
+  return new, _measure(ctx, new, batch, seen, weights, loss, size)
+
+
+def _weigh(ctx, state, batch, seen, rewards):
+  """(weights [b], ReweightingState), beside what is differentiated."""
+  momentum = None
+  if ctx.options.reweighting.lookahead_momentum:
+    # The buffer of optax.trace, shaped like params.
+    momentum = optax.tree_utils.tree_get(state.opt_state, "trace")["head"]
+  return ctx.reweighter.weigh(
+    state.reweighting,
+    batch.index,
+    batch.label,
+    seen.features,
+    seen.logits,
+    passes.head_of(ctx, state.batch_stats),
+    state.params["head"],
+    target=batch.target,
+    sample_loss=objective.sample_loss(ctx.options, state.transition),
+    exact=seen.exact,
+    mixed=seen.mixed,
+    reward_losses=rewards,
+    momentum=momentum,
+  )
+
+
+def _total_loss(logits, ctx, state, batch, weights):
+  """This device's part of section 4.3's loss, from the logits on."""
+  options = ctx.options
+  loss = objective.weighted_loss(
+    options,
+    objective.sample_loss(options, state.transition),
+    weights,
+    logits.mixed,
+    batch,
+  )
+  if not options.relabels:
+    return loss
+  pseudo_label = tables.pseudo_labels(
+    state.reweighting.tables,
+    batch.index,
+    options.reweighting.pseudo_label_momentum,
+  )
+  on_mixed = options.mixes_half or options.objective.pseudo_loss_on_mixed
+  if options.mixes_half:
+    pseudo_label = mixup.mix(pseudo_label, batch.label_coefficient)
+  relabelling = objective.relabelling_loss(
+    options, logits.mixed if on_mixed else logits.unmixed, pseudo_label
+  )
+  begun = state.reweighting.epoch >= options.reweighting.warmup_epochs
+  return loss + jnp.where(begun, relabelling, 0.0)
+
+
+def _advance(ctx, state, batch_stats, reweighting, gradient) -> TrainState:
+  """Update and moving averages of the parameters."""
+  updates, opt_state = ctx.tx.update(gradient, state.opt_state, state.params)
+  params = optax.apply_updates(state.params, updates)
+  # Those of our networks are the same everywhere; a user's may not be.
+  batch_stats = collectives.pmean(batch_stats)
+  decay = schedules.ema_decay(state.step, ctx.options.optimization.ema_decay)
+
+  def averaged(old, new):
+    return jax.tree.map(
+      lambda a, b: tables.moving_average(a, b, decay), old, new
+    )
+
+  return state.replace(
+    step=state.step + 1,
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=opt_state,
+    ema_params=averaged(state.ema_params, params),
+    ema_batch_stats=averaged(state.ema_batch_stats, batch_stats),
+    reweighting=reweighting,
+  )
+
+
+def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
+  """Metrics of one step, summed over devices; bad unless `size` is finite."""
+  given = losses.one_hot(batch.label, seen.logits.shape[-1])
+  before = losses.cross_entropy(seen.logits, given)
+  correct = jnp.argmax(seen.logits, -1) == batch.label
+  batch_size = collectives.global_size(weights)
+  correct, zero, total, squares, before = collectives.psum((
+    jnp.sum(correct, dtype=jnp.float32),
+    jnp.sum(weights == 0, dtype=jnp.float32),
+    jnp.sum(weights),
+    jnp.sum(jnp.square(weights)),
+    jnp.sum(before) / batch_size,
+  ))
+  last = new.reweighting.last
+  # A deeper look-ahead would pay a forward pass for this number.
+  shallow = ctx.options.network.meta_blocks == 0
+  return Metrics(
+    loss=loss,
+    train_loss=before,
+    lookahead_loss=last.lookahead_loss if shallow else jnp.nan,
+    reward_loss=last.reward_loss,
+    correct=correct,
+    zero_weights=zero,
+    effective_batch=jnp.where(
+      squares > 0, total**2 / (batch_size * squares), 0.0
+    ),
+    examples=jnp.float32(batch_size),
+    steps=jnp.ones(()),
+    bad_step=jnp.where(jnp.isfinite(size), ALL_FINITE, new.step - 1),
+  )

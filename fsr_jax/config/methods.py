@@ -1,81 +1,168 @@
-"""What a method is made of: presets of fields of the config."""
+"""Methods: presets of the options that a method is made of.
+
+The defaults of the options are those of `fsr`; a preset names what differs.
+"""
+
+from typing import Any, NamedTuple
+
+
+class Method(NamedTuple):
+  """A preset.
+
+  Attributes:
+    about: what it is, for docs/methods.md.
+    source: of the method.
+    fields: option -> value, where it differs from the default.
+    needs: what it needs besides labelled images.
+  """
+
+  about: str
+  source: str
+  fields: dict[str, Any]
+  needs: str = "nothing"
+
 
 _ELR = {
   "pseudo_loss": "elr",
   "pseudo_loss_weight": 3.0,
   "pseudo_label_momentum": 0.7,
 }
+# The paper's form: a pass of the un-mixed images, a reward batch.
+_EXACT = {"unmixed_pass": True, "rewards": "dictionary"}
+# Weights all the same, no MixUp, no re-labelling.
+_PLAIN = {
+  **_EXACT,
+  "weighting": "uniform",
+  "mixup": False,
+  "pseudo_loss_weight": 0.0,
+}
+_CLEAN_REWARDS = {
+  **_PLAIN,
+  "rewards": "held_out",
+  "meta_blocks": -1,
+  "per_length": False,
+}
+_TABLE = "nothing; keeps a table of N x C predictions"
+_COUNTS = "the number of examples n_c of each class, taken from given labels"
+_CLEAN = "**clean data**: `data.held_out`"
 
-# What a method is made of: fields of the config that differ from PARTS.
 METHODS = {
-  "fsr": {
-    "weighting": "lookahead",
-    "mixup": True,
-    "pseudo_loss_weight": 1.0,
-    "pseudo_label_momentum": 0.7,
-  },
+  "fsr": Method(
+    "Weights ω_i ∝ max(0, 1 − α g_i / rms(g)), where g_i is the gradient of the"
+    " rewards' loss at Θ\\* for ω_i over the length of the sample's own"
+    " gradient; with MixUp, and cross entropy on pseudo-labels. One forward and"
+    " one backward pass a step: rewards are features that trusted samples left"
+    " when they passed by.",
+    "after Zhang & Pfister, ICCV 2021; one pass: ours",
+    {},
+    _TABLE,
+  ),
   # Better where a network memorises its labels, worse than plain training
   # where it predicts poorly: docs/results.md.
-  "fsr_elr": {"weighting": "lookahead", "mixup": True, **_ELR},
+  "fsr_elr": Method(
+    "`fsr` with `elr`'s term in place of the cross entropy on pseudo-labels.",
+    "ours",
+    _ELR,
+    _TABLE,
+  ),
+  "fsr_exact": Method(
+    "`fsr` as the paper has its passes: one of the mixed images, one of the"
+    " un-mixed, one of a reward batch drawn from the dictionary.",
+    "after Zhang & Pfister, ICCV 2021",
+    _EXACT,
+    _TABLE,
+  ),
   # The authors' TF1 code, where it differs from ours.
-  "fsr_released": {
-    "weighting": "lookahead",
-    "mixup": True,
-    "pseudo_loss_weight": 2.0,
-    "pseudo_loss_on_mixed": True,
-    "weigh_mixed": True,
-    "weight_rule": "clip",
-    "per_length": False,
-    "lookahead_momentum": 0.9,
-    "reward_batch_norm": "joint",
-    "pusher": "mixed_margin",
-    "dictionary_share": 0.0,
-  },
-  "plain": {},
-  "label_smoothing": {"label_smoothing": 0.1},
-  "focal": {"loss": "focal"},
-  "cb": {"class_balanced": True},
-  "cb_focal": {"class_balanced": True, "loss": "focal"},
-  "gce": {"loss": "gce"},
-  "forward_correction": {"loss": "forward_correction"},
-  "elr": _ELR,
-  "remix": {"mixup": True, "remix": True},
-  "mwn": {
-    "weighting": "weight_net",
-    "rewards": "held_out",
-    "meta_blocks": -1,
-    "per_length": False,
-  },
-  "l2r": {
-    "weighting": "lookahead",
-    "rewards": "held_out",
-    "meta_blocks": -1,
-    "weight_rule": "clip",
-    "per_length": False,
-  },
+  "fsr_released": Method(
+    "`fsr_exact` as in the authors' code: ω_i ∝ max(0, −g_i), learned for the"
+    " mixed samples.",
+    "Zhang & Pfister, ICCV 2021, released code",
+    {
+      **_EXACT,
+      "pseudo_loss_weight": 2.0,
+      "pseudo_label_momentum": 0.1,
+      "pseudo_loss_on_mixed": True,
+      "weigh_mixed": True,
+      "weight_rule": "clip",
+      "per_length": False,
+      "lookahead_momentum": 0.9,
+      "reward_batch_norm": "joint",
+      "pusher": "mixed_margin",
+      "dictionary_share": 0.0,
+    },
+    _TABLE,
+  ),
+  "plain": Method("Mean cross entropy, −Σ ỹ_c log p_c.", "–", _PLAIN),
+  "label_smoothing": Method(
+    "Cross entropy on (1 − s) ỹ + s/C.",
+    "Szegedy et al., CVPR 2016",
+    {**_PLAIN, "label_smoothing": 0.1},
+  ),
+  "focal": Method(
+    "−Σ ỹ_c (1 − p_c)^γ log p_c: hard samples count more.",
+    "Lin et al., ICCV 2017, eq. 4",
+    {**_PLAIN, "loss": "focal"},
+  ),
+  "cb": Method(
+    "Cross entropy times (1 − β) / (1 − β^n_c), scaled to a mean of 1 over the"
+    " classes: rare classes count more.",
+    "Cui et al., CVPR 2019",
+    {**_PLAIN, "class_balanced": True},
+    _COUNTS,
+  ),
+  "cb_focal": Method(
+    "`focal` with the factors of `cb`.",
+    "Cui et al., CVPR 2019",
+    {**_PLAIN, "class_balanced": True, "loss": "focal"},
+    _COUNTS,
+  ),
+  "gce": Method(
+    "Σ ỹ_c (1 − p_c^q) / q, between cross entropy (q → 0) and the absolute"
+    " error (q = 1): bounded, so wrong labels pull less.",
+    "Zhang & Sabuncu, NeurIPS 2018, eq. 6",
+    {**_PLAIN, "loss": "gce"},
+  ),
+  "forward_correction": Method(
+    "−Σ ỹ_c log (pᵀT)_c with T_ij = P(given label j, true label i): the network"
+    " predicts the true label, the loss compares after the noise.",
+    "Patrini et al., CVPR 2017, Theorems 2 and 3",
+    {**_PLAIN, "loss": "forward_correction", "pseudo_label_momentum": 0.1},
+    "T: `estimated` at the end of the warm-up from a table of predictions, or"
+    " `known`, counted from the true labels",
+  ),
+  "elr": Method(
+    "Cross entropy + λ log(1 − ⟨p, t⟩), t the moving average of the sample's"
+    " predictions: what was learned early is held against wrong labels.",
+    "Liu et al., NeurIPS 2020, eq. 6",
+    {**_PLAIN, **_ELR},
+    _TABLE,
+  ),
+  "remix": Method(
+    "MixUp in which a class that is κ times smaller than its partner's, or"
+    " more, takes the whole label of its own mixes.",
+    "Chou et al., ECCV 2020 workshops, eqs. 4–6",
+    {**_PLAIN, "mixup": True, "remix": True},
+    _COUNTS,
+  ),
+  "mwn": Method(
+    "ω_i = V(ℓ_i) / B, V a net 1–100–1 with a sigmoid, moved to lower the"
+    " reward loss at Θ\\*.",
+    "Shu et al., NeurIPS 2019, eqs. 3–5",
+    {**_CLEAN_REWARDS, "weighting": "weight_net"},
+    _CLEAN,
+  ),
+  "l2r": Method(
+    "ω_i ∝ max(0, −g_i), g_i the gradient of the clean held-out rewards' loss"
+    " at Θ\\* for ω_i, with the whole network looked ahead; no MixUp, no"
+    " re-labelling.",
+    "Ren et al., ICML 2018",
+    {**_CLEAN_REWARDS, "weighting": "lookahead", "weight_rule": "clip"},
+    _CLEAN,
+  ),
 }
 
-PARTS = {
-  "weighting": "uniform",
-  "rewards": "dictionary",
-  "meta_blocks": 0,
-  "loss": "cross_entropy",
-  "class_balanced": False,
-  "label_smoothing": 0.0,
-  "mixup": False,
-  "remix": False,
-  "pseudo_loss": "cross_entropy",
-  "pseudo_loss_weight": 0.0,
-  "pseudo_label_momentum": 0.1,
-  "pseudo_loss_on_mixed": False,
-  "weigh_mixed": False,
-  "weight_rule": "relative",
-  "per_length": True,
-  "lookahead_momentum": 0.0,
-  "reward_batch_norm": "own",
-  "pusher": "negative_loss",
-  "dictionary_share": 0.2,
-}
+# Options that some method sets: left open in a config, they follow the method.
+PARTS = frozenset().union(*(method.fields for method in METHODS.values()))
 
 # Table 4: |R|, q and b of its rows. Its first row, CIFAR with noise, is base(),
 # as are lambda = 0.9, eta = 0.1 and alpha = 1 of all rows. Its beta = 0.1 and

@@ -118,7 +118,7 @@ def _pool_size(count, share):
 
 
 def _rank_in_class(best_first, label, start):
-  """int32 [N], of samples in the order `best_first`; 0 = the best of its class."""
+  """int32 [N], of samples in the order `best_first`; 0 = a class's best."""
   return jnp.arange(label.shape[0]) - start[label[best_first]]
 
 

@@ -32,17 +32,18 @@ class Mixed(NamedTuple):
   """A second pass of the same batch, of its mixed images (paper's MixUp).
 
   Attributes:
-    features: float [b, ...].
-    target: float [b, C], mixed.
     loss: float [b], of the mixed images on the mixed given labels, nats.
-    weighed: whether the weights are learned for them instead of for the
-      un-mixed samples.
+    features: float [b, ...], where weights are learned for the mixed images
+      and not for the un-mixed samples; else None.
+    target: float [b, C], mixed, of those; else None.
+    logits: float [b, C], where the predictions that are remembered are those
+      of the mixed images; else None.
   """
 
-  features: jax.Array
-  target: jax.Array
   loss: jax.Array
-  weighed: bool
+  features: jax.Array | None = None
+  target: jax.Array | None = None
+  logits: jax.Array | None = None
 
 
 class _Weighed(NamedTuple):
@@ -90,8 +91,8 @@ def weigh(
     state: ReweightingState.
     index: int [b], which training samples; each at most once in a batch.
     label: int [b], their given labels.
-    features: float [b, ...], what the head is put on: of the un-mixed samples
-      (with MixUp in one pass, from `mixup.unmix`).
+    features: float [b, ...], what the head is put on: of the un-mixed samples,
+      their own or, with MixUp in one pass, estimates by `mixup.unmix`.
     logits: float [b, C], head(head_params, features).
     head: the looked-ahead part of the network (section 4.2: its last layer).
     head_params: Theta^meta, its parameters.
@@ -127,7 +128,7 @@ def weigh(
   given = losses.one_hot(label, logits.shape[-1])
   target = given if target is None else target
   weighed = _Weighed(head, sample_loss, features, target)
-  if mixed is not None and mixed.weighed:
+  if mixed is not None and mixed.features is not None:
     weighed = weighed._replace(features=mixed.features, target=mixed.target)
   lookahead_params = _lookahead(
     options, state, weighed.losses, head_params, momentum
@@ -152,7 +153,10 @@ def weigh(
     else mixed.loss,
     recall=state.tables.recall[index],
   )
-  new = _observe(options, state, index, weights, evidence)
+  remembered = logits
+  if mixed is not None and mixed.logits is not None:
+    remembered = at_least_float32(mixed.logits)
+  new = _observe(options, state, index, weights, evidence, remembered)
   none_helped = collectives.psum(jnp.sum(weights)) == 0
   return weights, new._replace(
     queue=_pushed(state, index, label, features, exact),
@@ -220,11 +224,13 @@ def _choose(condition: jax.Array, chosen: Tree, other: Tree) -> Tree:
   return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
 
 
-def _observe(options, state, index, weights, evidence) -> ReweightingState:
+def _observe(
+  options, state, index, weights, evidence, remembered
+) -> ReweightingState:
   """The tables after this batch."""
   probabilities = None
   if state.tables.pseudo_label is not None:
-    probabilities = jax.nn.softmax(evidence.logits)
+    probabilities = jax.nn.softmax(remembered)
   seen = tables.Observation(
     index=index,
     score=pushers.PUSHERS[options.pusher](evidence),

@@ -13,7 +13,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.step.state import TrainState
+from fsr_jax.train.state import TrainState
 
 
 def named(state: TrainState) -> dict[str, np.ndarray]:

@@ -2,15 +2,15 @@
 
 from ml_collections import ConfigDict
 
+from fsr_jax.config.validation import notices, resolve_and_load
 from fsr_jax.errors import check
 from fsr_jax.run import labels, report
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
-from fsr_jax.run.validate import notices, resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine
-from fsr_jax.step.parallel import devices_for
-from fsr_jax.step.state import TrainState
+from fsr_jax.train.parallel import devices_for
+from fsr_jax.train.programs import Programs
+from fsr_jax.train.state import TrainState
 
 # Fields of config.data that say where the data are and what is tested: a
 # trained run may be evaluated with others.
@@ -32,8 +32,8 @@ def train(
   """
   run = Run(config, workdir, allow_config_change)
   print(run.opening(), flush=True)
-  print(report.settings(run.config, run.data), flush=True)
-  for line in run.notes + notices(run.config, run.data):
+  print(report.settings(run.options, run.data), flush=True)
+  for line in run.notes + notices(run.options, run.data):
     print(f"note: {line}", flush=True)
   if 0 < run.step < run.num_steps:
     print(f"continuing from step {run.step}", flush=True)
@@ -45,7 +45,7 @@ def train(
   return summary
 
 
-def restore(workdir: str, **where: str | None) -> tuple[Engine, TrainState]:
+def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
   """The newest checkpoint of the run in `workdir`, on this machine's devices.
 
   Args:
@@ -53,7 +53,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Engine, TrainState]:
     **where: fields named in WHERE; None for what the run had.
 
   Returns:
-    (Engine, state as numpy arrays).
+    (Programs, state as numpy arrays).
 
   Raises:
     InputError: no run, no checkpoint, a damaged one, data with other classes
@@ -67,16 +67,17 @@ def restore(workdir: str, **where: str | None) -> tuple[Engine, TrainState]:
     f"workdir {work.path} has no checkpoint; train first",
   )
   config = ConfigDict(stored)
-  config.num_devices = 0  # This machine's; they do not change the result.
   for field, value in where.items():
     if value is not None:
       config.data[field] = value
-  config, data = resolve_and_load(config)
+  _, options, data = resolve_and_load(config)
   # A test part that is taken out of other images would have trained ones.
   labels.check_same(work.path, data, classes_only=not data.test_set_aside)
-  devices, _ = devices_for(config)
-  engine = Engine(config, data, devices)
-  return engine, Checkpoints(work.checkpoints).restore(engine.create_state())
+  # This machine's devices; they do not change the result.
+  devices, _ = devices_for(options.train)
+  programs = Programs(options.train, data, devices, options.run.seed)
+  template = programs.create_state()
+  return programs, Checkpoints(work.checkpoints).restore(template)
 
 
 def evaluate(workdir: str, **where: str | None) -> dict:
@@ -85,11 +86,12 @@ def evaluate(workdir: str, **where: str | None) -> dict:
   Args and Raises: as `restore`.
 
   Returns:
-    As Engine.evaluate; nothing is written.
+    As Programs.evaluate; nothing is written.
   """
-  engine, state = restore(workdir, **where)
-  result = engine.evaluate(engine.devices.put(state))
-  steps = engine.config.num_epochs * engine.steps_per_epoch
+  programs, state = restore(workdir, **where)
+  result = programs.evaluate(programs.devices.put(state))
+  epochs = programs.options.optimization.num_epochs
+  steps = epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(state.step)} of {steps}")
   print(report.table(result), flush=True)
   return result

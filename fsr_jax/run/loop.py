@@ -1,34 +1,84 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
+from collections.abc import Iterator
 import signal
 import time
 
 from clu import parameter_overview
+import jax
+import numpy as np
 
+from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check
+from fsr_jax.maths import randomness
 from fsr_jax.run import labels, monitor, pretrained, report
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.stopwatch import Stopwatch, versions
-from fsr_jax.run.validate import resolve_and_load
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.engine import Engine, ReadError
-from fsr_jax.step.metrics import ALL_FINITE
-from fsr_jax.step.parallel import devices_for
-from fsr_jax.step.state import keeps_dictionary
+from fsr_jax.train.metrics import ALL_FINITE, Metrics
+from fsr_jax.train.parallel import devices_for
+from fsr_jax.train.programs import Programs
+from fsr_jax.train.state import TrainState
 
 
 class NonFiniteError(InputError):
   """The loss, a gradient or a parameter stopped being a number."""
 
 
+def epoch_steps(
+  programs: Programs,
+  state: TrainState,
+  epoch: int,
+  seed: int,
+  first: int = 0,
+  steps_per_call: int = 0,
+) -> Iterator[tuple[int, TrainState, Metrics]]:
+  """The training steps of one epoch, from the one after `first` on.
+
+  Args:
+    programs: Programs.
+    state: TrainState in place; donated.
+    epoch: int.
+    seed: of the run.
+    first: steps of this epoch already done.
+    steps_per_call: training steps of one compiled call; 0 = the most useful.
+
+  Yields:
+    After each compiled call: (steps of this epoch done, TrainState in place,
+    Metrics in place of the steps of this epoch since `first`). Who stops
+    asking has the state as of then.
+
+  Raises:
+    InputError: a training image could not be read; names it. The state last
+      yielded is as it was.
+  """
+  batch_size = programs.options.optimization.batch_size
+  order = randomness.epoch_order(
+    np.uint32(seed), epoch, len(programs.data.train), batch_size
+  )
+  batches = np.asarray(order)[first:]
+  size = steps_per_call or programs.steps_per_call(state.params)
+  totals = programs.devices.put(Metrics.zero())
+  feeds = programs.feeds(state, epoch, first, batches)
+  for start in range(0, len(batches), size):
+    chunk = batches[start : start + size]
+    # One call runs while the next is prepared, and no more: else a whole
+    # epoch would be queued at once, deaf to progress and signals.
+    before = totals
+    state, totals = programs.step(state, totals, chunk, next(feeds), epoch)
+    jax.block_until_ready(before)
+    yield first + start + len(chunk), state, totals
+
+
 class Run:
   """One training run in its workdir, continued from its newest checkpoint.
 
   Attributes:
-    config: resolved and frozen.
+    config: resolved.
+    options: Options, what it stands for.
     data: Data.
     workdir: Workdir.
-    engine: Engine.
+    programs: Programs.
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     step: training steps done of the whole run.
@@ -46,16 +96,19 @@ class Run:
       InputError: the input is wrong; the message says what, where and what
         was expected.
     """
-    self.config, self.data = resolve_and_load(config)
+    self.config, self.options, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
     self.workdir.check_config(self.config, allow_config_change)
     labels.check_same(self.workdir.path, self.data)
-    devices, note = devices_for(self.config)
+    train, run = self.options.train, self.options.run
+    devices, note = devices_for(train, run.num_devices)
     self.notes = [note] if note else []
-    self.engine = Engine(self.config, self.data, devices)
-    host_state = self.engine.create_state()
-    if self.config.pretrained and not has_checkpoint(self.workdir.checkpoints):
-      host_state, notes = pretrained.start(self.config, host_state)
+    self.programs = Programs(train, self.data, devices, run.seed)
+    host_state = self.programs.create_state()
+    if train.network.pretrained and not has_checkpoint(
+      self.workdir.checkpoints
+    ):
+      host_state, notes = pretrained.start(train.network, host_state)
       self.notes += notes
     self.num_parameters = int(
       parameter_overview.count_parameters(host_state.params)
@@ -66,7 +119,7 @@ class Run:
       # not be told from a stranger's.
       self.workdir.write_config(self.config)
     self._checkpoints = Checkpoints(
-      self.workdir.checkpoints, self.config.keep_checkpoints
+      self.workdir.checkpoints, run.keep_checkpoints
     )
     if self._checkpoints.latest_step() is not None:
       host_state = self._checkpoints.restore(host_state)
@@ -74,26 +127,32 @@ class Run:
     check(
       self.step <= self.num_steps,
       f"workdir {self.workdir.path} is at step {self.step}, beyond the"
-      f" {self.num_steps} steps of num_epochs={self.config.num_epochs}",
+      f" {self.num_steps} steps of num_epochs={self._num_epochs}",
     )
     self.workdir.write_config(self.config)
     labels.write(self.workdir.path, self.data)
     self.workdir.write_skipped(self.data.skipped)
-    self._state = self.engine.devices.put(host_state)
-    self._progress = report.Progress(self.config, self.engine.steps_per_epoch)
+    self._state = self.programs.devices.put(host_state)
+    self._progress = report.Progress(
+      self.options, self.programs.steps_per_epoch
+    )
     self._stopwatch = Stopwatch()
     self._stop = False
 
   def opening(self) -> str:
     """What is about to be trained on what, one line."""
     return report.opening(
-      self.config, self.data, self.num_parameters, self.engine.devices.name
+      self.options, self.data, self.num_parameters, self.programs.devices.name
     )
 
   @property
   def num_steps(self) -> int:
     """Training steps of the whole run."""
-    return self.config.num_epochs * self.engine.steps_per_epoch
+    return self._num_epochs * self.programs.steps_per_epoch
+
+  @property
+  def _num_epochs(self) -> int:
+    return self.options.train.optimization.num_epochs
 
   def train(self, stop_after_epochs: int | None = None) -> dict | None:
     """Trains to the end of the run. Call it once.
@@ -117,7 +176,7 @@ class Run:
       number: signal.signal(number, self._on_signal)
       for number in (signal.SIGTERM, signal.SIGINT)
     }
-    first_step, per_epoch = self.step, self.engine.steps_per_epoch
+    first_step, per_epoch = self.step, self.programs.steps_per_epoch
     last_step = self.num_steps
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
@@ -146,7 +205,7 @@ class Run:
   def _save(self) -> None:
     """Saves the state, unless this step is saved already."""
     if self._checkpoints.latest_step() != self.step:
-      self._checkpoints.save(self.engine.devices.get(self._state))
+      self._checkpoints.save(self.programs.devices.get(self._state))
 
   def _train_epoch(self, epoch: int) -> dict:
     """One epoch, or what is left of it: train, save, measure.
@@ -154,38 +213,18 @@ class Run:
     Returns:
       Scalars to be logged.
     """
-    engine, started = self.engine, time.monotonic()
-    first = epoch * engine.steps_per_epoch
-
-    def on_progress(done, totals):
-      if self._progress.due():
-        totals = engine.devices.get(totals)
-        _require_finite(totals)
-        scalars = report.averages(totals)
-        self._progress.line(first + done, epoch, scalars)
-      return self._stop
-
-    try:
-      self._state, totals, finished = engine.train_epoch(
-        self._state, epoch, self.step - first, on_progress
-      )
-    except ReadError as error:  # What was done until then is kept.
-      self._state = error.state
-      totals = engine.devices.get(error.totals)
-      _require_finite(totals)
-      self.step += int(totals.steps)
-      self._save()
-      raise
-    totals = engine.devices.get(totals)  # Waits for the device.
+    started = time.monotonic()
+    first = self.step - epoch * self.programs.steps_per_epoch
+    finished, totals = self._steps(epoch, first)
     _require_finite(totals)
-    self.step += int(totals.steps)
     self._stopwatch.add(
-      epoch >= self.config.warmup_epochs,
+      epoch >= self.options.train.reweighting.warmup_epochs,
       int(totals.steps),
       time.monotonic() - started,
     )
     # Saved before it is measured: after a SIGTERM seconds count.
-    if self._stop or self._due(self.config.checkpoint_every_epochs, epoch):
+    every = self.options.run.checkpoint_every_epochs
+    if self._stop or self._due(every, epoch):
       self._save()
     scalars = report.averages(totals)
     if finished and not self._stop:
@@ -198,31 +237,67 @@ class Run:
       self._progress.line(self.step, epoch, scalars)
     return scalars
 
+  def _steps(self, epoch: int, first: int) -> tuple[bool, Metrics]:
+    """The steps of an epoch after `first` and, at its end, the refresh.
+
+    Returns:
+      (whether the epoch was finished, Metrics of numpy scalars).
+    """
+    devices, per_epoch = self.programs.devices, self.programs.steps_per_epoch
+    totals, done = Metrics.zero(), first
+    steps = epoch_steps(
+      self.programs,
+      self._state,
+      epoch,
+      self.options.run.seed,
+      first,
+      self.options.run.steps_per_call,
+    )
+    try:
+      for done, self._state, totals in steps:
+        if self._progress.due():
+          so_far = devices.get(totals)
+          _require_finite(so_far)
+          line = report.averages(so_far)
+          self._progress.line(epoch * per_epoch + done, epoch, line)
+        # A stop at the last step would lose the refresh: it waits until then.
+        if self._stop and done < per_epoch:
+          break
+    except NonFiniteError:
+      raise
+    except InputError:  # An image that cannot be read; what was done is kept.
+      _require_finite(devices.get(totals) if done > first else totals)
+      self.step += done - first
+      self._save()
+      raise
+    if done == per_epoch:
+      self._state = self.programs.end_epoch(self._state, epoch)
+    self.step += done - first
+    return done == per_epoch, devices.get(totals)  # Waits for the device.
+
   def _due(self, every: int, epoch: int) -> bool:
-    return (epoch + 1) % every == 0 or epoch + 1 == self.config.num_epochs
+    return (epoch + 1) % every == 0 or epoch + 1 == self._num_epochs
 
   def _measure(self, epoch: int) -> dict:
     """Scalars at an epoch's end: tables, and the test split when it is due."""
+    options = self.options.train.reweighting
     scalars = {
       "epoch": epoch + 1,
-      "learning_rate": float(self.engine.learning_rate(self.step - 1)),
-      **monitor.measure(*self._tables(), self.data, self.config),
+      "learning_rate": self.programs.learning_rate(self.step - 1),
+      **monitor.measure(self._reweighting(), self.data, options),
     }
-    if self._due(self.config.eval_every_epochs, epoch):
-      scalars |= self.engine.evaluate(self._state)
+    if self._due(self.options.run.eval_every_epochs, epoch):
+      scalars |= self._evaluate()
     self._progress.update(scalars)
     return scalars
 
-  @property
-  def _learned(self) -> bool:
-    return keeps_dictionary(self.config)
+  def _evaluate(self) -> dict[str, float]:
+    size = self.options.run.eval_batch_size
+    return self.programs.evaluate(self._state, size)
 
-  def _tables(self):
-    """(tables, dictionary, zero_batches) as numpy arrays."""
-    state = self._state
-    return self.engine.devices.get(
-      (state.tables, state.dictionary, state.zero_batches)
-    )
+  def _reweighting(self):
+    """ReweightingState as numpy arrays."""
+    return self.programs.devices.get(self._state.reweighting)
 
   def _finish(self, scalars: dict) -> dict:
     """Summary and samples of a finished run.
@@ -230,37 +305,37 @@ class Run:
     Args:
       scalars: of the last epoch; {} where nothing was left to train.
     """
-    config = self.config
+    options, reweighting = self.options.train.reweighting, self._reweighting()
     # The last epoch was evaluated, unless a signal cut it short.
     tested = {k: v for k, v in scalars.items() if k.startswith("test_")}
-    tables, dictionary, zero_batches = self._tables()
     previous = self.workdir.read_summary() or {}
     seconds = self._stopwatch.seconds_per_step()
     if seconds is None:  # Nothing was left to train.
       seconds = previous.get("seconds_per_step")
+    batch_size = self.options.train.optimization.batch_size
     summary = {
-      **(tested or self.engine.evaluate(self._state)),
-      **monitor.measure(tables, dictionary, zero_batches, self.data, config),
+      **(tested or self._evaluate()),
+      **monitor.measure(reweighting, self.data, options),
       # Means over the last epoch.
       **{
         key: scalars.get(key, previous.get(key))
         for key in ("effective_batch", "reward_loss")
       },
       "seconds_per_step": seconds,
-      "examples_per_second": seconds and config.batch_size / seconds,
-      "epochs": config.num_epochs,
+      "examples_per_second": seconds and batch_size / seconds,
+      "epochs": self._num_epochs,
       "steps": self.step,
       "parameters": self.num_parameters,
-      "method": config.method,
-      "pusher": config.pusher if self._learned else None,
-      "seed": config.seed,
-      "device": self.engine.devices.name,
+      "method": self.options.run.method,
+      "pusher": options.pusher if options.keeps_dictionary else None,
+      "seed": self.options.run.seed,
+      "device": self.programs.devices.name,
       "versions": versions(),
     }
     self.workdir.write_summary(summary)
-    if self._learned:
+    if options.keeps_dictionary:
       self.workdir.write_samples(
-        monitor.samples(tables, dictionary, self.data, config)
+        monitor.samples(reweighting, self.data, options)
       )
     return summary
 

@@ -3,9 +3,22 @@
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.maths.tables import Tables, debias
-from fsr_jax.step.state import keeps_dictionary
+from fsr_jax.reweighting import ReweightingOptions, ReweightingState
+
+
+def dictionary(
+  reweighting: ReweightingState, options: ReweightingOptions
+) -> np.ndarray | None:
+  """Training samples in the run's own dictionary, int [K], repeats included.
+
+  None where the run picks none.
+  """
+  if not options.keeps_dictionary:
+    return None
+  if reweighting.trusted is not None:
+    return np.flatnonzero(reweighting.trusted)
+  return np.asarray(reweighting.dictionary.index)
 
 
 def _mean(values: np.ndarray) -> float | None:
@@ -19,18 +32,14 @@ def _average(tables: Tables, table: np.ndarray, decay: float) -> np.ndarray:
 
 
 def measure(
-  tables: Tables,
-  dictionary: Dictionary,
-  zero_batches: np.ndarray,
-  data: Data,
-  config,
+  reweighting: ReweightingState, data: Data, options: ReweightingOptions
 ) -> dict:
   """Quality of dictionary and weights.
 
   Args:
-    tables, dictionary, zero_batches: of the train state, numpy arrays.
+    reweighting: of the train state, numpy arrays.
     data: Data.
-    config: resolved.
+    options: of the reweighter.
 
   Returns:
     dictionary_purity: fraction of the dictionary whose label is right; None
@@ -50,19 +59,19 @@ def measure(
       samples with wrong labels have; None without clean labels.
     zero_batches: batches of the run in which every weight was 0.
   """
-  learned = keeps_dictionary(config)
+  tables, chosen = reweighting.tables, dictionary(reweighting, options)
   right = None
   if data.train.clean_label is not None:
     right = data.train.label == data.train.clean_label
   return {
-    **_purity_and_coverage(tables, dictionary if learned else None, data),
-    **_difficulty(tables, dictionary if learned else None, data, config),
+    **_purity_and_coverage(tables, chosen, data),
+    **_difficulty(tables, chosen, data, options.pseudo_label_momentum),
     **_weights(tables, right),
-    "zero_batches": int(zero_batches),
+    "zero_batches": int(reweighting.zero_batches),
   }
 
 
-def _purity_and_coverage(tables, dictionary, data) -> dict:
+def _purity_and_coverage(tables, chosen, data) -> dict:
   result = dict.fromkeys(
     (
       "dictionary_purity",
@@ -71,7 +80,7 @@ def _purity_and_coverage(tables, dictionary, data) -> dict:
       "dictionary_coverage_max",
     )
   )
-  if dictionary is None:
+  if chosen is None:
     return result
   label, clean_label = data.train.label, data.train.clean_label
   used = tables.trusted > 0
@@ -81,24 +90,22 @@ def _purity_and_coverage(tables, dictionary, data) -> dict:
   result["dictionary_coverage_min"] = float(share.min())
   result["dictionary_coverage_max"] = float(share.max())
   if clean_label is not None:
-    right = (label == clean_label)[dictionary.index]
+    right = (label == clean_label)[chosen]
     result["dictionary_purity"] = float(right.mean())
   return result
 
 
-def _difficulty(tables, dictionary, data, config) -> dict:
+def _difficulty(tables, chosen, data, momentum) -> dict:
   result = dict.fromkeys(("difficulty", "dictionary_difficulty"))
   clean_label = data.train.clean_label
   if tables.pseudo_label is None or clean_label is None:
     return result
-  predicted = _average(
-    tables, tables.pseudo_label, config.pseudo_label_momentum
-  )
+  predicted = _average(tables, tables.pseudo_label, momentum)
   difficulty = 1 - predicted[np.arange(len(clean_label)), clean_label]
   known = clean_label >= 0
   result["difficulty"] = _mean(difficulty[known & (tables.visits > 0)])
-  if dictionary is not None:
-    trusted = dictionary.index[known[dictionary.index]]
+  if chosen is not None:
+    trusted = chosen[known[chosen]]
     result["dictionary_difficulty"] = _mean(difficulty[trusted])
   return result
 
@@ -123,14 +130,14 @@ def _weights(tables, right: np.ndarray | None) -> dict:
 
 
 def samples(
-  tables: Tables, dictionary: Dictionary, data: Data, config
+  reweighting: ReweightingState, data: Data, options: ReweightingOptions
 ) -> dict[str, np.ndarray]:
   """What the run learned about each training example, for samples.csv.
 
   Args:
-    tables, dictionary: of the train state, numpy arrays.
+    reweighting: of the train state, numpy arrays.
     data: Data.
-    config: resolved.
+    options: of the reweighter.
 
   Returns:
     Columns [N]: index, id (where the source has one), label (class name),
@@ -140,10 +147,9 @@ def samples(
     was) and, where predictions are kept, suggested_label and its confidence
     (0-1).
   """
-  names = np.array(data.class_names)
-
+  names, tables = np.array(data.class_names), reweighting.tables
   in_dictionary = np.zeros(len(data.train), np.int32)
-  in_dictionary[dictionary.index] = 1
+  in_dictionary[dictionary(reweighting, options)] = 1
   columns = {
     "index": np.arange(len(data.train)),
     **({} if data.train.id is None else {"id": data.train.id}),
@@ -151,16 +157,16 @@ def samples(
     "visits": tables.visits,
     "score": np.where(
       tables.visits > 0,
-      _average(tables, tables.score, config.score_momentum),
+      _average(tables, tables.score, options.score_momentum),
       np.nan,
     ),
-    "weight": _average(tables, tables.mean_weight, config.score_momentum),
+    "weight": _average(tables, tables.mean_weight, options.score_momentum),
     "in_dictionary": in_dictionary,
     "trusted_epochs": tables.trusted,
   }
   if tables.pseudo_label is not None:
     pseudo_label = _average(
-      tables, tables.pseudo_label, config.pseudo_label_momentum
+      tables, tables.pseudo_label, options.pseudo_label_momentum
     )
     columns["suggested_label"] = names[pseudo_label.argmax(-1)]
     columns["confidence"] = pseudo_label.max(-1)

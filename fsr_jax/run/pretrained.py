@@ -17,12 +17,15 @@ from fsr_jax.models.pretrained import (
 )
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint, named
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.step.state import TrainState
+from fsr_jax.train.options import NetworkOptions
+from fsr_jax.train.state import TrainState
 
 _SUFFIX = ".safetensors"
 
 
-def start(config, state: TrainState) -> tuple[TrainState, list[str]]:
+def start(
+  options: NetworkOptions, state: TrainState
+) -> tuple[TrainState, list[str]]:
   """The state before the first step, with the weights of `pretrained`.
 
   Weights and running statistics, and the moving averages of both, all start
@@ -30,8 +33,8 @@ def start(config, state: TrainState) -> tuple[TrainState, list[str]]:
   code evaluates. A linear layer for another number of classes stays random.
 
   Args:
-    config: resolved, `pretrained` set.
-    state: from Engine.create_state.
+    options: `pretrained` set.
+    state: from Programs.create_state.
 
   Returns:
     (TrainState of numpy arrays, notes for the user).
@@ -44,25 +47,25 @@ def start(config, state: TrainState) -> tuple[TrainState, list[str]]:
     arrays, "params", "batch_stats", "ema_params", "ema_batch_stats"
   )
   linear = ("linear.kernel", "linear.bias")
-  if config.pretrained.endswith(_SUFFIX):
-    stages = TORCHVISION.get(config.network)
+  if options.pretrained.endswith(_SUFFIX):
+    stages = TORCHVISION.get(options.network)
     check(
       stages is not None,
-      f"network={config.network} has no torchvision names to read"
-      f" pretrained={config.pretrained} by; these have:"
+      f"network={options.network} has no torchvision names to read"
+      f" pretrained={options.pretrained} by; these have:"
       f" {', '.join(TORCHVISION)}",
     )
     names = {n: torchvision_name(name, stages) for n, name in names.items()}
     linear = tuple(torchvision_name(name, stages) for name in linear)
-    given = _read_file(config.pretrained)
+    given = _read_file(options.pretrained)
   else:
-    given = _read_run(config.pretrained)
+    given = _read_run(options.pretrained)
   wanted = {name: arrays[n] for n, name in names.items()}
   found = fitting(
     wanted,
     given,
     linear,
-    f"pretrained={config.pretrained} does not fit network={config.network}",
+    f"pretrained={options.pretrained} does not fit network={options.network}",
   )
   # Copies: the compiled step donates its input, leaf by leaf.
   leaves = [
@@ -73,7 +76,7 @@ def start(config, state: TrainState) -> tuple[TrainState, list[str]]:
   if linear[0] not in found:
     theirs, ours = (x[linear[-1]].shape[-1] for x in (given, wanted))
     notes.append(
-      f"pretrained={config.pretrained} has {theirs} classes, these data have"
+      f"pretrained={options.pretrained} has {theirs} classes, these data have"
       f" {ours}: the linear layer starts at random"
     )
   return jax.tree.unflatten(jax.tree.structure(state), leaves), notes

@@ -5,8 +5,9 @@ import time
 
 import numpy as np
 
+from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
-from fsr_jax.step.metrics import Metrics
+from fsr_jax.train.metrics import Metrics
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -45,13 +46,14 @@ def averages(totals: Metrics) -> dict[str, float]:
 class Progress:
   """One line at most every `every` seconds, and the time that is left."""
 
-  def __init__(self, config, steps_per_epoch: int):
-    self._epochs = config.num_epochs
+  def __init__(self, options: Options, steps_per_epoch: int):
+    reweighting = options.train.reweighting
+    self._epochs = options.train.optimization.num_epochs
     self._per_epoch = steps_per_epoch
-    # The step after which another program is compiled.
-    self._switch = config.warmup_epochs * steps_per_epoch
-    self._every = config.log_every_seconds
-    self._learned = config.weighting != "uniform"
+    # The step after which another program is compiled, if one is.
+    self._switch = reweighting.warmup_epochs * steps_per_epoch
+    self._every = options.run.log_every_seconds
+    self._learned = reweighting.learned
     self._started = self._printed = time.monotonic()
     # (time, step) of the last line: the time left is judged by the stretch
     # since then, if nothing was compiled in it.
@@ -100,34 +102,40 @@ class Progress:
     print("  ".join(parts), flush=True)
 
 
-def opening(config, data: Data, num_parameters: int, device: str) -> str:
+def opening(
+  options: Options, data: Data, num_parameters: int, device: str
+) -> str:
   """The line a run starts with."""
   labels = ""
   if data.train.clean_label is not None:
     wrong = np.mean(data.train.label != data.train.clean_label)
     labels = f", {wrong:.1%} of the labels wrong"
   return (
-    f"{config.method}: {config.data.dataset}, {len(data.train):,} training"
-    f" examples, {data.num_classes} classes{labels};"
-    f" {config.network}, {num_parameters:,} parameters;"
-    f" {device}"
+    f"{options.run.method}: {options.train.data.dataset}, {len(data.train):,}"
+    f" training examples, {data.num_classes} classes{labels};"
+    f" {options.train.network.network}, {num_parameters:,} parameters; {device}"
   )
 
 
-def settings(config, data: Data) -> str:
+def settings(options: Options, data: Data) -> str:
   """The line after it: sizes that a config may have chosen by itself."""
+  optimization = options.train.optimization
+  reweighting = options.train.reweighting
   shape = " x ".join(str(n) for n in data.test.image.shape[1:])
   parts = [
     f"inputs {shape}",
     f"{len(data.test):,} test examples",
-    f"{config.num_epochs} epochs",
-    f"batch {config.batch_size}",
+    f"{optimization.num_epochs} epochs",
+    f"batch {optimization.batch_size}",
   ]
-  if config.weighting != "uniform":
-    parts.append(f"rewards {config.reward_batch_size}")
-    if config.rewards == "dictionary":
-      parts.append(f"dictionary {config.dictionary_size}")
-    parts.append(f"warm-up {config.warmup_epochs} epochs")
+  if reweighting.learned:
+    parts.append(f"rewards {reweighting.reward_batch_size}")
+    if reweighting.rewards == "dictionary":
+      parts.append(f"dictionary {reweighting.dictionary_size}")
+    if reweighting.rewards == "queue":
+      share = reweighting.dictionary_share
+      parts.append(f"dictionary the best {share:.0%} of each class")
+    parts.append(f"warm-up {reweighting.warmup_epochs} epochs")
   return ", ".join(parts)
 
 

@@ -4,9 +4,9 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.data import augment
+from fsr_jax.data.images import augment
 from fsr_jax.maths import collectives, losses
-from fsr_jax.step.state import Resident, TrainState
+from fsr_jax.train.state import Resident, TrainState
 
 
 class Counts(flax.struct.PyTreeNode):
@@ -58,7 +58,7 @@ def evaluate_step(
   *,
   ctx,
 ) -> dict[str, Counts]:
-  """Counts of one global batch, with the weights and with their average.
+  """Counts of one global batch, with the parameters and with their average.
 
   Args:
     state: TrainState.
@@ -67,15 +67,14 @@ def evaluate_step(
     mask: float32 [B], 0 for padding.
     image: uint8 [b, H, W, channels], this device's share, where `data` has no
       images.
-    ctx: step.train.Context.
+    ctx: step.Context.
 
   Returns:
     {"raw": Counts, "ema": Counts}, summed over devices.
   """
-  axis = ctx.axis_name
-  index, mask = (collectives.local_slice(x, axis) for x in (index, mask))
+  index, mask = (collectives.local_slice(x) for x in (index, mask))
   image = data.image[index] if image is None else image
-  image = augment.normalize(image, data.mean, data.std)
+  image = augment.normalize(image, *state.statistics)
   label = data.label[index]
 
   def counts(params, batch_stats):
@@ -83,7 +82,7 @@ def evaluate_step(
     logits, _ = ctx.network.head(
       params["head"], batch_stats, features, train=False
     )
-    return collectives.psum(count_batch(logits, label, mask), axis)
+    return collectives.psum(count_batch(logits, label, mask))
 
   return {
     "raw": counts(state.params, state.batch_stats),

@@ -7,59 +7,62 @@ import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split, channel_statistics
-from fsr_jax.data.images import Encoded, Reader
-from fsr_jax.step import train
-from fsr_jax.step.batch import Feed, Pictures, reward_slots
-from fsr_jax.step.parallel import Devices
-from fsr_jax.step.state import HeldOut, Resident, keeps_dictionary
+from fsr_jax.data.images.reader import Encoded, Reader
+from fsr_jax.maths.randomness import StepKeys
+from fsr_jax.train.input import Feed, Pictures, reward_slots
+from fsr_jax.train.options import TrainOptions
+from fsr_jax.train.parallel import Devices
+from fsr_jax.train.state import HeldOut, Resident, Statistics
 
 _GIGABYTE = 10**9
 
 
-def fits(config, images) -> bool:
+def fits(options: TrainOptions, images) -> bool:
   """Whether decoded images may live on the devices.
 
   Args:
-    config: resolved; `data.resident_gb` is the bound.
+    options: `data.resident_gb` is the bound.
     images: Encoded, or an array, which always may.
   """
   if not isinstance(images, Encoded):
     return True
-  return images.nbytes <= config.data.resident_gb * _GIGABYTE
+  return images.nbytes <= options.data.resident_gb * _GIGABYTE
 
 
-def residents(data: Data, config) -> tuple[Resident, Resident]:
+def residents(
+  data: Data, options: TrainOptions, seed: int
+) -> tuple[Resident, Resident]:
   """(training split, test split) as the device holds them, numpy arrays.
 
   Splits that do not fit (see `fits`) come without their images; held-out
   samples always fit.
   """
   common = (
-    *channel_statistics(_sample(data.train.image)),
     np.bincount(data.train.label, minlength=data.num_classes),
-    np.uint32(config.seed),
+    np.uint32(seed),
   )
 
   def resident(split, **more):
-    if not fits(config, split.image):
+    if not fits(options, split.image):
       return Resident(None, None, split.label, *common, **more)
     split = split.decoded()
     return Resident(split.image, split.aspect, split.label, *common, **more)
 
   held_out = None
-  if config.weighting != "uniform" and config.rewards == "held_out":
+  reweighting = options.reweighting
+  if reweighting.learned and reweighting.rewards == "held_out":
     clean = data.held_out.decoded()
     held_out = HeldOut(clean.image, clean.aspect, clean.label)
   return resident(data.train, held_out=held_out), resident(data.test)
 
 
-def _sample(images, size: int = 2000) -> np.ndarray:
-  """uint8 [M, H, W, channels]: all of an array; `size` of encoded images."""
-  if not isinstance(images, Encoded):
-    return images
-  size = min(size, len(images))
-  image, _ = images.read(np.linspace(0, len(images) - 1, size).astype(int))
-  return image
+def statistics(images) -> Statistics:
+  """Of a training split's images; of 2,000 where they are read from disk."""
+  if isinstance(images, Encoded):
+    size = min(2000, len(images))
+    chosen = np.linspace(0, len(images) - 1, size).astype(int)
+    images, _ = images.read(chosen)
+  return Statistics(*channel_statistics(images))
 
 
 class Feeder:
@@ -69,20 +72,28 @@ class Feeder:
   in host memory where they are larger than data.resident_gb.
   """
 
-  def __init__(self, config, split: Split, num_classes: int, devices: Devices):
-    self._config, self._devices = config, devices
+  def __init__(
+    self,
+    options: TrainOptions,
+    split: Split,
+    num_classes: int,
+    seed: int,
+    devices: Devices,
+  ):
+    self._options, self._devices, self._seed = options, devices, seed
     self._split, self._num_classes = split, num_classes
     self._reader = Reader(split.image)
     # Images of the dictionary, in place or (on the host) as numpy arrays, and
     # the examples they are of.
     self._trusted, self._trusted_index = None, None
     self._on_device = fits(
-      config, split.image.take(np.arange(config.dictionary_size))
+      options,
+      split.image.take(np.arange(options.reweighting.dictionary_size)),
     )
     self._slots = jax.jit(self._slots_of)
 
   def feeds(
-    self, state, first_step: int, indices: np.ndarray, active: bool
+    self, state, first_step: int, indices: np.ndarray, rewarded: bool
   ) -> Iterator[Feed]:
     """What each step of a stretch needs, in order.
 
@@ -90,7 +101,7 @@ class Feeder:
       state: TrainState in place; its dictionary stays as it is meanwhile.
       first_step: of the stretch, counted over the whole run.
       indices: int32 [S, B], one batch a row.
-      active: whether rewards are drawn.
+      rewarded: whether each step draws a reward batch.
 
     Yields:
       Feed in place.
@@ -99,16 +110,15 @@ class Feeder:
       InputError: a file is gone or is no image; names it.
     """
     split = self._devices.split
-    active = active and keeps_dictionary(self._config)
     trusted = slots = None
-    if active:
-      dictionary = self._devices.get(state.dictionary)
+    if rewarded and self._options.reweighting.keeps_dictionary:
+      dictionary = self._devices.get(state.reweighting.dictionary)
       self._read_trusted(dictionary.index)
       trusted = self._trusted
       if not self._on_device:
         steps = np.arange(first_step, first_step + len(indices))
         slots = np.asarray(
-          self._slots(np.uint32(self._config.seed), steps, dictionary.label)
+          self._slots(np.uint32(self._seed), steps, dictionary.label)
         )
     for number, pictures in enumerate(self._reader.ahead(indices)):
       rewards = None
@@ -135,7 +145,7 @@ class Feeder:
     """int32 [S, Q]: what `draw_rewards` will draw in each step."""
 
     def one(step):
-      _, key = train.keys(seed, step)
-      return reward_slots(self._config, key, label, self._num_classes)
+      key = StepKeys.of(seed, step).draw
+      return reward_slots(self._options, key, label, self._num_classes)
 
     return jax.lax.map(one, jnp.asarray(steps))

@@ -18,11 +18,12 @@ from fsr_jax.train.input import Batch, Rewards
 
 
 class Logits(NamedTuple):
-  """What losses are taken on; the same array twice where there is one pass.
+  """What losses are taken on; the same array twice without MixUp.
 
   Attributes:
     mixed: float [b, C], of Batch.image.
-    unmixed: float [b, C], of Batch.unmixed_image, where it has a pass.
+    unmixed: float [b, C], of Batch.unmixed_image: from its own pass, or an
+      estimate from the mixed.
   """
 
   mixed: jax.Array
@@ -48,7 +49,7 @@ class Seen(NamedTuple):
   Attributes:
     features: float [b, ...], of the un-mixed samples.
     logits: float [b, C], of the un-mixed samples.
-    exact: bool [b], False where those are estimates; None where none is.
+    exact: bool [b], False where those are estimates; None where none are.
     mixed: the mixed images' pass, where they and the un-mixed have one each.
   """
 
@@ -83,6 +84,9 @@ def forward(
     # This pass decides the running statistics: evaluation sees un-mixed
     # images.
     features, logits, stats = one(batch.unmixed_image)
+  elif ctx.options.mixes_half:
+    features = mixup.unmix(features, batch.coefficient)
+    logits = mixup.unmix(logits, batch.coefficient)
   return Logits(mixed[1], logits), Residue(mixed[0], features, stats)
 
 
@@ -97,21 +101,22 @@ def see(ctx, batch: Batch, logits: Logits, residue: Residue) -> Seen:
   Returns:
     Seen.
   """
-  options = ctx.options
+  options, exact, mixed = ctx.options, None, None
   if options.mixes_half:
-    estimate = mixup.unmix(residue.mixed, logits.mixed, batch.coefficient)
-    return Seen(*estimate, batch.coefficient == 1, None)
-  mixed = None
+    exact = batch.coefficient == 1
   if options.passes_unmixed:
     given = losses.one_hot(batch.label, logits.mixed.shape[-1])
     coefficient = batch.label_coefficient
     mixed = Mixed(
-      residue.mixed,
-      mixup.mix(batch.target, coefficient),
-      losses.cross_entropy(logits.mixed, mixup.mix(given, coefficient)),
-      options.objective.weigh_mixed,
+      losses.cross_entropy(logits.mixed, mixup.mix(given, coefficient))
     )
-  return Seen(residue.unmixed, logits.unmixed, None, mixed)
+    if options.objective.weigh_mixed:
+      mixed = mixed._replace(
+        features=residue.mixed, target=mixup.mix(batch.target, coefficient)
+      )
+    if options.objective.pseudo_loss_on_mixed:
+      mixed = mixed._replace(logits=logits.mixed)
+  return Seen(residue.unmixed, logits.unmixed, exact, mixed)
 
 
 def head_of(ctx, batch_stats: Tree, train: bool = True):

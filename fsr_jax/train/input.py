@@ -131,9 +131,8 @@ def gather(
   if not objective.mixup:
     one = jnp.ones(label.shape)
     return Batch(index, label, target, image, one, one, image)
-  coefficient = label_coefficient = mixup.coefficients(u[:, 0])
-  if options.mixes_half:
-    coefficient = label_coefficient = mixup.keep_first(coefficient)
+  draw = mixup.half_coefficients if options.mixes_half else mixup.coefficients
+  coefficient = label_coefficient = draw(u[:, 0])
   if objective.remix:
     label_coefficient = mixup.remix_coefficients(
       coefficient, label, data.class_count, objective.remix_ratio

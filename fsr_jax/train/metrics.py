@@ -14,8 +14,8 @@ class Metrics(flax.struct.PyTreeNode):
   Attributes:
     loss: float32, total loss of each step, nats.
     train_loss: float32, mean loss of each batch's un-mixed samples on their
-      given labels under Theta, nats; of the mixed ones where a method with
-      MixUp needs no un-mixed pass.
+      given labels under Theta, nats; of the mixed ones where nothing depends
+      on the un-mixed.
     lookahead_loss: float32, the same under Theta*; NaN where it would cost a
       forward pass or there is no look-ahead.
     reward_loss: float32, mean loss of each reward batch under Theta*, nats; NaN

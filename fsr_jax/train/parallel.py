@@ -12,9 +12,8 @@ import jax
 import numpy as np
 
 from fsr_jax.errors import check
-from fsr_jax.maths.collectives import Tree
-
-AXIS = "devices"
+from fsr_jax.maths.collectives import AXIS, Tree
+from fsr_jax.train.options import TrainOptions
 
 
 class Devices:
@@ -22,7 +21,6 @@ class Devices:
 
   Attributes:
     devices: of this process.
-    axis_name: AXIS, or None where there is one device.
   """
 
   def __init__(self, count: int = 0):
@@ -38,7 +36,6 @@ class Devices:
       f" {local[0].platform} device(s)",
     )
     self.devices = tuple(local[: count or len(local)])
-    self.axis_name = AXIS if len(self.devices) > 1 else None
 
   def __eq__(self, other) -> bool:
     return isinstance(other, Devices) and self.devices == other.devices
@@ -60,7 +57,7 @@ class Devices:
 
   def put(self, tree: Tree) -> Tree:
     """Host arrays -> in place, a copy on every device."""
-    if self.axis_name is None:
+    if len(self) == 1:
       return jax.device_put(tree, self.devices[0])
     sharding = self._sharding()
 
@@ -76,7 +73,7 @@ class Devices:
 
   def split(self, tree: Tree) -> Tree:
     """Host arrays -> in place, the rows shared out among the devices."""
-    if self.axis_name is None:
+    if len(self) == 1:
       return jax.device_put(tree, self.devices[0])
     rows = jax.tree.map(
       lambda x: x.reshape(len(self), x.shape[0] // len(self), *x.shape[1:]),
@@ -92,7 +89,7 @@ class Devices:
     """In place -> numpy arrays of one copy, independent of the device's."""
     # np.array, not asarray: on CPU that would be a view of memory that the
     # next step reuses. And x[0] would be a collective over all devices.
-    if self.axis_name is None:
+    if len(self) == 1:
       return jax.tree.map(np.array, tree)
     return jax.tree.map(lambda x: np.array(x.addressable_data(0))[0], tree)
 
@@ -102,7 +99,7 @@ class Devices:
     """Compiles `function(*trees, **static)`; its trees are in place.
 
     Args:
-      function: per-device, with `axis_name` closed over.
+      function: of a device's share; sums over devices by `collectives`.
       donate_first: its first argument's memory is reused for the result.
       **static: keyword arguments fixed at compile time.
 
@@ -111,48 +108,52 @@ class Devices:
     """
     bound = functools.partial(function, **static)
     donated = (0,) if donate_first else ()
-    if self.axis_name is None:
+    if len(self) == 1:
       return jax.jit(bound, donate_argnums=donated)
     return jax.pmap(
       bound, axis_name=AXIS, devices=self.devices, donate_argnums=donated
     )
 
 
-def _misfit(config, count: int) -> str | None:
+def _misfit(options: TrainOptions, count: int) -> str | None:
   """Why batches cannot be split over `count` devices; None if they can."""
-  fields = ["batch_size"]
-  if config.weighting != "uniform":
-    fields.append("reward_batch_size")
-  for field in fields:
-    if config[field] % count:
-      return f"{field}={config[field]} is not divisible by {count} devices"
-  local = config.batch_size // count
-  if config.mixup and count > 1 and local % 2:
+  sizes = {"batch_size": options.optimization.batch_size}
+  if options.reweighting.draws_rewards:
+    sizes["reward_batch_size"] = options.reweighting.reward_batch_size
+  for field, size in sizes.items():
+    if size % count:
+      return f"{field}={size} is not divisible by {count} devices"
+  batch_size = options.optimization.batch_size
+  local = batch_size // count
+  if options.objective.mixup and count > 1 and local % 2:
     return (
-      f"MixUp pairs neighbours, but batch_size={config.batch_size} over"
+      f"MixUp pairs neighbours, but batch_size={batch_size} over"
       f" {count} devices gives each an odd number ({local})"
     )
   return None
 
 
-def devices_for(config) -> tuple[Devices, str | None]:
+def devices_for(
+  options: TrainOptions, count: int = 0
+) -> tuple[Devices, str | None]:
   """The devices of a run.
 
   Args:
-    config: resolved. num_devices=0 takes as many of this machine's devices as
-      the batch sizes can be split over; the result is the same for any number.
+    options: TrainOptions.
+    count: num_devices; 0 takes as many of this machine's devices as the batch
+      sizes can be split over. The result is the same for any number.
 
   Returns:
     (Devices, None or a line that says why not all are used).
 
   Raises:
-    InputError: num_devices cannot be had or does not fit.
+    InputError: `count` devices cannot be had or do not fit.
   """
-  devices = Devices(config.num_devices)
-  misfit = _misfit(config, len(devices))
+  devices = Devices(count)
+  misfit = _misfit(options, len(devices))
   if misfit is None:
     return devices, None
-  check(not config.num_devices, f"num_devices={len(devices)}: {misfit}")
-  fitting = (n for n in range(len(devices), 0, -1) if not _misfit(config, n))
-  count = next(fitting)  # One device always fits.
-  return Devices(count), f"using {count} of {len(devices)} devices: {misfit}"
+  check(not count, f"num_devices={len(devices)}: {misfit}")
+  fitting = (n for n in range(len(devices), 0, -1) if not _misfit(options, n))
+  most = next(fitting)  # One device always fits.
+  return Devices(most), f"using {most} of {len(devices)} devices: {misfit}"

@@ -1,6 +1,6 @@
-"""Compiled functions of a run: stretches of steps, refill, evaluation."""
+"""A run's compiled functions and its data, on its devices."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 import functools
 import itertools
 from typing import NamedTuple
@@ -8,36 +8,24 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fsr_jax.data import order
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images import Reader
-from fsr_jax.errors import InputError
+from fsr_jax.data.images.reader import Reader
 from fsr_jax.maths import transition
-from fsr_jax.step import feeder
-from fsr_jax.step import state as states
-from fsr_jax.step.batch import Feed
-from fsr_jax.step.evaluate import evaluate_step
-from fsr_jax.step.metrics import Metrics
-from fsr_jax.step.parallel import Devices
-from fsr_jax.step.state import Resident, TrainState
-from fsr_jax.step.train import Context, context, train_step
+from fsr_jax.maths.collectives import Tree
+from fsr_jax.train import feeder
+from fsr_jax.train import state as states
+from fsr_jax.train.evaluate import evaluate_step
+from fsr_jax.train.input import Feed
+from fsr_jax.train.metrics import Metrics
+from fsr_jax.train.optimizer import learning_rate
+from fsr_jax.train.options import TrainOptions
+from fsr_jax.train.parallel import Devices
+from fsr_jax.train.state import Resident, TrainState
+from fsr_jax.train.step import Context, context, train_step
 
-# Steps a compiled call on accelerators. On CPU one: XLA's convolutions are
-# about 25 times slower there inside any control flow.
-_ACCELERATOR_STEPS = 100
-
-
-class ReadError(InputError):
-  """A training image could not be read in the middle of an epoch.
-
-  Attributes:
-    state: TrainState in place, after the steps before it.
-    totals: Metrics in place of those steps.
-  """
-
-  def __init__(self, message: str, state: TrainState, totals: Metrics):
-    super().__init__(message)
-    self.state, self.totals = state, totals
+# Steps a compiled call. XLA's convolutions are about 25 times slower on a CPU
+# inside any control flow: one step a call for networks that have some.
+_STEPS, _STEPS_OF_CONVOLUTIONS_ON_CPU = 100, 1
 
 
 def train_steps(
@@ -48,7 +36,7 @@ def train_steps(
   feed: Feed | None = None,
   *,
   ctx: Context,
-  active: bool,
+  rewarded: bool,
 ) -> tuple[TrainState, Metrics]:
   """Several training steps as one `lax.scan`.
 
@@ -58,7 +46,7 @@ def train_steps(
     data: Resident.
     index: int32 [S, B], one batch a row.
     feed: Feed of the one step (S = 1) where `data` has no images.
-    ctx, active: as for `train_step`.
+    ctx, rewarded: as for `train_step`.
 
   Returns:
     (TrainState, totals with those of the S steps).
@@ -67,166 +55,165 @@ def train_steps(
   def one(carry, batch_index):
     state, totals = carry
     state, metrics = train_step(
-      state, data, batch_index, feed, ctx=ctx, active=active
+      state, data, batch_index, feed, ctx=ctx, rewarded=rewarded
     )
     return (state, totals.merge(metrics)), None
 
-  if index.shape[0] == 1:  # No control flow: see _ACCELERATOR_STEPS.
+  if index.shape[0] == 1:  # No control flow: see _STEPS.
     return one((state, totals), index[0])[0]
   return jax.lax.scan(one, (state, totals), index)[0]
 
 
-class _Programs(NamedTuple):
-  """The compiled functions of one run; see `_programs`."""
+class _Compiled(NamedTuple):
+  """The compiled functions of one run; see `_compiled`."""
 
   create: Callable
-  steps: dict[bool, Callable]  # By `active`.
-  refill: Callable
-  estimate_transition: Callable
+  steps: dict[bool, Callable]  # By `rewarded`.
+  end_epoch: dict[bool, Callable]  # By `estimate`.
   evaluate: Callable
 
 
 @functools.lru_cache(maxsize=8)
-def _programs(
-  config, num_classes: int, steps_per_epoch: int, devices: Devices
-) -> _Programs:
+def _compiled(
+  options: TrainOptions,
+  num_classes: int,
+  steps_per_epoch: int,
+  devices: Devices,
+) -> _Compiled:
   """What a run, its continuation and its evaluation in one process share."""
-  ctx = context(config, num_classes, steps_per_epoch, devices.axis_name)
-  refill, estimate_transition = (
-    devices.compile(function, donate_first=True, config=config)
-    for function in (states.refill, states.estimate_transition)
+  ctx = context(options, num_classes, steps_per_epoch)
+  compile_changing = functools.partial(
+    devices.compile, donate_first=True, ctx=ctx
   )
-  return _Programs(
-    jax.jit(functools.partial(states.create, config, ctx.network, ctx.tx)),
-    {
-      active: devices.compile(
-        train_steps, donate_first=True, ctx=ctx, active=active
-      )
-      for active in (False, True)
-    },
-    refill,
-    estimate_transition,
+  create = functools.partial(
+    states.create, options, ctx.network, ctx.reweighter, ctx.tx
+  )
+  return _Compiled(
+    jax.jit(create),
+    {r: compile_changing(train_steps, rewarded=r) for r in (False, True)},
+    {e: compile_changing(states.end_epoch, estimate=e) for e in (False, True)},
     devices.compile(evaluate_step, ctx=ctx),
   )
 
 
-class Engine:
-  """What runs one config on one data set and set of devices.
+class Programs:
+  """What runs one choice of options on one data set and set of devices.
+
+  A tree "in place" is on the devices; see `parallel.Devices`.
 
   Attributes:
-    config: resolved and frozen.
+    options: TrainOptions.
     data: Data.
     devices: Devices.
     steps_per_epoch: N // B.
   """
 
-  def __init__(self, config, data: Data, devices: Devices):
+  def __init__(
+    self, options: TrainOptions, data: Data, devices: Devices, seed: int
+  ):
     """Puts the data on the devices, if they fit; compiles nothing."""
-    self.config, self.data, self.devices = config, data, devices
-    self.steps_per_epoch = len(data.train) // config.batch_size
-    self._programs = _programs(
-      config, data.num_classes, self.steps_per_epoch, devices
+    self.options, self.data, self.devices = options, data, devices
+    self.steps_per_epoch = len(data.train) // options.optimization.batch_size
+    self._compiled = _compiled(
+      options, data.num_classes, self.steps_per_epoch, devices
     )
-    self._host_train, test = feeder.residents(data, config)
+    self._host_train, test = feeder.residents(data, options, seed)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
-        config, data.train, data.num_classes, devices
+        options, data.train, data.num_classes, seed, devices
       )
 
-  def learning_rate(self, step: int) -> jax.Array:
+  def learning_rate(self, step: int) -> float:
     """Learning rate of a step, counted from 0 over the whole run."""
-    return states.learning_rate(self.config, self.steps_per_epoch)(step)
+    rate = learning_rate(self.options.optimization, self.steps_per_epoch)
+    return float(rate(step))
 
-  @property
-  def steps_per_call(self) -> int:
-    """Training steps of one compiled call."""
+  def steps_per_call(self, params: Tree) -> int:
+    """Training steps that one compiled call takes best.
+
+    Args:
+      params: of the network; kernels of more than two axes convolve.
+    """
     if self._feeder is not None:
       return 1
-    default = 1 if self.devices.platform == "cpu" else _ACCELERATOR_STEPS
-    return self.config.steps_per_call or default
+    convolves = any(leaf.ndim > 2 for leaf in jax.tree.leaves(params))
+    if convolves and self.devices.platform == "cpu":
+      return _STEPS_OF_CONVOLUTIONS_ON_CPU
+    return _STEPS
 
   def create_state(self) -> TrainState:
     """The state before the first step, as numpy arrays."""
-    data, config = self.data, self.config
+    data, objective = self.data, self.options.objective
     known = None
-    if config.loss == "forward_correction" and config.transition == "known":
+    if objective.loss == "forward_correction" and (
+      objective.transition == "known"
+    ):
       known = transition.known(
         data.train.clean_label, data.train.label, data.num_classes
       )
+    statistics = feeder.statistics(data.train.image)
     with jax.default_device(self.devices.devices[0]):
-      state = self._programs.create(self._host_train, known)
+      state = self._compiled.create(self._host_train, statistics, known)
       return jax.tree.map(np.asarray, state)
 
-  def train_epoch(
+  def rewarded(self, epoch: int) -> bool:
+    """Whether the steps of an epoch draw reward batches."""
+    reweighting = self.options.reweighting
+    return reweighting.draws_rewards and epoch >= reweighting.warmup_epochs
+
+  def feeds(
+    self, state: TrainState, epoch: int, first: int, batches: np.ndarray
+  ) -> Iterator[Feed | None]:
+    """What each step of an epoch is handed besides its indices.
+
+    Args:
+      state: TrainState in place, before those steps.
+      epoch: int.
+      first: steps of this epoch already done.
+      batches: int32 [S, B], the batches after them.
+
+    Yields:
+      Feed in place, or None where the images are on the devices.
+
+    Raises:
+      InputError: a file is gone or is no image; names it.
+    """
+    if self._feeder is None:
+      return itertools.repeat(None)
+    step = epoch * self.steps_per_epoch + first
+    return self._feeder.feeds(state, step, batches, self.rewarded(epoch))
+
+  def step(
     self,
-    state,
+    state: TrainState,
+    totals: Metrics,
+    batches: np.ndarray,
+    feed: Feed | None,
     epoch: int,
-    first_step: int = 0,
-    on_progress: Callable[[int, Metrics], bool] = lambda done, totals: False,
-  ):
-    """The steps of one epoch and, at its end, the refill.
+  ) -> tuple[TrainState, Metrics]:
+    """One compiled call of training steps.
 
     Args:
       state: TrainState in place; donated.
-      epoch: int.
-      first_step: steps of this epoch already done.
-      on_progress: called after each compiled call with (steps of this epoch
-        done, Metrics in place of the steps of this epoch); True stops the
-        epoch there, before its end.
+      totals: Metrics in place, of the epoch so far.
+      batches: int32 [S, B].
+      feed: from `feeds`.
+      epoch: that the steps belong to.
 
     Returns:
-      (TrainState in place, Metrics in place, whether the epoch was finished).
-
-    Raises:
-      ReadError: a training image could not be read; holds the state.
+      (TrainState in place, Metrics in place).
     """
-    config = self.config
-    batches = np.asarray(
-      order.epoch_order(
-        np.uint32(config.seed), epoch, len(self.data.train), config.batch_size
-      )
-    )
-    # Without either there is one phase, so one program to compile.
-    learning = config.weighting != "uniform" or config.pseudo_loss_weight > 0
-    active = learning and epoch >= config.warmup_epochs
-    totals = self.devices.put(Metrics.zero())
-    done = first_step
-    feeds = itertools.repeat(None)
-    if self._feeder is not None:
-      first = epoch * self.steps_per_epoch + done
-      feeds = self._feeder.feeds(state, first, batches[done:], active)
-    while done < self.steps_per_epoch:
-      chunk = batches[done : done + self.steps_per_call]
-      try:
-        feed = next(feeds)
-      except InputError as error:
-        raise ReadError(str(error), state, totals) from error
-      # One call runs while the next is prepared, and no more: else a whole
-      # epoch would be queued at once, deaf to progress and signals.
-      before = totals
-      state, totals = self._programs.steps[active](
-        state, totals, self._train, self.devices.put(chunk), feed
-      )
-      done += len(chunk)
-      jax.block_until_ready(before)
-      # A stop at the last step would lose the refill: it waits until then.
-      if on_progress(done, totals) and done < self.steps_per_epoch:
-        return state, totals, False
-    return self._end_epoch(state, epoch), totals, True
+    function = self._compiled.steps[self.rewarded(epoch)]
+    return function(state, totals, self._train, self.devices.put(batches), feed)
 
-  def _end_epoch(self, state, epoch: int):
-    """What is learned from the tables before the next epoch begins."""
-    config = self.config
-    if states.keeps_dictionary(config):
-      next_epoch = self.devices.put(np.int32(epoch + 1))
-      state = self._programs.refill(state, self._train, next_epoch)
-    if states.estimates_transition(config) and (
-      epoch + 1 == config.warmup_epochs
-    ):
-      state = self._programs.estimate_transition(state, self._train)
-    return state
+  def end_epoch(self, state: TrainState, epoch: int) -> TrainState:
+    """The state in place after the last step of an epoch; donated."""
+    options = self.options
+    last_of_warmup = epoch + 1 == options.reweighting.warmup_epochs
+    estimate = options.estimates_transition and last_of_warmup
+    return self._compiled.end_epoch[estimate](state, self._train)
 
   def _test_images(self, batches: np.ndarray):
     """Yields uint8 test images of each row of `batches`, shared out."""
@@ -234,18 +221,21 @@ class Engine:
       for image, _ in reader.ahead(batches):
         yield self.devices.split(image)
 
-  def evaluate(self, state) -> dict[str, float]:
-    """Accuracy on the test split, with the weights and with their average.
+  def evaluate(
+    self, state: TrainState, batch_size: int = 1000
+  ) -> dict[str, float]:
+    """Accuracy on the test split, with the parameters and with their average.
 
     Args:
       state: TrainState in place.
+      batch_size: over all devices, rounded up to divide.
 
     Returns:
       test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
       with `_ema`.
     """
     total, count = len(self.data.test), len(self.devices)
-    size = min(self.config.eval_batch_size, total)
+    size = min(batch_size, total)
     size = -(-size // count) * count  # Rounded up.
     batches = np.arange(-(-total // size) * size).reshape(-1, size)
     images = itertools.repeat(None)
@@ -255,7 +245,7 @@ class Engine:
     for index, image in zip(batches, images):
       mask = (index < total).astype(np.float32)
       where = self.devices.put((index % total, mask))
-      sums.append(self._programs.evaluate(state, self._test, *where, image))
+      sums.append(self._compiled.evaluate(state, self._test, *where, image))
     # Converted after the loop, so that the device is never waited for.
     sums = [self.devices.get(counts) for counts in sums]
     sums = jax.tree.map(lambda *x: float(np.sum(x, dtype=np.float64)), *sums)

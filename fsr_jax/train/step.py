@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from fsr_jax import models
-from fsr_jax.maths import collectives, losses, mixup, schedules, tables
+from fsr_jax.maths import collectives, losses, schedules, tables
 from fsr_jax.models import Network
 from fsr_jax.reweighting import Reweighter, reweighter
 from fsr_jax.train import forward as passes
@@ -153,9 +153,7 @@ def _total_loss(logits, ctx, state, batch, weights):
     batch.index,
     options.reweighting.pseudo_label_momentum,
   )
-  on_mixed = options.mixes_half or options.objective.pseudo_loss_on_mixed
-  if options.mixes_half:
-    pseudo_label = mixup.mix(pseudo_label, batch.label_coefficient)
+  on_mixed = options.objective.pseudo_loss_on_mixed
   relabelling = objective.relabelling_loss(
     options, logits.mixed if on_mixed else logits.unmixed, pseudo_label
   )
@@ -193,13 +191,15 @@ def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
   before = losses.cross_entropy(seen.logits, given)
   correct = jnp.argmax(seen.logits, -1) == batch.label
   batch_size = collectives.global_size(weights)
-  correct, zero, total, squares, before = collectives.psum((
-    jnp.sum(correct, dtype=jnp.float32),
-    jnp.sum(weights == 0, dtype=jnp.float32),
-    jnp.sum(weights),
-    jnp.sum(jnp.square(weights)),
-    jnp.sum(before) / batch_size,
-  ))
+  correct, zero, total, squares, before = collectives.psum(
+    (
+      jnp.sum(correct, dtype=jnp.float32),
+      jnp.sum(weights == 0, dtype=jnp.float32),
+      jnp.sum(weights),
+      jnp.sum(jnp.square(weights)),
+      jnp.sum(before) / batch_size,
+    )
+  )
   last = new.reweighting.last
   # A deeper look-ahead would pay a forward pass for this number.
   shallow = ctx.options.network.meta_blocks == 0

@@ -1,0 +1,110 @@
+"""The options of a run: everything typed, in one tree."""
+
+import dataclasses
+
+from fsr_jax.config.methods import METHODS
+from fsr_jax.data.options import DataOptions
+from fsr_jax.fields import NOT_NEGATIVE, POSITIVE, Bound, field
+from fsr_jax.reweighting import ReweightingOptions
+from fsr_jax.train.options import (
+  NetworkOptions,
+  ObjectiveOptions,
+  OptimizationOptions,
+  TrainOptions,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+  """Which method, and how its run is done."""
+
+  method: str = field(
+    "fsr",
+    "A preset of the options below; what is set besides stays as it is set.",
+    choices=METHODS,
+  )
+  seed: int = field(
+    0,
+    "Decides everything random, the noisy labels included.",
+    bound=Bound(lambda x: 0 <= x < 2**32, "in 0-4294967295"),
+  )
+  num_devices: int = field(
+    0,
+    "Devices of this machine; 0 = as many as divide the batch sizes.",
+    bound=NOT_NEGATIVE,
+    free=True,
+  )
+  steps_per_call: int = field(
+    0,
+    "Training steps of one compiled call; 0 = 100, and 1 for convolutions on a"
+    " CPU.",
+    bound=NOT_NEGATIVE,
+    unit="steps",
+    free=True,
+  )
+  eval_every_epochs: int = field(
+    1,
+    "How often the test part is evaluated.",
+    bound=POSITIVE,
+    unit="epochs",
+    free=True,
+  )
+  eval_batch_size: int = field(
+    1000,
+    "Test examples at a time, over all devices; rounded up to divide.",
+    bound=POSITIVE,
+    unit="samples",
+    free=True,
+  )
+  checkpoint_every_epochs: int = field(
+    5,
+    "How often the state is saved.",
+    bound=POSITIVE,
+    unit="epochs",
+    free=True,
+  )
+  keep_checkpoints: int = field(
+    2, "How many checkpoints are kept, the newest.", bound=POSITIVE, free=True
+  )
+  log_every_seconds: float = field(
+    10.0,
+    "At most one line of progress this often.",
+    bound=NOT_NEGATIVE,
+    unit="seconds",
+    free=True,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """All options of a run.
+
+  Attributes:
+    run: RunOptions.
+    train: TrainOptions.
+  """
+
+  run: RunOptions = RunOptions()
+  train: TrainOptions = TrainOptions()
+
+
+# Groups whose fields stand at the top of a config; those of DataOptions stand
+# below `data`.
+TOP = (
+  RunOptions,
+  NetworkOptions,
+  OptimizationOptions,
+  ObjectiveOptions,
+  ReweightingOptions,
+)
+DATA = "data."
+
+
+def all_fields() -> dict[str, tuple[type, dataclasses.Field]]:
+  """{"batch_size": (OptimizationOptions, field), "data.noise": ..., ...}."""
+  return {
+    prefix + entry.name: (group, entry)
+    for group in (*TOP, DataOptions)
+    for prefix in (DATA if group is DataOptions else "",)
+    for entry in dataclasses.fields(group)
+  }

@@ -1,0 +1,260 @@
+"""Wrong input is found here, before anything is trained or written."""
+
+from ml_collections import ConfigDict
+
+from fsr_jax import config as config_lib
+from fsr_jax import fields
+from fsr_jax.config.options import DATA, Options
+from fsr_jax.data import options as data_options
+from fsr_jax.data import sources
+from fsr_jax.data.dataset import Data
+from fsr_jax.data.images.reader import Encoded
+from fsr_jax.errors import check
+from fsr_jax.models import blocks_of
+from fsr_jax.train.optimizer import WITH_BUFFER
+from fsr_jax.train.options import OptimizationOptions
+
+
+def resolve_and_load(config: ConfigDict) -> tuple[ConfigDict, Options, Data]:
+  """The config as a run uses it, validated, and its data.
+
+  Args:
+    config: ConfigDict with the fields of config.base().
+
+  Returns:
+    (resolved config, the options it stands for, Data).
+
+  Raises:
+    InputError: the message says what, where and what was expected.
+  """
+  known = config_lib.flatten(config_lib.base().to_dict())
+  given = config_lib.flatten(config.to_dict())
+  check(
+    known.keys() == given.keys(),
+    "the config must have the fields of config.base(); unknown or missing:"
+    f" {', '.join(sorted(known.keys() ^ given.keys()))}",
+  )
+  config = config_lib.resolve(config)
+  options = config_lib.typed(config)
+  validate(options)
+  data = sources.load(options.train.data, options.run.seed)
+  validate_against_data(options, data)
+  return config, options, data
+
+
+def validate(options: Options) -> None:
+  """Checks every option that no data are needed for.
+
+  Raises:
+    InputError: an unknown name (lists the choices), a value out of range, or
+      options that contradict each other.
+  """
+  train = options.train
+  blocks_of(train.network.network)
+  sources.source_of(train.data.dataset)
+  for group in (
+    options.run,
+    train.network,
+    train.optimization,
+    train.objective,
+    train.reweighting,
+  ):
+    fields.validate(group)
+  fields.validate(train.data, DATA)
+  data_options.check_options(train.data)
+  _check_schedule(train.optimization)
+  _check_rewards(options)
+  _check_passes(options)
+  _check_loss(options)
+
+
+def _check_schedule(o: OptimizationOptions) -> None:
+  check(
+    o.lr_warmup_epochs < o.num_epochs,
+    f"lr_warmup_epochs={o.lr_warmup_epochs} leaves nothing of"
+    f" num_epochs={o.num_epochs}",
+  )
+  epochs, factors = o.lr_decay_epochs, o.lr_decay_factors
+  check(
+    o.schedule != "step"
+    or (
+      all(isinstance(x, int) for x in epochs)
+      and all(isinstance(x, int | float) and 0 <= x <= 1 for x in factors)
+      and len(epochs) == len(factors)
+      and list(epochs) == sorted(set(epochs))
+      and all(epoch > o.lr_warmup_epochs for epoch in epochs)
+    ),
+    f"lr_decay_epochs={tuple(epochs)} and lr_decay_factors={tuple(factors)};"
+    " expected increasing epochs after lr_warmup_epochs and a factor in 0-1 for"
+    " each",
+  )
+
+
+def _check_rewards(options: Options) -> None:
+  """Whether the rewards that weights are learned from can be had."""
+  reweighting, data = options.train.reweighting, options.train.data
+  check(
+    reweighting.weight_rule != "clip" or reweighting.weight_lr > 0,
+    "weight_lr=0 with weight_rule=clip leaves no weight; expected above 0",
+  )
+  optimizer = options.train.optimization.optimizer
+  check(
+    not reweighting.lookahead_momentum or optimizer in WITH_BUFFER,
+    f"lookahead_momentum={reweighting.lookahead_momentum} takes the momentum"
+    f" buffer of SGD, which optimizer={optimizer} has not; expected 0, or"
+    f" optimizer {' or '.join(WITH_BUFFER)}",
+  )
+  if not reweighting.draws_rewards:
+    return
+  source, size = "dictionary_size", reweighting.dictionary_size
+  if reweighting.rewards == "held_out":
+    source, size = "data.held_out", data.held_out
+    check(
+      size > 0,
+      f"method={options.run.method} draws rewards from held-out clean samples,"
+      " but data.held_out=0; set it to how many shall be set aside",
+    )
+  check(
+    reweighting.reward_batch_size <= size,
+    f"reward_batch_size={reweighting.reward_batch_size} is larger than"
+    f" {source}={size}; a reward batch is drawn from them without"
+    " replacement",
+  )
+
+
+def _check_passes(options: Options) -> None:
+  """Whether what is asked of a step is there in its passes."""
+  train, objective = options.train, options.train.objective
+  check(
+    objective.mixup or not objective.remix,
+    "remix=True but mixup=False; remix is a MixUp: set mixup=True",
+  )
+  if not train.mixes_half:
+    return
+  needs = [
+    name
+    for name in ("weigh_mixed", "pseudo_loss_on_mixed")
+    if getattr(objective, name)
+  ]
+  if train.reweighting.pusher == "mixed_margin":
+    needs.append("pusher=mixed_margin")
+  check(
+    not needs,
+    f"{' and '.join(needs)} of MixUp's mixed images beside the un-mixed ones,"
+    " but unmixed_pass=False gives each image one pass; set unmixed_pass=True",
+  )
+
+
+def _check_loss(options: Options) -> None:
+  """Whether the parts of the loss go together."""
+  train, optimization = options.train, options.train.optimization
+  check(
+    options.run.method != "elr" or train.relabels,
+    "method=elr but pseudo_loss_weight=0, which switches it off; expected a"
+    " number above 0",
+  )
+  warmup_epochs = train.reweighting.warmup_epochs
+  check(
+    not train.estimates_transition
+    or 0 < warmup_epochs < optimization.num_epochs,
+    f"warmup_epochs={warmup_epochs} of num_epochs={optimization.num_epochs},"
+    " but transition=estimated, which is done at the end of the warm-up;"
+    " expected 1 or more, and fewer than num_epochs",
+  )
+
+
+def validate_against_data(options: Options, data: Data) -> None:
+  """Checks the options whose bounds the data set.
+
+  Raises:
+    InputError: B or K larger than the training set, images that cannot be
+      augmented so, clean labels that are not there.
+  """
+  train = options.train
+  check(
+    len(data.train.image.shape) == 4
+    or (
+      train.data.crop_padding == 0
+      and not train.data.flip
+      and train.data.min_crop_area == 1
+    ),
+    "feature vectors cannot be cropped or mirrored; set data.crop_padding=0,"
+    " data.min_crop_area=1, data.flip=False and a network of vectors (mlp)",
+  )
+  if data.held_out is not None:
+    check(
+      len(data.held_out) >= data.num_classes,
+      f"data.held_out={len(data.held_out)} is fewer than the"
+      f" {data.num_classes} classes; expected one of each at least",
+    )
+  clean_label = data.train.clean_label
+  check(
+    train.objective.loss != "forward_correction"
+    or train.objective.transition != "known"
+    or (clean_label is not None and clean_label.min() >= 0),
+    "transition=known needs the clean label of every training example, which"
+    " these data have not",
+  )
+  sizes = {"batch_size": train.optimization.batch_size}
+  if train.reweighting.keeps_dictionary and train.reweighting.draws_rewards:
+    sizes["dictionary_size"] = train.reweighting.dictionary_size
+  for field, size in sizes.items():
+    check(
+      size <= len(data.train),
+      f"{field}={size} is larger than the {len(data.train)} training examples"
+      f" of {train.data.dataset}",
+    )
+
+
+def notices(options: Options, data: Data) -> list[str]:
+  """What is allowed but perhaps not meant, one line each."""
+  train, lines = options.train, []
+  reweighting, objective = train.reweighting, train.objective
+  if data.skipped:
+    lines.append(
+      f"{len(data.skipped)} images cannot be read and are left out; see"
+      " skipped.txt in the workdir"
+    )
+  if (
+    train.data.image_size
+    and train.data.min_crop_area == 1
+    and not isinstance(data.train.image, Encoded)
+    and not train.data.test_from
+  ):
+    lines.append(
+      f"data.image_size={train.data.image_size} is not used: the images of"
+      f" {train.data.dataset} keep their size"
+    )
+  epochs = train.optimization.num_epochs
+  if (
+    reweighting.learned or train.relabels
+  ) and reweighting.warmup_epochs >= epochs:
+    lines.append(
+      f"warmup_epochs={reweighting.warmup_epochs} covers all {epochs} epochs:"
+      " neither learned weights nor re-labelling will begin"
+    )
+  return lines + _notices_of_rewards(reweighting, objective, data)
+
+
+def _notices_of_rewards(reweighting, objective, data: Data) -> list[str]:
+  lines = []
+  draws = reweighting.keeps_dictionary and reweighting.draws_rewards
+  if draws and reweighting.dictionary_size < data.num_classes:
+    lines.append(
+      f"dictionary_size={reweighting.dictionary_size} is below the"
+      f" {data.num_classes} classes: they take turns from epoch to epoch"
+    )
+  if (
+    reweighting.keeps_dictionary
+    and reweighting.pusher == "mixed_margin"
+    and not objective.mixup
+  ):
+    lines.append(
+      "pusher=mixed_margin without MixUp is eq. 5, which picks mislabelled"
+      " samples; see README"
+    )
+  if objective.pseudo_loss == "elr" and not objective.pseudo_loss_weight:
+    lines.append("pseudo_loss=elr is off: pseudo_loss_weight=0")
+  if not reweighting.learned and reweighting.rewards == "held_out":
+    lines.append("rewards=held_out are not used: weighting=uniform")
+  return lines

@@ -1,1 +1,1 @@
-"""Images and labels: sources, label corruption, batch order, augmentation."""
+"""Images and labels: `sources`, `labels`, `images`, and the options of all."""

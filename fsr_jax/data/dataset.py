@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from fsr_jax.data.images import Encoded
+from fsr_jax.data.images.reader import Encoded
 from fsr_jax.errors import check
 
 
@@ -35,10 +35,15 @@ class Split:
 
   def take(self, index: np.ndarray) -> "Split":
     """The examples at `index` (int [M]), renumbered 0..M-1."""
-    encoded = isinstance(self.image, Encoded)
-    image = self.image.take(index) if encoded else self.image[index]
-    others = (self.label, self.clean_label, self.id, self.aspect)
-    return Split(image, *(x if x is None else x[index] for x in others))
+    image = self.image
+    return Split(
+      image.take(index) if isinstance(image, Encoded) else image[index],
+      self.label[index],
+      *(
+        None if x is None else x[index]
+        for x in (self.clean_label, self.id, self.aspect)
+      ),
+    )
 
   def decoded(self) -> "Split":
     """With the images in memory, as an array, and with their aspects."""
@@ -167,7 +172,7 @@ def channel_statistics(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # `normalize` divides everything by 255; here that takes it back.
     mean, std = image.mean(0, dtype=np.float64), image.std(0, dtype=np.float64)
     std = np.where(std > 0, std, 1)
-    return tuple((x / 255).astype(np.float32) for x in (mean, std))
+    return (mean / 255).astype(np.float32), (std / 255).astype(np.float32)
   # Exact integer histogram of 256 levels: no float copy of the data set.
   levels = np.arange(256) / 255.0
   share = (

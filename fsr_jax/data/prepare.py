@@ -7,6 +7,8 @@ binary archive and lets TFDS write it, so that `tfds.data_source` finds it.
 The archive's SHA-256 is checked before anything is read from it.
 """
 
+from collections.abc import Iterator
+import contextlib
 import hashlib
 import http.client
 import io
@@ -15,6 +17,7 @@ import pathlib
 import shutil
 import sys
 import tarfile
+import tempfile
 import urllib.request
 
 from absl import app, flags
@@ -171,10 +174,26 @@ def prepare(
   root = pathlib.Path(data_dir).expanduser()
   name, official, *_ = ARCHIVES[dataset]
   archive = fetch(site + name, root / "downloads" / name, sha256 or official)
-  builder = _builder_class(dataset, archive)(
-    data_dir=str(root), file_format="array_record"
-  )
-  builder.download_and_prepare()
+  with _swept():
+    builder = _builder_class(dataset, archive)(
+      data_dir=str(root), file_format="array_record"
+    )
+    builder.download_and_prepare()
+
+
+@contextlib.contextmanager
+def _swept() -> Iterator[None]:
+  """Temporary files go to a folder of their own, which is removed at the end.
+
+  Every builder of TFDS makes a temporary folder and leaves it.
+  """
+  before = tempfile.tempdir
+  with tempfile.TemporaryDirectory(prefix="fsr_jax_") as folder:
+    tempfile.tempdir = folder
+    try:
+      yield
+    finally:
+      tempfile.tempdir = before
 
 
 _DATASET = flags.DEFINE_string("dataset", None, "cifar10 or cifar100.")

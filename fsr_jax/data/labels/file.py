@@ -6,6 +6,12 @@ import pathlib
 import numpy as np
 
 from fsr_jax.data.dataset import Split
+from fsr_jax.data.labels.classes import (
+  by_number_or_name,
+  check_ids,
+  indices,
+  renamed,
+)
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
@@ -19,8 +25,9 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
       optional id (or path). Labels are numbers 0..C-1 or names of classes; a
       file with class_names says with them what its numbers mean. Rows are
       matched by id where both the file and the source have ids, else by
-      position. A clean_label of -1 says that the label is wrong. Without
-      clean_label the true labels are those that the source knows, if any.
+      position. A clean_label that is missing or -1 says that the label is
+      wrong. Without clean_label the true labels are those that the source
+      knows, if any.
     class_names: of the C classes.
 
   Returns:
@@ -44,21 +51,25 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
       f"{file} has {count} labels for {len(split)} training examples;"
       " expected one each",
     )
-  found = {
-    name: _indices(
-      file,
-      name,
-      columns[name][order],
-      class_names,
-      columns.get("class_names"),
-    )
-    for name in ("label", "clean_label")
-    if name in columns
-  }
+  found = {}
+  for name in ("label", "clean_label"):
+    if name in columns:
+      values = columns[name][order]
+      if "class_names" in columns:
+        values = renamed(values, columns["class_names"])
+      found[name] = indices(
+        file,
+        name,
+        values,
+        by_number_or_name(class_names),
+        unknown=name == "clean_label",
+      )
   return dataclasses.replace(split, **found)
 
 
-def _check_no_ids(file, columns, ids: np.ndarray | None) -> None:
+def _check_no_ids(
+  file: pathlib.Path, columns: dict[str, np.ndarray], ids: np.ndarray | None
+) -> None:
   """Refuses to match by position what could be matched by id."""
   if ids is None:
     return
@@ -73,8 +84,8 @@ def _check_no_ids(file, columns, ids: np.ndarray | None) -> None:
 
 def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
   if file.suffix != ".npz":
-    columns = read_table(file, required=("label",))
-    return {name: np.array(values) for name, values in columns.items()}
+    table = read_table(file, required=("label",))
+    return {name: np.array(column) for name, column in table.items()}
   try:
     with np.load(file) as archive:
       columns = {name: archive[name] for name in archive.files}
@@ -95,16 +106,13 @@ def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
   return columns
 
 
-def _match(file, in_file: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+def _match(
+  file: pathlib.Path, in_file: np.ndarray, wanted: np.ndarray
+) -> np.ndarray:
   """Row of the file for each wanted id, int64 [N]."""
-  by_id = np.argsort(in_file, kind="stable")
+  check_ids(file, in_file)
+  by_id = np.argsort(in_file)
   ordered = in_file[by_id]
-  twice = ordered[1:][ordered[1:] == ordered[:-1]]
-  check(
-    not twice.size,
-    f"{file}: {twice.size} ids are there more than once, e.g."
-    f" {twice[0] if twice.size else ''}",
-  )
   place = np.searchsorted(ordered, wanted).clip(max=len(ordered) - 1)
   missing = wanted[ordered[place] != wanted]
   check(
@@ -114,26 +122,3 @@ def _match(file, in_file: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     f" like {in_file[0]}",
   )
   return by_id[place]
-
-
-def _indices(
-  file, name, values: np.ndarray, class_names, their_names
-) -> np.ndarray:
-  """int32 [N] from numbers 0..C-1, of `their_names` if any, or names."""
-  first = 0 if name == "label" else -1  # Wrong, but what is right?
-  if their_names is not None:
-    named = dict(enumerate(their_names.tolist()))
-    values = np.array([named.get(v, v) for v in values.tolist()]).astype(str)
-  index = {str(c): c for c in range(first, len(class_names))}
-  # Names come second: where classes are called by numbers, those count.
-  index |= {name: c for c, name in enumerate(class_names)}
-  result = np.array([index.get(str(v), -2) for v in values], np.int32)
-  unknown = values[result < first]
-  check(
-    not unknown.size,
-    f"{file}: {unknown.size} values of {name} are no class, e.g."
-    f" {unknown[0] if unknown.size else ''}; expected"
-    f" {first}..{len(class_names) - 1} or"
-    f" {', '.join(class_names[:5])}, ...",
-  )
-  return result

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fsr_jax.errors import check
+from fsr_jax.errors import InputError, check
 
 # truck->automobile, bird->airplane, cat<->dog, deer->horse
 # (Patrini et al., CVPR 2017; the paper's Table 3).
@@ -151,21 +151,22 @@ def instance(
   with x in 0-255 as in its released code: the softmax nearly always takes the
   largest. Ours: ratio 0 flips nothing.
   """
-  check(
-    data.image is not None,
-    "instance noise looks at the training images, which must be in memory"
-    " for it; these data have none there",
-  )
+  image = data.image
+  if image is None:
+    raise InputError(
+      "instance noise looks at the training images, which must be in memory"
+      " for it; these data have none there"
+    )
   noisy = data.label.copy()
   if ratio == 0:
     return noisy
   flips = rng.random(noisy.size) < _flip_rates(noisy.size, ratio, rng)
   for c in range(data.num_classes):
     members = np.flatnonzero(flips & (data.label == c))
-    w = rng.standard_normal((data.image[0].size, data.num_classes))
+    w = rng.standard_normal((image[0].size, data.num_classes))
     for start in range(0, members.size, _CHUNK):
       chunk = members[start : start + _CHUNK]
-      x = data.image[chunk].reshape(chunk.size, -1)
+      x = image[chunk].reshape(chunk.size, -1)
       # float64: rounding must not decide a label, nor differ by machine.
       logit = x.astype(np.float64) @ w
       logit[:, c] = -np.inf

@@ -1,13 +1,17 @@
 """What a config for the user's own data needs to know before it is made."""
 
+import dataclasses
 import io
 from typing import NamedTuple
 
 import numpy as np
 
-from fsr_jax.data import own
-from fsr_jax.data.arrays import arrays
-from fsr_jax.data.images import Encoded
+from fsr_jax.data.images.reader import Encoded
+from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources.arrays import arrays
+from fsr_jax.data.sources.folder import folder
+from fsr_jax.data.sources.listing import existing
+from fsr_jax.data.sources.manifest import manifest
 from fsr_jax.errors import InputError, check
 
 # Files that are opened for their size.
@@ -34,12 +38,12 @@ class Survey(NamedTuple):
   vectors: bool
 
 
-def survey(path: str, config) -> Survey:
+def survey(path: str, options: DataOptions) -> Survey:
   """Looks at a folder, a manifest (.csv, .parquet) or arrays (.npz, .npy).
 
   Args:
     path: of it.
-    config: `config.data`, whose other fields say how it is read.
+    options: their other fields say how it is read.
 
   Returns:
     Survey.
@@ -47,40 +51,43 @@ def survey(path: str, config) -> Survey:
   Raises:
     InputError: nothing there, or not what it seems to be.
   """
-  root = own.existing(path, "data")
+  root = existing(path, "data")
   suffix = root.suffix.lower()
   if suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
     dataset, source = "arrays", arrays
   elif root.is_dir():
-    dataset, source = "folder", own.folder
+    dataset, source = "folder", folder
   else:
     check(
       suffix in (".csv", ".parquet"),
       f"data.path={root}; expected a folder of images, a .csv or .parquet"
       " manifest, or a .npz file",
     )
-    dataset, source = "manifest", own.manifest
-  config = config.copy_and_resolve_references()
-  config.path = str(root)
-  config.image_size = config.image_size or 1  # No image is decoded here.
-  data = source(config)
-  fixed = not isinstance(data.train.image, Encoded)
-  vectors = len(data.train.image.shape) == 2
+    dataset, source = "manifest", manifest
+  read = {
+    entry.name: getattr(options, entry.name)
+    for entry in dataclasses.fields(DataOptions)
+  }
+  # No image is decoded here.
+  read |= {"path": str(root), "image_size": options.image_size or 1}
+  data = source(DataOptions(**read))
+  image = data.train.image
+  fixed = not isinstance(image, Encoded)
+  vectors = len(image.shape) == 2
   return Survey(
     dataset=dataset,
     num_examples=len(data.train),
     num_classes=data.num_classes,
-    side=0
-    if vectors
-    else min(data.train.image.shape[1:3])
-    if fixed
-    else _median_side(data.train.image),
+    side=_side(image),
     fixed=fixed,
     vectors=vectors,
   )
 
 
-def _median_side(images: Encoded) -> int:
+def _side(images: np.ndarray | Encoded) -> int:
+  """Median of the shorter sides, pixels; 0 of vectors."""
+  if not isinstance(images, Encoded):
+    return 0 if images.ndim == 2 else min(images.shape[1:3])
   # Imported here: only pictures need it.
   from PIL import Image
 

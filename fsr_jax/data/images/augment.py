@@ -5,49 +5,51 @@ import math
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.data.options import DataOptions
+
 # Tries of a random-resized crop, and its range of width / height.
 _TRIES = 10
 _RATIOS = (3 / 4, 4 / 3)
 
 
-def uniforms_needed(config) -> int:
+def uniforms_needed(options) -> int:
   """Uniforms an image takes in `augment`: top, left and mirror; for
   random-resized crops also area and ratio of every try."""
-  return 3 if config.min_crop_area == 1 else 3 + 2 * _TRIES
+  return 3 if options.min_crop_area == 1 else 3 + 2 * _TRIES
 
 
 def output_shape(
-  config, image_shape: tuple[int, ...] | None
+  options: DataOptions, image_shape: tuple[int, ...] | None
 ) -> tuple[int, ...]:
   """(H', W', channels) of what `augment` makes of (H, W, channels), or of
   pictures of any size (None)."""
   if image_shape is None:
-    image_shape = (config.image_size, config.image_size, 3)
-  if config.min_crop_area == 1:
+    image_shape = (options.image_size, options.image_size, 3)
+  if options.min_crop_area == 1:
     return image_shape
-  return (config.image_size, config.image_size, image_shape[2])
+  return (options.image_size, options.image_size, image_shape[2])
 
 
 def augment(
-  config, uniforms: jax.Array, image: jax.Array, aspect: jax.Array
+  options: DataOptions, uniforms: jax.Array, image: jax.Array, aspect: jax.Array
 ) -> jax.Array:
   """Training images as the network sees them, not normalised.
 
   Args:
-    config: `config.data`: crop_padding, min_crop_area, image_size, flip.
-    uniforms: float32 [B, uniforms_needed(config)] in 0-1.
+    options: crop_padding, min_crop_area, image_size, flip.
+    uniforms: float32 [B, uniforms_needed(options)] in 0-1.
     image: uint8 [B, H, W, channels].
     aspect: float32 [B], width / height before the image was made H x W.
 
   Returns:
     float32 [B, H', W', channels], 0-255.
   """
-  if config.min_crop_area < 1:
+  if options.min_crop_area < 1:
     image = resized_crop(
-      uniforms, image, aspect, config.min_crop_area, config.image_size
+      uniforms, image, aspect, options.min_crop_area, options.image_size
     )
   return crop_and_flip(
-    uniforms, image, config.crop_padding, config.flip
+    uniforms, image, options.crop_padding, options.flip
   ).astype(jnp.float32)
 
 

@@ -1,7 +1,6 @@
 """Image-classification sets of TFDS, read without TensorFlow."""
 
 import contextlib
-import os
 import pathlib
 import re
 from typing import NamedTuple
@@ -9,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.images import encoded
+from fsr_jax.data.images.reader import Encoded, encoded
+from fsr_jax.data.labels.classes import Vocabulary, by_number, indices
+from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
 
 # Of data.dataset where TFDS's name of the set follows.
@@ -51,14 +52,14 @@ class Records:
       ) from error
 
 
-def load(config) -> Data:
-  """The set that `config.dataset` names under `config.data_dir`.
+def load(options: DataOptions) -> Data:
+  """The set that `options.dataset` names under `options.data_dir`.
 
   NAME, NAME/CONFIG or NAME:VERSION, of any version, whether this TFDS knows
   the name or not.
 
   Args:
-    config: `config.data`. `label_key` is the feature that is the given label;
+    options: their `label_key` is the feature that is the given label;
       where it has the classes of `label`, that one is the clean label. Where
       there is `is_clean`, labels without it are wrong (clean label -1).
 
@@ -69,44 +70,42 @@ def load(config) -> Data:
     InputError: not prepared there in the random-access format (the message is
       the command that prepares it), damaged, or without such features.
   """
-  name = config.dataset.removeprefix(PREFIX)
-  with _opened(config, name) as builder:
-    train = config.train_split or "train"
+  name = options.dataset.removeprefix(PREFIX)
+  with _opened(options, name) as builder:
+    train = options.train_split or "train"
     check(
       train in builder.info.splits,
       f"{name} has no split {train}; it has:"
       f" {', '.join(builder.info.splits)}; data.train_split names it",
     )
-    labels = _labels(builder, config.label_key)
+    labels = _labels(builder, options.label_key)
     names = tuple(builder.info.features[labels.true].names)
-    test = _test_split(config, builder, labels.true)
+    test = _test_split(options, builder, labels.true)
     return Data(
-      _split(config, builder, train, labels, True),
-      _split(config, builder, test, labels, False),
+      _split(options, builder, train, labels, True),
+      _split(options, builder, test, labels, False),
       names,
     )
 
 
-def test_part(config) -> tuple[Split, tuple[str, ...]]:
-  """(test split, class names) of the set that `config.test_from` names.
+def test_part(options: DataOptions, name: str) -> tuple[Split, tuple[str, ...]]:
+  """(test split, class names) of the set `name` under `options.data_dir`.
 
   Args and Raises: as `load`; the given labels are the true ones here.
   """
-  name = config.test_from.removeprefix(PREFIX)
-  with _opened(config, name) as builder:
+  with _opened(options, name) as builder:
     features = builder.info.features
-    key = config.label_key if config.label_key in features else "label"
+    key = options.label_key if options.label_key in features else "label"
     labels = _labels(builder, key)
-    test = _test_split(config, builder, labels.true)
+    test = _test_split(options, builder, labels.true)
     names = tuple(features[labels.true].names)
-    return _split(config, builder, test, labels, False), names
+    return _split(options, builder, test, labels, False), names
 
 
 @contextlib.contextmanager
-def _opened(config, name: str):
+def _opened(options: DataOptions, name: str):
   """The builder of a prepared set; what goes wrong with it is an InputError."""
-  root = config.data_dir or os.path.join("~", "tensorflow_datasets")
-  root = pathlib.Path(root).expanduser()
+  root = pathlib.Path(options.data_dir or "~/tensorflow_datasets").expanduser()
   fix = f"prepare it with: {_preparation(name, root)}"
   check(root.is_dir(), f"data.data_dir={root} is not a directory; {fix}")
   folder = _newest(root, name)
@@ -195,22 +194,17 @@ def _labels(builder, given: str) -> _Labels:
   return _Labels(given, true, true if curated else None)
 
 
-def _test_split(config, builder, key: str) -> str:
+def _test_split(options: DataOptions, builder, key: str) -> str:
   """The first of those wanted that is there and has labels."""
   there = builder.info.splits
-  wanted = (config.test_split,) if config.test_split else _TEST_SPLITS
-  labelled = (
-    split
-    for split in wanted
-    if split in there and _records(builder, split)[0][key] >= 0
-  )
-  found = next(labelled, None)
-  check(
-    found is not None,
+  wanted = (options.test_split,) if options.test_split else _TEST_SPLITS
+  for split in wanted:
+    if split in there and _records(builder, split)[0][key] >= 0:
+      return split
+  raise InputError(
     f"{builder.name} has no split {' or '.join(wanted)} with labels; it has:"
-    f" {', '.join(there)}; data.test_split names it",
+    f" {', '.join(there)}; data.test_split names it"
   )
-  return found
 
 
 def _one_size(builder) -> bool:
@@ -226,7 +220,13 @@ def _records(builder, split: str):
   return builder.as_data_source(split, decoders=skip)
 
 
-def _split(config, builder, split, labels: _Labels, training: bool) -> Split:
+def _split(
+  options: DataOptions,
+  builder,
+  split: str,
+  labels: _Labels,
+  training: bool,
+) -> Split:
   features = builder.info.features
   columns = {"label": labels.given if training else labels.true}
   if training and labels.clean:
@@ -236,21 +236,22 @@ def _split(config, builder, split, labels: _Labels, training: bool) -> Split:
   named = [key for key in _IDS if key in features]
   if named:
     columns["id"] = named[0]
-  records = _records(builder, split)
+  where, records = f"{builder.name}, {split}", _records(builder, split)
   if _one_size(builder):
     columns["image"] = "image"
   values = _read(records, columns)
+  image: np.ndarray | Encoded
   if "image" in values:
     image = np.stack(values.pop("image"))
   else:
-    blobs = Records(records, f"{builder.name}, {split}")
-    image = encoded(blobs, config, training)
-  return Split(image, **_arrays(**values))
+    image = encoded(Records(records, where), options, training)
+  vocabulary = by_number(tuple(features[labels.true].names))
+  return Split(image, **_arrays(where, vocabulary, values))
 
 
 def _read(records, columns: dict[str, str]) -> dict[str, list]:
   """{name: values} of the features {name: feature}."""
-  values = {name: [] for name in columns}
+  values: dict[str, list] = {name: [] for name in columns}
   for start in range(0, len(records), _CHUNK):
     stop = min(start + _CHUNK, len(records))
     for record in records.__getitems__(range(start, stop)):
@@ -259,12 +260,20 @@ def _read(records, columns: dict[str, str]) -> dict[str, list]:
   return values
 
 
-def _arrays(label, clean_label=None, is_clean=None, id=None) -> dict:
-  label = np.array(label, np.int32)
-  if clean_label is not None:
-    clean_label = np.array(clean_label, np.int32)
-  if is_clean is not None:
-    clean_label = np.where(is_clean, label, np.int32(-1))
-  if id is not None:
-    id = np.array([name.decode() for name in id])
-  return {"label": label, "clean_label": clean_label, "id": id}
+def _arrays(
+  where: str, vocabulary: Vocabulary, values: dict[str, list]
+) -> dict[str, np.ndarray]:
+  """Fields of a Split from the values of `_read`."""
+  found: dict[str, np.ndarray] = {}
+  for name in ("label", "clean_label"):
+    if name in values:
+      numbers = np.array(values[name], np.int32)
+      # A split without labels has -1: a labels file may have them.
+      found[name] = indices(where, name, numbers, vocabulary, unknown=True)
+  if "is_clean" in values:
+    found["clean_label"] = np.where(
+      values["is_clean"], found["label"], np.int32(-1)
+    )
+  if "id" in values:
+    found["id"] = np.array([name.decode() for name in values["id"]])
+  return found

@@ -7,10 +7,12 @@ import dataclasses
 import functools
 import os
 import pathlib
+from typing import Protocol
 
 import numpy as np
 
-from fsr_jax.data import decode
+from fsr_jax.data.images import decode
+from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
 
 # (bytes, where they are from) -> (uint8 [H, W, channels], width / height of
@@ -22,14 +24,22 @@ Decode = Callable[[bytes, str], tuple[np.ndarray, float]]
 _MARGIN = 256 / 224
 
 
-class Files(Sequence):
+class Blobs(Protocol):
+  """N encoded images: position -> (bytes, where they are from)."""
+
+  def __len__(self) -> int: ...
+
+  def __getitem__(self, i: int, /) -> tuple[bytes, str]: ...
+
+
+class Files:
   """Bytes of files, read when asked for.
 
   Attributes:
     paths: str [N].
   """
 
-  def __init__(self, paths: Sequence[str]):
+  def __init__(self, paths: Sequence[str] | np.ndarray):
     self.paths = np.asarray(paths)
 
   def __len__(self) -> int:
@@ -50,13 +60,13 @@ class Encoded:
   """N images as bytes, decoded each time they are read.
 
   Attributes:
-    blobs: blobs[position] -> (bytes, where they are from); from any thread.
+    blobs: Blobs, which any thread may read.
     position: int64 [N], of each image in `blobs`.
     decode: of one image.
     image_shape: (H, W, channels) of what `decode` returns.
   """
 
-  blobs: Sequence
+  blobs: Blobs
   position: np.ndarray
   decode: Decode
   image_shape: tuple[int, int, int]
@@ -154,7 +164,7 @@ class Reader:
     self, indices: Iterable[np.ndarray], depth: int = 2
   ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches in order, `depth` of them begun before they are asked for."""
-    begun = collections.deque()
+    begun: collections.deque = collections.deque()
     for index in indices:
       begun.append(self.start(index))
       if len(begun) > depth:
@@ -167,7 +177,7 @@ def _centre(blob, where, size, resize):
   return decode.decode_centre(blob, where, size, resize), 1.0
 
 
-def encoded(blobs: Sequence, config, training: bool) -> Encoded:
+def encoded(blobs: Blobs, options: DataOptions, training: bool) -> Encoded:
   """Pictures of any size as a run sees them.
 
   Training pictures are squeezed whole into a square that random-resized crops
@@ -175,8 +185,8 @@ def encoded(blobs: Sequence, config, training: bool) -> Encoded:
   in their middle.
 
   Args:
-    blobs: (bytes, where they are from) of every picture.
-    config: `config.data`.
+    blobs: Blobs, of every picture.
+    options: their image_size and min_crop_area.
     training: whether crops will be taken.
 
   Returns:
@@ -185,14 +195,14 @@ def encoded(blobs: Sequence, config, training: bool) -> Encoded:
   Raises:
     InputError: no data.image_size.
   """
-  size = config.image_size
+  size = options.image_size
   check(
     size > 0,
     f"data.image_size={size}; expected the pixels a side that the network"
-    f" shall see, as the images of {config.dataset} can have any size",
+    f" shall see, as the images of {options.dataset} can have any size",
   )
   larger = round(size * _MARGIN)
-  if config.min_crop_area == 1:
+  if options.min_crop_area == 1:
     side, function = size, functools.partial(_centre, size=size, resize=size)
   elif training:
     side, function = larger, functools.partial(decode.decode, size=larger)

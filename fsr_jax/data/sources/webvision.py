@@ -5,15 +5,17 @@ import pathlib
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.images import Files, encoded
-from fsr_jax.data.own import existing
+from fsr_jax.data.images.reader import Files, encoded
+from fsr_jax.data.labels.classes import Vocabulary, by_number, lookup
+from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources.listing import existing
 from fsr_jax.errors import InputError, check
 
 # Resized and original validation images; both archives name their folder.
 _VALIDATION = ("val_images_256", "val_images")
 
 
-def webvision(config) -> Data:
+def webvision(options: DataOptions) -> Data:
   """WebVision 1.0; its archives unpacked into one folder.
 
   info/synsets.txt has a line a class, `n01440764 tench, ...`; the lists
@@ -22,7 +24,7 @@ def webvision(config) -> Data:
   val_images_256/ or val_images/.
 
   Args:
-    config: `config.data`; its `path` is that folder, `train_split` the list
+    options: their `path` is that folder, `train_split` the list
       (None = google, of which the first 50 classes are what the literature
       trains on: 65,944 images).
 
@@ -36,17 +38,17 @@ def webvision(config) -> Data:
   Source: Li et al., WebVision database, 2017, and its README; the subset:
   Jiang et al., MentorNet, ICML 2018.
   """
-  root = existing(config.path, "folder of WebVision")
+  root = existing(options.path, "folder of WebVision")
   synsets = _lines(root / "info" / "synsets.txt")
   names = tuple(line.split()[0] for line in synsets)
-  part = config.train_split or "google"
+  part = options.train_split or "google"
   folders = [root / name for name in _VALIDATION if (root / name).is_dir()]
   check(
     bool(folders),
     f"data.path={root} has no folder {' or '.join(_VALIDATION)}",
   )
   train, test = (
-    _split(config, root / "info" / file, images, len(names), training)
+    _split(options, root / "info" / file, images, by_number(names), training)
     for file, images, training in (
       (f"train_filelist_{part}.txt", root, True),
       ("val_filelist.txt", folders[0], False),
@@ -55,30 +57,34 @@ def webvision(config) -> Data:
   return Data(train, test, names)
 
 
-def _split(config, file, images, num_classes: int, training: bool) -> Split:
+def _split(
+  options: DataOptions,
+  file: pathlib.Path,
+  images: pathlib.Path,
+  vocabulary: Vocabulary,
+  training: bool,
+) -> Split:
   """The images of a list; opens none."""
   lines = _lines(file)
   rows = [line.rsplit(maxsplit=1) for line in lines]
-  odd = next(
-    (
-      i
-      for i, row in enumerate(rows)
-      if len(row) != 2 or not row[1].isdecimal() or int(row[1]) >= num_classes
-    ),
-    None,
-  )
+  words = [row[1] if len(row) == 2 else "" for row in rows]
+  label = lookup(words, vocabulary)
+  odd = np.flatnonzero(label < 0)
+  first = odd[0] if odd.size else 0
   check(
-    odd is None,
-    f"{file}, line {(odd or 0) + 1}: {lines[odd or 0]!r}; expected a path and"
-    f" a class in 0..{num_classes - 1}",
+    not odd.size,
+    f"{file}, line {first + 1}: {lines[first]!r}; expected a path and a class"
+    f" in {vocabulary.words}",
   )
-  path, label = zip(*rows)
-  first = images / path[0]
-  check(first.exists(), f"{file} names {first}, which does not exist")
+  path = [row[0] for row in rows]
+  check(
+    (images / path[0]).exists(),
+    f"{file} names {images / path[0]}, which does not exist",
+  )
   files = Files([str(images / name) for name in path])
   return Split(
-    encoded(files, config, training),
-    np.array(label, np.int32),
+    encoded(files, options, training),
+    label,
     id=np.array(path),
   )
 

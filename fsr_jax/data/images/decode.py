@@ -8,6 +8,7 @@ No function here keeps or sets anything global: any number of threads
 and worker processes may decode at the same time.
 """
 
+from collections.abc import Callable
 import io
 import struct
 
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
+from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
@@ -42,7 +44,7 @@ class _Jpeg(JpegImageFile):
 
 # First bytes -> reader. Not `Image.open`: it warns of large images, which only
 # global state can silence, and its other readers may start other programs.
-_READERS = {
+_READERS: dict[bytes, Callable[[io.BytesIO], ImageFile]] = {
   b"\xff\xd8\xff": _Jpeg,
   b"\x89PNG\r\n\x1a\n": PngImageFile,
   b"GIF8": GifImageFile,
@@ -130,10 +132,10 @@ def _read(
   reader = next(
     (r for first, r in _READERS.items() if blob.startswith(first)), None
   )
-  check(
-    reader is not None,
-    f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}",
-  )
+  if reader is None:
+    raise InputError(
+      f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}"
+    )
   try:
     image = reader(io.BytesIO(blob))
     width, height = image.size
@@ -144,12 +146,11 @@ def _read(
     )
     least = _OVERSAMPLING * wanted
     reduced = image.draft(None, (least, least))
-    if reduced:
-      width, height = reduced[1][2:]
+    extent = reduced[1][2:] if reduced else (width, height)
     image.load()
     # After `load`: a PNG may hold its EXIF behind the pixels.
     orientation = _orientation(image.info.get("exif", b""))
-    return _plain(image, where), (width, height), orientation
+    return _plain(image, where), extent, orientation
   except InputError:
     raise
   # Pillow raises many types for damaged files.

@@ -4,20 +4,27 @@ import pathlib
 
 import numpy as np
 
-from fsr_jax.data.classes import check_ids, class_names_of, indices
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.own import existing, set_aside
+from fsr_jax.data.labels.classes import (
+  Vocabulary,
+  by_name,
+  check_ids,
+  class_names_of,
+  indices,
+)
+from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources.listing import existing, set_aside
 from fsr_jax.errors import InputError, check
 
 
-def arrays(config) -> Data:
+def arrays(options: DataOptions) -> Data:
   """A .npz file, or a folder of .npy files, with the arrays named below.
 
   Args:
-    config: `config.data`; its `path` is the file or folder. Arrays: image
-      uint8 [N, H, W] or [N, H, W, channels], or feature vectors, float [N, F];
-      label [N] integers or text; optional clean_label (-1: the label is
-      wrong), id, and test_image, test_label, test_clean_label.
+    options: their `path` is the file or folder. Arrays: image uint8 [N, H, W]
+      or [N, H, W, channels], or feature vectors, float [N, F]; label [N]
+      integers or text; optional clean_label (-1: the label is wrong), id, and
+      test_image, test_label, test_clean_label.
 
   Returns:
     Data.
@@ -26,7 +33,7 @@ def arrays(config) -> Data:
     InputError: no such file, a missing array or label, one that does not fit,
       an id that is there twice.
   """
-  path = existing(config.path, "file of arrays")
+  path = existing(options.path, "file of arrays")
   found = _read(path)
   missing = {"image", "label"} - set(found)
   check(
@@ -40,10 +47,10 @@ def arrays(config) -> Data:
   )
   labels = ("label", "clean_label", "test_label", "test_clean_label")
   names = class_names_of(*(found.get(name) for name in labels))
-  train = _split(path, found, "", names)
+  train = _split(path, found, "", by_name(names))
   if "test_image" in found:
-    return Data(train, _split(path, found, "test_", names), names)
-  is_test = set_aside(train.label, len(names), config.test_share)
+    return Data(train, _split(path, found, "test_", by_name(names)), names)
+  is_test = set_aside(train.label, len(names), options.test_share)
   return Data(
     train.take(np.flatnonzero(~is_test)),
     train.take(np.flatnonzero(is_test)),
@@ -70,7 +77,13 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
     ) from error
 
 
-def _split(path, found, prefix: str, names) -> Split:
+def _split(
+  path: pathlib.Path,
+  found: dict[str, np.ndarray],
+  prefix: str,
+  vocabulary: Vocabulary,
+) -> Split:
+  """The arrays whose names begin with `prefix`, checked."""
   image = found[prefix + "image"]
   vectors = image.ndim == 2 and np.issubdtype(image.dtype, np.floating)
   check(
@@ -98,16 +111,22 @@ def _split(path, found, prefix: str, names) -> Split:
     f"{path}: {prefix}image is {image.shape}, channels first; expected them"
     " last: image.transpose(0, 2, 3, 1)",
   )
-  label, clean_label = (
-    indices(path, prefix + what, found.get(prefix + what), names)
+  labels = {
+    what: indices(
+      path,
+      prefix + what,
+      found[prefix + what],
+      vocabulary,
+      unknown=what == "clean_label",
+    )
     for what in ("label", "clean_label")
-  )
+    if prefix + what in found
+  }
   identity = found.get(prefix + "id")
   if identity is not None:
     check_ids(path, identity)
   return Split(
     image[..., None] if image.ndim == 3 else image,
-    label,
-    clean_label,
-    None if identity is None else identity.astype(str),
+    **labels,
+    id=None if identity is None else identity.astype(str),
   )

@@ -1,0 +1,1 @@
+"""Pictures: bytes to pixels, read while steps run, cropped and mirrored."""

@@ -1,0 +1,1 @@
+"""Labels: as people write them, from files, made wrong or rare on purpose."""

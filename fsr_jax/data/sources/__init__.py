@@ -1,0 +1,171 @@
+"""Where images come from, and what is done to their labels on purpose."""
+
+from collections.abc import Callable
+import dataclasses
+
+import numpy as np
+
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.images.reader import Encoded, unreadable
+from fsr_jax.data.labels import file, imbalance, noise
+from fsr_jax.data.options import ON_ERROR, DataOptions
+from fsr_jax.data.sources import (
+  arrays,
+  digits,
+  folder,
+  manifest,
+  test_part,
+  tfds,
+  webvision,
+)
+from fsr_jax.errors import check, choose
+
+# name -> source(DataOptions) -> Data.
+SOURCES: dict[str, Callable[[DataOptions], Data]] = {
+  "digits": digits.digits,
+  "cifar10": tfds.load,
+  "cifar100": tfds.load,
+  "folder": folder.folder,
+  "manifest": manifest.manifest,
+  "arrays": arrays.arrays,
+  "webvision": webvision.webvision,
+}
+
+
+def load(options: DataOptions, seed: int) -> Data:
+  """The data of a run: source, labels, held-out, subset, long tail, noise.
+
+  Args:
+    options: DataOptions.
+    seed: of the run; decides which examples stay and which labels are wrong.
+
+  Returns:
+    Data with validated labels; where there is label noise `train.clean_label`
+    holds the labels before it, unless the source knows better.
+
+  Raises:
+    InputError: an unknown name, missing or damaged files, bad labels.
+  """
+  choose("noise", options.noise, noise.NOISES)
+  choose("imbalance", options.imbalance, imbalance.IMBALANCES)
+  choose("on_error", options.on_error, ON_ERROR)
+  data = source_of(options.dataset)(options)
+  if options.num_classes:
+    data = _first_classes(data, options)
+  if options.test_from:
+    test = test_part.load(options, data.class_names)
+    data = dataclasses.replace(data, test=test, test_set_aside=False)
+  if options.on_error == "skip":
+    data = _without_unreadable(data)
+  # Separate streams, so that e.g. the noise does not move with the subset.
+  rngs = [np.random.default_rng([seed, stream]) for stream in range(4)]
+  subset_rng, imbalance_rng, noise_rng, held_out_rng = rngs
+  train, held_out = data.train, None
+  if options.labels_file:
+    train = file.replace(train, options.labels_file, data.class_names)
+  if options.held_out:
+    _check_size(options, "held_out", len(train) - 1)
+    held_out, train = _hold_out(train, options, data.num_classes, held_out_rng)
+  if options.max_examples:
+    _check_size(options, "max_examples", len(train))
+    train = train.take(
+      imbalance.subset(
+        train.label, options.max_examples, data.num_classes, subset_rng
+      )
+    )
+  if options.imbalance_ratio != 1:
+    train = train.take(
+      imbalance.IMBALANCES[options.imbalance](
+        train.label, options.imbalance_ratio, data.num_classes, imbalance_rng
+      )
+    )
+  if options.noise != "none":
+    train = _with_noise(train, options, data.num_classes, noise_rng)
+  data = dataclasses.replace(data, train=train, held_out=held_out)
+  return data.validate(
+    options.image_size if options.min_crop_area < 1 else None
+  )
+
+
+def _first_classes(data: Data, options: DataOptions) -> Data:
+  """The examples whose given label is one of the first `num_classes`."""
+  count = options.num_classes
+  _check_size(options, "num_classes", data.num_classes)
+  splits = {}
+  for name in ("train", "test"):
+    split = getattr(data, name)
+    split = split.take(np.flatnonzero(split.label < count))
+    if split.clean_label is not None:
+      # Truly of a class left out: wrong, and no class here is right.
+      clean = np.where(split.clean_label < count, split.clean_label, -1)
+      split = dataclasses.replace(split, clean_label=clean)
+    splits[name] = split
+  return dataclasses.replace(
+    data, **splits, class_names=data.class_names[:count]
+  )
+
+
+def _hold_out(
+  train: Split,
+  options: DataOptions,
+  num_classes: int,
+  rng: np.random.Generator,
+) -> tuple[Split, Split]:
+  """(samples with clean labels, the rest)."""
+  known = train.label if train.clean_label is None else train.clean_label
+  chosen = imbalance.subset(known, options.held_out, num_classes, rng)
+  held_out = dataclasses.replace(train.take(chosen), label=known[chosen])
+  return held_out, train.take(np.setdiff1d(np.arange(len(train)), chosen))
+
+
+def _without_unreadable(data: Data) -> Data:
+  train, why_train = _readable(data.train)
+  test, why_test = _readable(data.test)
+  return dataclasses.replace(
+    data, train=train, test=test, skipped=(*why_train, *why_test)
+  )
+
+
+def _readable(split: Split) -> tuple[Split, list[str]]:
+  """(the images that can be read, why each of the others cannot)."""
+  if not isinstance(split.image, Encoded):
+    return split, []
+  bad = unreadable(split.image)
+  left = np.setdiff1d(np.arange(len(split)), list(bad))
+  return split.take(left), list(bad.values())
+
+
+def _with_noise(
+  train: Split,
+  options: DataOptions,
+  num_classes: int,
+  rng: np.random.Generator,
+) -> Split:
+  image = None if isinstance(train.image, Encoded) else train.image
+  noisy = noise.NOISES[options.noise](
+    noise.Labelled(train.label, num_classes, image),
+    options.noise_ratio,
+    rng,
+  )
+  before = train.label if train.clean_label is None else train.clean_label
+  return dataclasses.replace(train, label=noisy, clean_label=before)
+
+
+def source_of(name: str) -> Callable[[DataOptions], Data]:
+  """The source called `name`: a key of SOURCES, or tfds:NAME.
+
+  Raises:
+    InputError: unknown; lists the choices.
+  """
+  if name.startswith(tfds.PREFIX):
+    return tfds.load
+  choose("dataset", name, {**SOURCES, f"{tfds.PREFIX}NAME": None})
+  return SOURCES[name]
+
+
+def _check_size(options: DataOptions, field: str, most: int) -> None:
+  size = getattr(options, field)
+  check(
+    size <= most,
+    f"data.{field}={size} of {options.dataset}; expected {most} at most",
+  )

@@ -8,6 +8,7 @@ from fsr_jax import config as config_lib
 from fsr_jax.data import corrupt, imbalance, sources
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.images import Encoded
+from fsr_jax.data.options import check_options
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
 from fsr_jax.models import blocks_of
@@ -111,19 +112,7 @@ def validate_config(config) -> None:
       math.isfinite(value) and holds(value),
       f"{field}={value}; expected a number {words}",
     )
-  check(
-    config.data.noise != "none" or config.data.noise_ratio == 0,
-    f"data.noise_ratio={config.data.noise_ratio} but data.noise=none; set"
-    f" data.noise to one of: {', '.join(corrupt.NOISES)}",
-  )
-  check(
-    config.data.min_crop_area == 1
-    or (config.data.crop_padding == 0 and config.data.image_size > 0),
-    f"data.min_crop_area={config.data.min_crop_area} (random-resized crops)"
-    f" with data.crop_padding={config.data.crop_padding} and"
-    f" data.image_size={config.data.image_size}; expected no padding and a"
-    " size above 0",
-  )
+  check_options(config.data)
   _validate_parts(config)
   check(
     config.lr_warmup_epochs < config.num_epochs,

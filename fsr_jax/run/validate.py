@@ -5,9 +5,10 @@ import math
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from fsr_jax import config as config_lib
-from fsr_jax.data import corrupt, imbalance, sources
+from fsr_jax.data import sources
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images import Encoded
+from fsr_jax.data.images.reader import Encoded
+from fsr_jax.data.labels import imbalance, noise
 from fsr_jax.data.options import check_options
 from fsr_jax.errors import check, choose
 from fsr_jax.maths import pushers, reweight
@@ -128,7 +129,7 @@ def _validate_names(config) -> None:
   blocks_of(config.network)
   sources.source_of(config.data.dataset)
   choose("imbalance", config.data.imbalance, imbalance.IMBALANCES)
-  choose("noise", config.data.noise, corrupt.NOISES)
+  choose("noise", config.data.noise, noise.NOISES)
   choose("on_error", config.data.on_error, ("raise", "skip"))
   choose("pusher", config.pusher, pushers.PUSHERS)
   choose("schedule", config.schedule, SCHEDULES)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.data import augment, order
+from fsr_jax.data import order
+from fsr_jax.data.images import augment
 from fsr_jax.maths import (
   class_balance,
   collectives,

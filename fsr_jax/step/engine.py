@@ -10,7 +10,7 @@ import numpy as np
 
 from fsr_jax.data import order
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images import Reader
+from fsr_jax.data.images.reader import Reader
 from fsr_jax.errors import InputError
 from fsr_jax.maths import transition
 from fsr_jax.step import feeder

@@ -4,7 +4,7 @@ import flax
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.data import augment
+from fsr_jax.data.images import augment
 from fsr_jax.maths import collectives, losses
 from fsr_jax.step.state import Resident, TrainState
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split, channel_statistics
-from fsr_jax.data.images import Encoded, Reader
+from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.step import train
 from fsr_jax.step.batch import Feed, Pictures, reward_slots
 from fsr_jax.step.parallel import Devices

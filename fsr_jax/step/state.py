@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from fsr_jax.data import augment, order
+from fsr_jax.data import order
+from fsr_jax.data.images import augment
 from fsr_jax.maths import dictionary, schedules, tables, transition
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.models import Network

@@ -23,7 +23,7 @@ paper; hardware: 224-pixel images need an accelerator.
 """
 
 from fsr_jax import config as config_lib
-from fsr_jax.data.survey import survey
+from fsr_jax.data.sources.survey import survey
 from fsr_jax.errors import check
 
 # Images at least so large get random-resized crops, as ImageNet does.

@@ -33,7 +33,7 @@ run.
 """
 
 from fsr_jax import config as config_lib
-from fsr_jax.data.tfds_source import PREFIX
+from fsr_jax.data.sources.tfds import PREFIX
 
 
 def get_config(arguments: str = ""):

@@ -11,8 +11,8 @@ from fsr_jax.data import prepare
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands
 from fsr_jax.run.validate import validate_config
-from tests import shrunk, tiny_cifar, tiny_tfds, tiny_webvision
-from tests import test_own as own
+from tests import shrunk
+from tests.data import own, tiny_cifar, tiny_tfds, tiny_webvision
 
 CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 

@@ -11,7 +11,7 @@ from fsr_jax.run import commands
 from fsr_jax.run.loop import Run
 from fsr_jax.step import engine as engines
 from tests import shrunk
-from tests import test_own as own
+from tests.data import own
 
 # 24 + 24 images of 8 x 8 pixels and a dictionary of 8.
 FIELDS = {

@@ -11,7 +11,7 @@ from fsr_jax.errors import InputError
 from fsr_jax.run import commands, labels
 from fsr_jax.run.loop import Run
 from tests import shrunk
-from tests import test_own as own
+from tests.data import own
 
 
 class LabelsTest(absltest.TestCase):

@@ -11,7 +11,7 @@ from fsr_jax import config as config_lib
 PACKAGE = pathlib.Path(fsr_jax.__file__).parent
 LAYERS = ["maths", "models", "data", "step", "run"]
 # Leaves that any layer may use.
-LEAVES = {"errors"}
+LEAVES = {"errors", "fields"}
 
 
 def imports(path: pathlib.Path) -> set[str]:
@@ -61,13 +61,15 @@ class LayersTest(absltest.TestCase):
     code = "".join(
       path.read_text()
       for path in PACKAGE.rglob("*.py")
-      if path.parent.name != "config" and path.name != "validate.py"
+      if path.parent.name != "config"
+      and path.name not in ("validate.py", "options.py")
     )
     for field in config_lib.flatten(config_lib.base().to_dict()):
       name = field.split(".")[-1]
       with self.subTest(field):
         self.assertRegex(
-          code, rf"(\bconfig|\bc|data_config|\.data)\.{name}\b|\"{name}\""
+          code,
+          rf"(\bconfig|\bc|data_config|\boptions|\.data)\.{name}\b|\"{name}\"",
         )
 
 

@@ -25,8 +25,9 @@ def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
       optional id (or path). Labels are numbers 0..C-1 or names of classes; a
       file with class_names says with them what its numbers mean. Rows are
       matched by id where both the file and the source have ids, else by
-      position. A clean_label of -1 says that the label is wrong. Without
-      clean_label the true labels are those that the source knows, if any.
+      position. A clean_label that is missing or -1 says that the label is
+      wrong. Without clean_label the true labels are those that the source
+      knows, if any.
     class_names: of the C classes.
 
   Returns:

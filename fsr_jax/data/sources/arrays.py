@@ -21,10 +21,10 @@ def arrays(options: DataOptions) -> Data:
   """A .npz file, or a folder of .npy files, with the arrays named below.
 
   Args:
-    options: their `path` is the file or folder. Arrays: image
-      uint8 [N, H, W] or [N, H, W, channels], or feature vectors, float [N, F];
-      label [N] integers or text; optional clean_label (-1: the label is
-      wrong), id, and test_image, test_label, test_clean_label.
+    options: their `path` is the file or folder. Arrays: image uint8 [N, H, W]
+      or [N, H, W, channels], or feature vectors, float [N, F]; label [N]
+      integers or text; optional clean_label (-1: the label is wrong), id, and
+      test_image, test_label, test_clean_label.
 
   Returns:
     Data.

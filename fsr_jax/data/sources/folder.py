@@ -33,8 +33,8 @@ def folder(options: DataOptions) -> Data:
   """root/CLASS/.../*.jpg, or root/train/CLASS/... beside root/test/CLASS/...
 
   Args:
-    options: their `path` is the root, `test_split` the test folder
-      where there are several.
+    options: their `path` is the root, `test_split` the test folder where
+      there are several.
 
   Returns:
     Data; a class is named as its folder, an image's id is its path below the
@@ -66,7 +66,9 @@ def folder(options: DataOptions) -> Data:
   return from_listing(options, Listing(path, label, name, None, part), root)
 
 
-def _parts(root: pathlib.Path, test_split: str | None):
+def _parts(
+  root: pathlib.Path, test_split: str | None
+) -> list[tuple[str, pathlib.Path]]:
   """[(part, folder)] where root has parts; [] where it has classes.
 
   A folder without folders is a class, whatever it is called: a train is a

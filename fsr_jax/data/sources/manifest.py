@@ -1,5 +1,7 @@
 """The user's images in a list of files."""
 
+import pathlib
+
 import numpy as np
 
 from fsr_jax.data.dataset import Data
@@ -19,10 +21,10 @@ def manifest(options: DataOptions) -> Data:
   """A table with the columns path, label[, clean_label][, split][, id].
 
   Args:
-    options: their `path` is a .csv or .parquet file. Relative
-      paths in it are below the folder that it lies in; `split` is train or
-      test (val, validation too), `test_split` which of several is tested. A
-      clean_label that is missing or -1 says that the label is wrong.
+    options: their `path` is a .csv or .parquet file. Relative paths in it are
+      below the folder that it lies in; `split` is train or test (val,
+      validation too), `test_split` which of several is tested. A clean_label
+      that is missing or -1 says that the label is wrong.
 
   Returns:
     Data; classes are the values of `label` (and `clean_label`), sorted, as
@@ -50,7 +52,9 @@ def manifest(options: DataOptions) -> Data:
   return from_listing(options, listing, file)
 
 
-def _part_of(file, split: np.ndarray, test_split: str | None) -> np.ndarray:
+def _part_of(
+  file: pathlib.Path, split: np.ndarray, test_split: str | None
+) -> np.ndarray:
   """ "train", "test" or "other" for each value of `split`, str [N]."""
   part = {}
   for name in np.unique(split).tolist():

@@ -18,8 +18,7 @@ def load(options: DataOptions, class_names: tuple[str, ...]) -> Split:
   """The images of `options.test_from` whose class is one of `class_names`.
 
   Args:
-    options: their `test_from` is a folder with CLASS/.../*.jpg, or
-      tfds:NAME.
+    options: their `test_from` is a folder with CLASS/.../*.jpg, or tfds:NAME.
     class_names: C names.
 
   Returns:

@@ -264,12 +264,12 @@ def _arrays(
   where: str, vocabulary: Vocabulary, values: dict[str, list]
 ) -> dict[str, np.ndarray]:
   """Fields of a Split from the values of `_read`."""
-  found: dict[str, np.ndarray] = {
-    # A split without labels has -1: a labels file may have them.
-    name: indices(where, name, values[name], vocabulary, unknown=True)
-    for name in ("label", "clean_label")
-    if name in values
-  }
+  found: dict[str, np.ndarray] = {}
+  for name in ("label", "clean_label"):
+    if name in values:
+      numbers = np.array(values[name], np.int32)
+      # A split without labels has -1: a labels file may have them.
+      found[name] = indices(where, name, numbers, vocabulary, unknown=True)
   if "is_clean" in values:
     found["clean_label"] = np.where(
       values["is_clean"], found["label"], np.int32(-1)

@@ -11,7 +11,8 @@ import tensorflow_datasets as tfds
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.run import report
-from tests import shrunk, tiny_tfds
+from tests import shrunk
+from tests.data import tiny_tfds
 
 
 def load(name, root, **fields):

@@ -3,7 +3,8 @@
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from fsr_jax.data import imbalance, sources
+from fsr_jax.data import sources
+from fsr_jax.data.labels import imbalance
 from fsr_jax.errors import InputError
 from fsr_jax.run import validate
 from tests import shrunk

@@ -3,13 +3,16 @@
 import os
 import pathlib
 import sys
+import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax.data import prepare, sources
 from fsr_jax.errors import InputError
-from tests import shrunk, tiny_cifar
+from tests import shrunk
+from tests.data import tiny_cifar
 
 
 def load(dataset, data_dir):
@@ -35,6 +38,15 @@ class PrepareTest(parameterized.TestCase):
     level = data.train.image.mean((1, 2, 3))
     expected = data.train.label * 200 // data.num_classes + 27.5
     np.testing.assert_allclose(level, expected, atol=2)
+
+  def test_nothing_is_left_in_the_temporary_folder(self):
+    root = pathlib.Path(self.create_tempdir())
+    digest = tiny_cifar.write("cifar10", root, per_file=20)
+    folder = self.create_tempdir().full_path
+    with mock.patch.object(tempfile, "tempdir", folder):
+      prepare.prepare("cifar10", root / "tfds", f"file://{root}/", digest)
+      self.assertEqual(tempfile.gettempdir(), folder)
+    self.assertEmpty(os.listdir(folder))
 
   def test_wrong_digest_is_refused(self):
     root = pathlib.Path(self.create_tempdir())

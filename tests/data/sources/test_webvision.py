@@ -7,7 +7,8 @@ import numpy as np
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
-from tests import shrunk, tiny_tfds, tiny_webvision
+from tests import shrunk
+from tests.data import tiny_tfds, tiny_webvision
 
 
 def load(root, **fields):
@@ -137,6 +138,21 @@ class ElsewhereTest(TinyTest):
       tiny_tfds.level(0, 2),
       atol=2,
     )
+
+  def test_images_without_a_label_are_not_tested(self):
+    folder = self.root.parent / "tfds"
+    folder.mkdir()
+    # The last class is one of WebVision's.
+    features = tiny_tfds.features_of(
+      "imagenet2012", folder, ["n09999999", "n01484850"]
+    )
+    named = {"file_name": lambda i, label: f"{i}.JPEG"}
+    rows = tiny_tfds.records(6, 2, **named)
+    rows[5]["label"] = -1
+    tiny_tfds.write("imagenet2012", folder, {"validation": rows}, features)
+    data = load(self.root, test_from="tfds:imagenet2012", data_dir=str(folder))
+    self.assertCountEqual(data.test.id, ["1.JPEG", "3.JPEG"])
+    self.assertEqual(data.test.label.tolist(), [2, 2])
 
   @parameterized.named_parameters(
     ("missing", "nowhere", "data.test_from=.*nowhere is not a folder"),

@@ -1,0 +1,189 @@
+"""Folders of images, with the flaws they come in."""
+
+import os
+import pathlib
+
+from absl.testing import absltest, parameterized
+import numpy as np
+
+from fsr_jax.data.sources.survey import survey
+from fsr_jax.errors import InputError
+from tests import shrunk
+from tests.data.own import OwnDataTest, levels, load, picture, tree
+
+
+class FolderTest(OwnDataTest):
+  def test_a_part_of_every_class_is_set_aside(self):
+    data = load("folder", tree(self.root), data__test_share=1 / 3)
+    self.assertEqual(data.class_names, ("dog", "ä cat"))
+    np.testing.assert_array_equal(np.bincount(data.train.label), [4, 4])
+    np.testing.assert_array_equal(np.bincount(data.test.label), [2, 2])
+    both = np.concatenate([data.train.id, data.test.id])
+    self.assertLen(set(both.tolist()), 12)
+    # Image, label and name stayed together.
+    for split in (data.train, data.test):
+      for level, label, name in zip(levels(split), split.label, split.id):
+        self.assertEqual(level // 100, 1 - label)
+        self.assertEqual(pathlib.Path(name).stem, str(level % 100))
+    self.assertIsNone(data.train.clean_label)
+
+  def test_train_and_test_folders(self):
+    tree(self.root / "Train")
+    tree(self.root / "val", count=1)
+    data = load("folder", self.root)
+    self.assertLen(data.train, 12)
+    self.assertEqual(
+      data.test.id.tolist(), ["val/dog/0.png", "val/ä cat/0.png"]
+    )
+    self.assertEqual(data.class_names, ("dog", "ä cat"))
+
+  def test_a_class_that_only_training_has(self):
+    tree(self.root / "train", classes=("a", "b", "c"))
+    tree(self.root / "test", classes=("a", "c"))
+    data = load("folder", self.root)
+    np.testing.assert_array_equal(
+      np.bincount(data.test.label, minlength=3), [6, 0, 6]
+    )
+
+  def test_a_class_that_only_the_test_part_has(self):
+    tree(self.root / "train", classes=("a", "b"))
+    tree(self.root / "test", classes=("a", "c"))
+    with self.assertRaisesRegex(InputError, "no training example: c"):
+      load("folder", self.root)
+
+  def test_what_is_not_an_image_of_a_class_is_left_out(self):
+    tree(self.root)
+    (self.root / "dog" / "notes.txt").write_text("x")
+    (self.root / "dog" / ".hidden.png").write_bytes(b"x")
+    (self.root / ".cache").mkdir()
+    picture(self.root / ".cache" / "0.png", 0)
+    picture(self.root / "0.png", 0)
+    picture(self.root / "dog" / "deeper" / "7.JPEG", 107)
+    data = load("folder", self.root)
+    self.assertLen(data.train.label.tolist() + data.test.label.tolist(), 13)
+
+  def test_loop_of_links_ends(self):
+    tree(self.root)
+    (self.root / "dog" / "again").symlink_to(self.root / "dog")
+    (self.root / "dog" / "up").symlink_to(self.root)
+    data = load("folder", self.root)
+    self.assertLen(data.train.label.tolist() + data.test.label.tolist(), 12)
+
+  def test_unreadable_folder(self):
+    tree(self.root)
+    locked = self.root / "locked"
+    locked.mkdir()
+    locked.chmod(0)
+    self.addCleanup(locked.chmod, 0o700)
+    if os.access(locked, os.R_OK):
+      self.skipTest("this user can read everything")
+    with self.assertRaisesRegex(InputError, "cannot read folder .*locked"):
+      load("folder", self.root)
+
+  @parameterized.parameters(
+    ("missing", "does not exist"),
+    ("empty", "no images under .*expected .*/CLASS/IMAGE"),
+    ("file.png", "is not a folder"),
+  )
+  def test_no_such_folder(self, name, message):
+    (self.root / "empty").mkdir()
+    (self.root / "file.png").write_bytes(b"")
+    with self.assertRaisesRegex(InputError, message):
+      load("folder", self.root / name)
+
+  def test_damaged_file_is_named(self):
+    tree(self.root)
+    (self.root / "dog" / "3.png").write_bytes(b"")
+    data = load("folder", self.root)
+    with self.assertRaisesRegex(InputError, r"dog/3\.png \(0 bytes\)"):
+      for split in (data.train, data.test):
+        split.decoded()
+
+  def test_file_that_vanished_is_named(self):
+    data = load("folder", tree(self.root))
+    for i in range(6):
+      (self.root / "dog" / f"{i}.png").unlink()
+    with self.assertRaisesRegex(InputError, r"cannot read .*dog/.\.png \(No s"):
+      data.train.decoded()
+
+  def test_size_must_be_said(self):
+    with self.assertRaisesRegex(InputError, "data.image_size=0; expected"):
+      load("folder", tree(self.root), data__image_size=0)
+
+  def test_random_resized_crops_have_a_margin_and_an_aspect(self):
+    data = load(
+      "folder",
+      tree(self.root),
+      data__image_size=7,
+      data__min_crop_area=0.08,
+      data__crop_padding=0,
+    )
+    self.assertEqual(data.train.image.shape[1:], (8, 8, 3))
+    self.assertEqual(data.test.image.shape[1:], (7, 7, 3))
+    np.testing.assert_allclose(data.train.decoded().aspect, 12 / 9)
+
+
+class FolderLayoutTest(OwnDataTest):
+  def test_a_class_may_be_called_train(self):
+    data = load("folder", tree(self.root, classes=("bus", "car", "train")))
+    self.assertEqual(data.class_names, ("bus", "car", "train"))
+
+  def test_classes_beside_a_training_part_are_not_dropped(self):
+    tree(self.root, classes=("bus", "car"))
+    tree(self.root / "train", classes=("a", "b"))
+    with self.assertRaisesRegex(InputError, "has train/ .* beside bus, car;"):
+      load("folder", self.root)
+
+  def test_a_test_part_without_classes_is_not_ignored(self):
+    tree(self.root / "train")
+    picture(self.root / "test" / "0.png", 0)
+    with self.assertRaisesRegex(InputError, "has train/ .* beside test;"):
+      load("folder", self.root)
+
+  def test_several_test_parts(self):
+    for part, count in (("train", 6), ("valid", 2), ("test", 1)):
+      tree(self.root / part, count=count)
+    with self.assertRaisesRegex(
+      InputError, "for the test part: test, valid; choose one by data.test_s"
+    ):
+      load("folder", self.root)
+    data = load("folder", self.root, data__test_split="valid")
+    self.assertLen(data.train, 12)
+    self.assertLen(data.test, 4)
+    with self.assertRaisesRegex(InputError, "test_split=dev: there is no such"):
+      load("folder", self.root, data__test_split="dev")
+
+  def test_two_links_to_one_folder_are_two_classes(self):
+    tree(self.root / "store", classes=("x",))
+    for name in ("cat", "dog"):
+      (self.root / "set").mkdir(exist_ok=True)
+      (self.root / "set" / name).symlink_to(self.root / "store" / "x")
+    data = load("folder", self.root / "set")
+    self.assertEqual(data.class_names, ("cat", "dog"))
+    self.assertEqual(len(data.train) + len(data.test), 12)
+
+  def test_a_pipe_is_not_waited_for(self):
+    tree(self.root, count=3)
+    os.mkfifo(self.root / "dog" / "9.png")
+    data = load("folder", self.root)
+    with self.assertRaisesRegex(InputError, "dog/9.png is no regular file"):
+      data.decoded()
+    seen = survey(str(self.root), shrunk.config(data__image_size=0).data)
+    self.assertEqual(seen.side, 9)
+    data = load("folder", self.root, data__on_error="skip")
+    self.assertLen(data.skipped, 1)
+
+  def test_one_class_is_none(self):
+    with self.assertRaisesRegex(InputError, "one class only: dog"):
+      load("folder", tree(self.root, classes=("dog",)))
+
+  def test_nothing_left_to_test(self):
+    tree(self.root / "train")
+    (self.root / "test" / "dog").mkdir(parents=True)
+    (self.root / "test" / "dog" / "0.png").write_bytes(b"")
+    with self.assertRaisesRegex(InputError, "no test examples are left"):
+      load("folder", self.root, data__on_error="skip")
+
+
+if __name__ == "__main__":
+  absltest.main()

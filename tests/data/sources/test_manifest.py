@@ -1,0 +1,157 @@
+"""Lists of files, as .csv and .parquet, with the flaws they come in."""
+
+import csv
+
+from absl.testing import absltest, parameterized
+import numpy as np
+
+from fsr_jax.errors import InputError
+from tests.data.own import OwnDataTest, levels, load, tree
+
+
+class ManifestTest(OwnDataTest):
+  def write(self, rows, name="list.csv"):
+    tree(self.root)
+    with open(self.root / name, "w", newline="", encoding="utf-8") as file:
+      csv.writer(file).writerows(rows)
+    return self.root / name
+
+  def rows(self, *header):
+    """A row for each image of the tree, the last dog's label wrong."""
+    values = {
+      "path": lambda c, i: f"{('ä cat', 'dog')[c]}/{i}.png",
+      "label": lambda c, i: "10" if (c, i) == (1, 5) else str(10 - c),
+      "clean_label": lambda c, i: str(10 - c),
+      "split": lambda c, i: "Test" if i < 2 else "train",
+      "id": lambda c, i: f"{c}-{i}",
+    }
+    return [header] + [
+      [values[name](c, i) for name in header]
+      for c in range(2)
+      for i in range(6)
+    ]
+
+  @parameterized.parameters("list.csv", "list.parquet")
+  def test_all_columns(self, name):
+    rows = self.rows("path", "label", "clean_label", "split", "id")
+    path = self.write(rows)
+    if name.endswith("parquet"):
+      try:
+        import pyarrow
+        from pyarrow import parquet
+      except ImportError:
+        self.skipTest("pyarrow is not installed")
+      path = self.root / name
+      columns = dict(zip(rows[0], map(list, zip(*rows[1:]))))
+      parquet.write_table(pyarrow.table(columns), path)
+    data = load("manifest", path)
+    self.assertEqual(data.class_names, ("9", "10"))  # As numbers.
+    self.assertEqual(
+      data.train.id.tolist(),
+      [f"{c}-{i}" for c in range(2) for i in range(2, 6)],
+    )
+    np.testing.assert_array_equal(data.train.clean_label, [1] * 4 + [0] * 4)
+    np.testing.assert_array_equal(data.train.label, [1] * 4 + [0] * 3 + [1])
+    self.assertEqual(levels(data.test).tolist(), [0, 1, 100, 101])
+
+  def test_path_and_label_are_enough(self):
+    data = load("manifest", self.write(self.rows("path", "label")))
+    self.assertLen(data.test, 2)
+    self.assertIsNone(data.train.clean_label)
+    self.assertIn(data.train.id[0], [row[0] for row in self.rows("path")])
+
+  @parameterized.named_parameters(
+    ("column", [["path", "class"], ["a", "b"]], "no column label.*path, cl"),
+    ("empty", [["path", "label"]], "no column path, label or no rows"),
+    ("ragged", [["path", "label"], ["a"]], "row 2: 1 values.* 2 columns"),
+    (
+      "twice",
+      [["path", "label"], ["a", "b"], ["a", "c"]],
+      ": a is there 2 times",
+    ),
+    (
+      "split",
+      [["path", "label", "split"], ["a", "b", "dev"]],
+      "split 'dev'; expected train or test",
+    ),
+  )
+  def test_wrong_tables(self, rows, message):
+    with self.assertRaisesRegex(InputError, message):
+      load("manifest", self.write(rows))
+
+  def test_not_text(self):
+    path = self.root / "list.csv"
+    path.write_bytes(b"\xff\xfe\x00")
+    with self.assertRaisesRegex(InputError, "cannot read .*list.csv"):
+      load("manifest", path)
+
+
+class TableTest(OwnDataTest):
+  def manifest(self, text, **fields):
+    tree(self.root)
+    (self.root / "list.csv").write_text(text, encoding="utf-8")
+    return load("manifest", self.root / "list.csv", **fields)
+
+  def test_spaces_and_capitals(self):
+    data = self.manifest(
+      'Path, Label ,SPLIT\n"dog/0.png", "cat",train\n'
+      "dog/1.png,cat, train\ndog/2.png, dog,train\ndog/3.png,dog ,TEST\n"
+    )
+    self.assertEqual(data.class_names, ("cat", "dog"))
+    np.testing.assert_array_equal(data.train.label, [0, 0, 1])
+    self.assertEqual(data.test.id.tolist(), ["dog/3.png"])
+
+  def test_clean_labels_that_are_not_known(self):
+    data = self.manifest(
+      "path,label,clean_label,split\ndog/0.png,a,b,train\n"
+      "dog/1.png,a,,train\ndog/2.png,b,-1,train\ndog/3.png,b,b,test\n"
+    )
+    self.assertEqual(data.class_names, ("a", "b"))
+    np.testing.assert_array_equal(data.train.clean_label, [1, -1, -1])
+
+  def test_test_and_validation_are_two_parts(self):
+    text = "path,label,split\n" + "".join(
+      f"dog/{i}.png,{'ab'[i % 2]},{part}\n"
+      for i, part in enumerate(["train", "train", "val", "val", "test"])
+    )
+    with self.assertRaisesRegex(
+      InputError, "several splits for the test part: test, val; choose one"
+    ):
+      self.manifest(text)
+    data = self.manifest(text, data__test_split="val")
+    self.assertEqual(data.test.id.tolist(), ["dog/2.png", "dog/3.png"])
+    self.assertLen(data.train, 2)
+
+  @parameterized.named_parameters(
+    (
+      "label",
+      "path,label\na,x\nb,\nc,\n",
+      "2 of 3 values of label are missing, the first is number 2",
+    ),
+    ("twice", "path,label,Label\na,x,y\n", "column label more than once"),
+    (
+      "test only",
+      "path,label,split\na,x,test\nb,y,test\n",
+      "has a test part and no training part",
+    ),
+  )
+  def test_wrong_tables(self, text, message):
+    with self.assertRaisesRegex(InputError, message):
+      self.manifest(text)
+
+  def test_missing_in_parquet(self):
+    try:
+      import pyarrow
+      from pyarrow import parquet
+    except ImportError:
+      self.skipTest("pyarrow is not installed")
+    for missing in (None, float("nan")):
+      label = [0.0, missing, 1.0] if missing else ["a", None, "b"]
+      table = pyarrow.table({"path": ["a", "b", "c"], "label": label})
+      parquet.write_table(table, self.root / "list.parquet")
+      with self.assertRaisesRegex(InputError, "1 of 3 values of label are mis"):
+        load("manifest", self.root / "list.parquet")
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -99,9 +99,8 @@ def trained(options: Options, data: Data, devices: int = 1):
 
 def epoch_of(programs, state, epoch: int, seed: int = 0, steps_per_call=0):
   """(state, Metrics), in place, after one epoch and its end."""
-  totals = None
-  for _, state, totals in epoch_steps(
+  calls = epoch_steps(
     programs, state, epoch, seed, steps_per_call=steps_per_call
-  ):
-    pass
+  )
+  *_, (_, state, totals) = calls
   return programs.end_epoch(state, epoch), totals

@@ -105,7 +105,11 @@ def validate(options: Any, prefix: str = "") -> None:
 
 
 def pick(options: type, values: Mapping[str, Any]) -> Any:
-  """An instance of `options` from the values that bear its fields' names."""
+  """An instance of `options` from the values that bear its fields' names.
+
+  Lists become tuples: JSON has no others, and options are hashed.
+  """
+  picked = {e.name: values[e.name] for e in dataclasses.fields(options)}
   return options(
-    **{entry.name: values[entry.name] for entry in dataclasses.fields(options)}
+    **{k: tuple(v) if isinstance(v, list) else v for k, v in picked.items()}
   )

@@ -1,6 +1,7 @@
 """Every field of a config: described once, typed, and back again."""
 
 import dataclasses
+import json
 import math
 
 from absl.testing import absltest, parameterized
@@ -130,6 +131,8 @@ class ConfigTest(parameterized.TestCase):
       (holder,) = (x for x in holders if type(x) is group)
       self.assertEqual(getattr(holder, entry.name), values[name], name)
     hash(options)  # A constant of compiled functions.
+    stored = ConfigDict(json.loads(json.dumps(c.to_dict())))
+    self.assertEqual(config_lib.typed(stored), options)
 
   def test_defaults_are_those_of_fsr(self):
     options = config_lib.typed(config_lib.resolve(config_lib.base()))

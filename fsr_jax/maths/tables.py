@@ -84,8 +84,8 @@ def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
   """Removes the pull of the zero start: average / (1 - decay^visits).
 
   Args:
-    average: float [N] or [N, C], a moving average begun at zero.
-    visits: int32 [N].
+    average: float [N] or [N, C], a moving average begun at zero; JAX or numpy.
+    visits: int32 [N], likewise.
     decay: of that average.
 
   Returns:
@@ -94,9 +94,10 @@ def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
   Source: Adam's bias correction; ours, for the dropped remainders.
   """
   expect(average=(average, "float N ..."), visits=(visits, "int N"))
-  filled = 1.0 - jnp.power(decay, visits.astype(jnp.float32))
-  filled = filled.reshape(filled.shape + (1,) * (average.ndim - 1))
-  return jnp.where(filled > 0, average / jnp.where(filled > 0, filled, 1), 0)
+  # Operators alone: numpy arrays stay such, and compile nothing.
+  seen = (visits > 0).reshape(visits.shape + (1,) * (average.ndim - 1))
+  filled = 1.0 - decay ** visits.astype(jnp.float32).reshape(seen.shape)
+  return average * seen / (filled + ~seen)
 
 
 def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:

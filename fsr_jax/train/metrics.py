@@ -3,6 +3,7 @@
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Metrics.bad_step where every step was finite.
 ALL_FINITE = 2**31 - 1
@@ -43,9 +44,9 @@ class Metrics(flax.struct.PyTreeNode):
 
   @classmethod
   def zero(cls) -> "Metrics":
-    """Metrics of no step."""
-    sums = [jnp.zeros((), jnp.float32)] * 9
-    return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
+    """Metrics of no step, numpy scalars."""
+    sums = [np.zeros((), np.float32)] * 9
+    return cls(*sums, bad_step=np.array(ALL_FINITE, np.int32))
 
   def merge(self, other: "Metrics") -> "Metrics":
     """Metrics of both stretches of steps together."""

@@ -23,7 +23,7 @@ class RefusalTest(parameterized.TestCase):
     ("dataset", {"data__dataset": "mnist"}, "unknown dataset.*cifar10"),
     ("pusher", {"pusher": "x"}, "unknown pusher.*negative_loss"),
     ("network", {"network": "x"}, "unknown network.*resnet32"),
-    ("noise", {"data__noise": "x"}, "unknown noise.*uniform"),
+    ("noise", {"data__noise": "x"}, "unknown data.noise.*uniform"),
     ("schedule", {"schedule": "x"}, "unknown schedule.*cosine_restarts"),
     ("rule", {"weight_rule": "x"}, "unknown weight_rule.*clip, shift"),
     (

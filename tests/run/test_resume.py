@@ -41,7 +41,7 @@ class ResumeTest(parameterized.TestCase):
       self.assertEqual(summary[key], again[key])
 
   @parameterized.named_parameters(
-    ("one_step_a_call", {}),
+    ("one_step_a_call", {"steps_per_call": 1}),
     ("five_steps_a_call", {"steps_per_call": 5}),
     ("exact_five_steps", {"steps_per_call": 5, "method": "fsr_exact"}),
     ("two_devices", {"num_devices": 2}),

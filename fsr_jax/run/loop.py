@@ -6,11 +6,9 @@ import time
 
 from clu import parameter_overview
 import jax
-import numpy as np
 
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check
-from fsr_jax.maths import randomness
 from fsr_jax.run import labels, monitor, pretrained, report
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.stopwatch import Stopwatch, versions
@@ -52,11 +50,7 @@ def epoch_steps(
     InputError: a training image could not be read; names it. The state last
       yielded is as it was.
   """
-  batch_size = programs.options.optimization.batch_size
-  order = randomness.epoch_order(
-    np.uint32(seed), epoch, len(programs.data.train), batch_size
-  )
-  batches = np.asarray(order)[first:]
+  batches = programs.batches(epoch, seed)[first:]
   size = steps_per_call or programs.steps_per_call(state.params)
   totals = programs.devices.put(Metrics.zero())
   feeds = programs.feeds(state, epoch, first, batches)

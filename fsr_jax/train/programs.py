@@ -10,7 +10,7 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.images.reader import Reader
-from fsr_jax.maths import transition
+from fsr_jax.maths import randomness, transition
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.train import feeder
 from fsr_jax.train import state as states
@@ -121,6 +121,7 @@ class Programs:
     )
     self._host_train, test = feeder.residents(data, options, seed)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
+    self._ahead = None  # ((seed, epoch), order of its batches in the making).
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
@@ -163,6 +164,29 @@ class Programs:
     """Whether the steps of an epoch draw reward batches."""
     reweighting = self.options.reweighting
     return reweighting.draws_rewards and epoch >= reweighting.warmup_epochs
+
+  def batches(self, epoch: int, seed: int) -> np.ndarray:
+    """The batches of an epoch; those of the next are begun meanwhile.
+
+    Args:
+      epoch: int.
+      seed: of the run.
+
+    Returns:
+      int32 [S, B], as `randomness.epoch_order`.
+    """
+    size, batch = len(self.data.train), self.options.optimization.batch_size
+
+    def begun(epoch):
+      order = randomness.epoch_order(np.uint32(seed), epoch, size, batch)
+      return (seed, epoch), order
+
+    if self._ahead is None or self._ahead[0] != (seed, epoch):
+      self._ahead = begun(epoch)
+    order = np.asarray(self._ahead[1])
+    # Sorting 50,000 numbers is a twentieth of a small network's epoch.
+    self._ahead = begun(epoch + 1)
+    return order
 
   def feeds(
     self, state: TrainState, epoch: int, first: int, batches: np.ndarray

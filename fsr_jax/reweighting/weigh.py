@@ -129,6 +129,7 @@ def weigh(
   target = given if target is None else target
   weighed = _Weighed(head, sample_loss, features, target)
   if mixed is not None and mixed.features is not None:
+    assert mixed.target is not None
     weighed = weighed._replace(features=mixed.features, target=mixed.target)
   lookahead_params = _lookahead(
     options, state, weighed.losses, head_params, momentum
@@ -168,7 +169,7 @@ def weigh(
 
 def _lookahead(options, state, train_losses, head_params, momentum) -> Tree:
   """Theta*; with a weight net its factors weigh the step."""
-  factor = 1.0
+  factor: jax.Array | float = 1.0
   if state.weight_net is not None:
     factor = weight_net.value(
       state.weight_net.params, train_losses(head_params)

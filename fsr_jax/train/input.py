@@ -14,6 +14,7 @@ from fsr_jax.maths import (
   mixup,
   randomness,
 )
+from fsr_jax.maths.collectives import Array
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.maths.randomness import StepKeys
 from fsr_jax.train.options import TrainOptions
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
     unmixed_image: float32, `image` before mixing.
   """
 
-  index: jax.Array
+  index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
   label: jax.Array
   target: jax.Array
   image: jax.Array
@@ -51,8 +52,8 @@ class Pictures(NamedTuple):
     aspect: float32 [n], width / height before they were made H x W.
   """
 
-  image: jax.Array
-  aspect: jax.Array
+  image: Array
+  aspect: Array
 
 
 class Feed(NamedTuple):

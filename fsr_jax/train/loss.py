@@ -37,6 +37,7 @@ def sample_loss(
   if o.loss == "gce":
     return functools.partial(losses.generalized_cross_entropy, q=o.gce_q)
   if o.loss == "forward_correction":
+    assert transition is not None
     return functools.partial(losses.forward_corrected, transition=transition)
   return losses.cross_entropy
 

@@ -45,7 +45,7 @@ class Metrics(flax.struct.PyTreeNode):
   def zero(cls) -> "Metrics":
     """Metrics of no step."""
     sums = [jnp.zeros((), jnp.float32)] * 9
-    return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
+    return cls(*sums, jnp.int32(ALL_FINITE))
 
   def merge(self, other: "Metrics") -> "Metrics":
     """Metrics of both stretches of steps together."""

@@ -95,6 +95,7 @@ def train_step(
   seen = passes.see(ctx, batch, logits, residue)
   rewards = None
   if rewarded:
+    assert state.reweighting.dictionary is not None
     drawn = inputs.draw_rewards(
       options, keys, state.statistics, data, state.reweighting.dictionary, feed
     )
@@ -206,7 +207,7 @@ def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
   return Metrics(
     loss=loss,
     train_loss=before,
-    lookahead_loss=last.lookahead_loss if shallow else jnp.nan,
+    lookahead_loss=last.lookahead_loss if shallow else jnp.full((), jnp.nan),
     reward_loss=last.reward_loss,
     correct=correct,
     zero_weights=zero,

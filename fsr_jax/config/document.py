@@ -33,13 +33,28 @@ def methods() -> str:
     "|---|---|---|---|---|",
   ]
   for name, method in METHODS.items():
-    differ = ", ".join(f"`{k}={v}`" for k, v in method.fields.items())
     rows.append(
       _row(
-        f"`{name}`", method.about, method.needs, differ or "–", method.source
+        f"`{name}`", method.about, method.needs, _differ(name), method.source
       )
     )
   return "\n".join(rows)
+
+
+def _differ(name: str) -> str:
+  """The options of a method, as what it adds to the nearest one before it."""
+  fields, before = METHODS[name].fields.items(), list(METHODS)
+  known = [
+    other
+    for other in before[: before.index(name)]
+    if METHODS[other].fields.items() <= fields
+  ]
+  nearest = max(known, key=lambda o: len(METHODS[o].fields), default=None)
+  if nearest is None:
+    return "–"
+  added = fields - METHODS[nearest].fields.items()
+  listed = [f"`{k}={v}`" for k, v in fields if (k, v) in added]
+  return f"`{nearest}`'s and " + ", ".join(listed)
 
 
 def _allowed(entry: dataclasses.Field) -> str:
@@ -100,8 +115,9 @@ def renewed(text: str) -> str:
       f"the page has no {begin} ... {end} for a table to be put between",
     )
     pattern = re.escape(begin) + ".*?" + re.escape(end)
-    new = f"{begin}\n\n{block()}\n\n{end}"
-    text = re.sub(pattern, lambda _, new=new: new, text, flags=re.DOTALL)
+    # A backslash in a replacement would be an escape.
+    new = f"{begin}\n\n{block()}\n\n{end}".replace("\\", "\\\\")
+    text = re.sub(pattern, new, text, flags=re.DOTALL)
   return text
 
 

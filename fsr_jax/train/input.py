@@ -132,8 +132,10 @@ def gather(
   if not objective.mixup:
     one = jnp.ones(label.shape)
     return Batch(index, label, target, image, one, one, image)
-  draw = mixup.half_coefficients if options.mixes_half else mixup.coefficients
-  coefficient = label_coefficient = draw(u[:, 0])
+  coefficient = mixup.coefficients(u[:, 0])
+  if options.unmixes:
+    coefficient = mixup.solvable(coefficient)
+  label_coefficient = coefficient
   if objective.remix:
     label_coefficient = mixup.remix_coefficients(
       coefficient, label, data.class_count, objective.remix_ratio

@@ -17,7 +17,6 @@ from fsr_jax.maths.reweight import Losses
 from fsr_jax.reweighting import Mixed
 from fsr_jax.train.input import Batch, Rewards
 
-
 # Share of its own image from which on a mixed sample's features may stand for
 # the un-mixed one's among the rewards.
 _NEARLY_UNMIXED = 0.9

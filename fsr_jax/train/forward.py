@@ -66,7 +66,7 @@ class Seen(NamedTuple):
 
 
 def forward(
-  params: Tree, ctx, batch_stats: Tree, batch: Batch
+  params: Tree, ctx, batch_stats: Tree, batch: Batch, relabels: bool
 ) -> tuple[Logits, Residue]:
   """One or two passes in training mode.
 
@@ -75,22 +75,27 @@ def forward(
     ctx: step.Context.
     batch_stats: running statistics.
     batch: Batch.
+    relabels: whether there is a re-labelling loss in this step.
 
   Returns:
     (Logits, Residue).
   """
+  options = ctx.options
 
-  def one(image):
+  def one(params, image):
     features, stats = ctx.network.features(params, batch_stats, image, True)
     logits, stats = ctx.network.head(params["head"], stats, features, True)
     return features, logits, stats
 
-  features, logits, stats = mixed = one(batch.image)
-  if ctx.options.passes_unmixed:
+  features, logits, stats = mixed = one(params, batch.image)
+  if options.passes_unmixed:
+    if not relabels or options.objective.pseudo_loss_on_mixed:
+      # No loss is taken on this pass: it needs no backward pass.
+      params = jax.lax.stop_gradient(params)
     # This pass decides the running statistics: evaluation sees un-mixed
     # images.
-    features, logits, stats = one(batch.unmixed_image)
-  elif ctx.options.unmixes:
+    features, logits, stats = one(params, batch.unmixed_image)
+  elif options.unmixes:
     features = mixup.unmix(features, batch.coefficient)
     logits = mixup.unmix(logits, batch.coefficient)
   return Logits(mixed[1], logits), Residue(mixed[0], features, stats)

@@ -213,6 +213,7 @@ def hyper_parameters(scale: Scale) -> Cells:
     "lookahead_lr": (0.01, 1.0),
     "weight_lr": (0.3, 3.0, 10.0),
     "dictionary_share": (0.05, 0.1, 0.4),
+    "weight_momentum": (0.0, 0.25, 0.75),
     "pseudo_label_momentum": (0.0, 0.5, 0.9),
     "pseudo_loss_weight": (0.0, 0.5, 2.0, 6.0),
     "warmup_epochs": (0, warmup // 2, warmup * 2),

@@ -52,7 +52,7 @@ class Observation(NamedTuple):
     probabilities: float32 [b, C], f(x), or None.
   """
 
-  index: jax.Array
+  index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
   score: jax.Array
   weights: jax.Array
   correct: jax.Array
@@ -75,7 +75,9 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
   )
 
 
-def moving_average(old: jax.Array, new: jax.Array, decay: float) -> jax.Array:
+def moving_average(
+  old: jax.Array, new: jax.Array, decay: jax.Array | float
+) -> jax.Array:
   """decay * old + (1 - decay) * new: section 4.1 (lambda), eq. 7 (beta)."""
   return decay * old + (1.0 - decay) * new
 
@@ -113,6 +115,7 @@ def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
 
   Source: eq. 7; read before the step's own update, as the released code does.
   """
+  assert tables.pseudo_label is not None, "these tables keep no predictions"
   return debias(tables.pseudo_label[index], tables.visits[index], decay)
 
 

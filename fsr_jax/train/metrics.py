@@ -1,5 +1,7 @@
 """What a training step reports."""
 
+from typing import Any
+
 import flax
 import jax
 import jax.numpy as jnp
@@ -45,8 +47,10 @@ class Metrics(flax.struct.PyTreeNode):
   @classmethod
   def zero(cls) -> "Metrics":
     """Metrics of no step, numpy scalars."""
-    sums = [np.zeros((), np.float32)] * 9
-    return cls(*sums, bad_step=np.array(ALL_FINITE, np.int32))
+    names = cls.__dataclass_fields__.keys() - {"bad_step"}
+    nothing: Any = np.zeros((), np.float32)
+    never: Any = np.array(ALL_FINITE, np.int32)
+    return cls(**dict.fromkeys(names, nothing), bad_step=never)
 
   def merge(self, other: "Metrics") -> "Metrics":
     """Metrics of both stretches of steps together."""

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images.reader import Reader
+from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.maths import randomness, transition
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.train import feeder
@@ -121,7 +121,8 @@ class Programs:
     )
     self._host_train, test = feeder.residents(data, options, seed)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
-    self._ahead = None  # ((seed, epoch), order of its batches in the making).
+    # Orders of batches in the making: that of the next epoch.
+    self._ahead: dict[tuple[int, int], jax.Array] = {}
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
@@ -152,6 +153,7 @@ class Programs:
     if objective.loss == "forward_correction" and (
       objective.transition == "known"
     ):
+      assert data.train.clean_label is not None
       known = transition.known(
         data.train.clean_label, data.train.label, data.num_classes
       )
@@ -178,15 +180,13 @@ class Programs:
     size, batch = len(self.data.train), self.options.optimization.batch_size
 
     def begun(epoch):
-      order = randomness.epoch_order(np.uint32(seed), epoch, size, batch)
-      return (seed, epoch), order
+      return randomness.epoch_order(np.uint32(seed), epoch, size, batch)
 
-    if self._ahead is None or self._ahead[0] != (seed, epoch):
-      self._ahead = begun(epoch)
-    order = np.asarray(self._ahead[1])
+    order = self._ahead.pop((seed, epoch), None)
+    batches = np.asarray(begun(epoch) if order is None else order)
     # Sorting 50,000 numbers is a twentieth of a small network's epoch.
-    self._ahead = begun(epoch + 1)
-    return order
+    self._ahead = {(seed, epoch + 1): begun(epoch + 1)}
+    return batches
 
   def feeds(
     self, state: TrainState, epoch: int, first: int, batches: np.ndarray
@@ -242,7 +242,9 @@ class Programs:
 
   def _test_images(self, batches: np.ndarray):
     """Yields uint8 test images of each row of `batches`, shared out."""
-    with Reader(self.data.test.image) as reader:
+    images = self.data.test.image
+    assert isinstance(images, Encoded)
+    with Reader(images) as reader:
       for image, _ in reader.ahead(batches):
         yield self.devices.split(image)
 

@@ -99,7 +99,7 @@ class CellsTest(fake.Case):
         options = options_of(scale, fields)
         exact = cell.endswith("_exact")
         self.assertEqual(options.passes_unmixed, exact)
-        self.assertEqual(options.mixes_half, not exact)
+        self.assertEqual(options.unmixes, not exact)
         elr = options.objective.pseudo_loss == "elr"
         self.assertEqual(elr, "fsr_elr" in cell)
 

@@ -189,11 +189,11 @@ class MethodsTest(parameterized.TestCase):
       shrunk.options(method=name).train for name in ("fsr", "fsr_exact")
     )
     self.assertEqual(one.reweighting.rewards, "queue")
-    self.assertTrue(one.mixes_half)
+    self.assertTrue(one.unmixes)
     self.assertFalse(one.passes_unmixed)
     self.assertFalse(one.reweighting.draws_rewards)
     self.assertEqual(exact.reweighting.rewards, "dictionary")
-    self.assertFalse(exact.mixes_half)
+    self.assertFalse(exact.unmixes)
     self.assertTrue(exact.passes_unmixed)
     self.assertTrue(exact.reweighting.draws_rewards)
 

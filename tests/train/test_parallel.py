@@ -127,7 +127,7 @@ class ParallelTest(parameterized.TestCase):
     ("prime", {"batch_size": 17}, "batch_size=17", 1),
   )
   def test_sizes_that_do_not_divide(self, fields, reason, fitting):
-    options = shrunk.options(method="fsr_exact", **fields).train
+    options = shrunk.options(**{"method": "fsr_exact", **fields}).train
     with self.assertRaisesRegex(InputError, f"num_devices=8: .*{reason}"):
       devices_for(options, 8)
     devices, note = devices_for(options)

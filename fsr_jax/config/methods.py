@@ -27,8 +27,13 @@ _ELR = {
   "pseudo_loss_weight": 3.0,
   "pseudo_label_momentum": 0.7,
 }
-# The paper's form: a pass of the un-mixed images, a reward batch.
-_EXACT = {"unmixed_pass": True, "rewards": "dictionary"}
+# The paper's form: a pass of the un-mixed images, a reward batch, weights of
+# the present step alone.
+_EXACT = {
+  "unmixed_pass": True,
+  "rewards": "dictionary",
+  "weight_momentum": 0.0,
+}
 # Weights all the same, no MixUp, no re-labelling.
 _PLAIN = {
   **_EXACT,

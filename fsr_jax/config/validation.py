@@ -129,7 +129,7 @@ def _check_passes(options: Options) -> None:
     objective.mixup or not objective.remix,
     "remix=True but mixup=False; remix is a MixUp: set mixup=True",
   )
-  if not train.mixes_half:
+  if not train.unmixes:
     return
   needs = [
     name

@@ -125,9 +125,9 @@ def _builder_class(dataset: str, archive: pathlib.Path):
   def members():
     with tarfile.open(archive) as tar:
       return {
-        os.path.basename(m.name): tar.extractfile(m).read()
+        os.path.basename(m.name): file.read()
         for m in tar.getmembers()
-        if m.isfile()
+        if (file := tar.extractfile(m)) is not None  # None: no regular file.
       }
 
   def split_generators(self, dl_manager):
@@ -205,8 +205,8 @@ _DATA_DIR = flags.DEFINE_string(
 def main(argv):
   del argv
   try:
-    check(_DATASET.value is not None, "--dataset is missing")
-    prepare(_DATASET.value, _DATA_DIR.value)
+    check(bool(_DATASET.value), "--dataset is missing: cifar10 or cifar100")
+    prepare(str(_DATASET.value), str(_DATA_DIR.value))
   except InputError as error:
     sys.exit(f"error: {error}")
   print(f"{_DATASET.value} is ready: --config.data.data_dir={_DATA_DIR.value}")

@@ -8,6 +8,7 @@ The checks run while a function is traced and cost nothing when it runs.
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from fsr_jax.errors import InputError
 
@@ -21,7 +22,7 @@ _HINTS = {
 }
 
 
-def expect(**arguments: tuple[jax.Array, str]) -> None:
+def expect(**arguments: tuple[ArrayLike | None, str]) -> None:
   """Checks arrays against a kind and shape letters.
 
   Args:
@@ -41,8 +42,10 @@ def expect(**arguments: tuple[jax.Array, str]) -> None:
   sizes: dict[str, int] = {}
   for name, (array, expected) in arguments.items():
     kind, *letters = expected.split()
-    shape, dtype = jnp.shape(array), jnp.result_type(array)
     wanted = f"{kind} [{', '.join(letters)}]"
+    if array is None:
+      raise InputError(f"{name} is missing; expected {wanted}")
+    shape, dtype = jnp.shape(array), jnp.result_type(array)
     found = f"{name} is {dtype} {list(shape)}"
     if not jnp.issubdtype(dtype, _KINDS[kind]):
       given = "int" if jnp.issubdtype(dtype, jnp.integer) else ""

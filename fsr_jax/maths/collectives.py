@@ -20,6 +20,8 @@ AXIS = "devices"
 
 # Any pytree of arrays.
 Tree = Any
+# A jax.Array, or a numpy array where a tree is on the host.
+Array = Any
 
 
 def axis() -> str | None:

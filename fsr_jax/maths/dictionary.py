@@ -17,7 +17,7 @@ class Dictionary(NamedTuple):
     label: int32 [K], their given labels.
   """
 
-  index: jax.Array
+  index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
   label: jax.Array
 
 

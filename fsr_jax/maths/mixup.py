@@ -35,47 +35,66 @@ def coefficients(u: jax.Array) -> jax.Array:
   return 1.0 - 0.5 * jnp.square(u)
 
 
-def half_coefficients(u: jax.Array) -> jax.Array:
-  """lambda = 1 for the first sample of each pair, 1 - u/2 for the second.
+# Largest sum of the two foreign shares of a pair. At 1/2 an error of the
+# network's linearity is at most doubled by `unmix`.
+_MOST_FOREIGN = 0.5
 
-  So every pair has an image that is not mixed, from which `unmix` tells the
-  other's prediction. The second is mixed harder than by `coefficients`, which
-  makes up for the first.
+
+def solvable(coefficient: jax.Array) -> jax.Array:
+  """lambda such that `unmix` can tell the two samples of every pair apart.
+
+  The foreign shares 1 - lambda of a pair are scaled down to a sum of 1/2 where
+  it is larger. (Were both 1/2, the two mixed images would be the same.) The
+  last sample of an odd batch, the pair of nobody, stays un-mixed.
 
   Args:
-    u: float32 [B], uniform in 0-1.
+    coefficient: float [B], lambda of every sample, in 1/2-1.
 
   Returns:
-    float32 [B], in 1/2-1.
+    float [B], in 1/2-1.
 
   Source: ours; measured in docs/results.md.
   """
-  expect(u=(u, "float B"))
-  second = jnp.arange(u.shape[0]) % 2 == 1
-  return jnp.where(second, 1 - u / 2, 1.0)
+  expect(coefficient=(coefficient, "float B"))
+  size = coefficient.shape[0]
+  foreign = 1.0 - coefficient
+  both = foreign + foreign[partner(size)]
+  share = jnp.minimum(1.0, _MOST_FOREIGN / jnp.maximum(both, _MOST_FOREIGN))
+  paired = jnp.arange(size) < size // 2 * 2
+  return 1.0 - jnp.where(paired, foreign * share, 0.0)
 
 
 def unmix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
-  """(x_j - (1 - lambda) x_partner(j)) / lambda: undoes `mix`.
+  """Undoes `mix`: what the two samples of each pair would have given alone.
 
-  MixUp teaches a network to be linear between two images, so what it makes of
-  the mixed one, less the partner's part, is what it would have made of the
-  sample alone. Exact for anything that is linear in the image.
+  MixUp teaches a network to be linear between two images. What it makes of the
+  pair's two mixed images, a = lambda_i x_i + (1 - lambda_i) x_j and
+  b = lambda_j x_j + (1 - lambda_j) x_i, are then two equations for what it
+  would have made of x_i and x_j.
 
   Args:
     x: float [B, ...], features or logits of mixed images.
-    coefficient: float [B], lambda, from `half_coefficients`: the partner of
-      each sample with lambda < 1 has lambda 1.
+    coefficient: float [B], lambda, from `solvable`.
 
   Returns:
-    float, like x; as it is where lambda is 1.
+    float, like x: (lambda_j a - (1 - lambda_i) b) / (lambda_i + lambda_j - 1).
+    Exact for whatever is linear in the image, and where lambda is 1.
 
   Source: ours; measured in docs/results.md.
+
+  >>> import jax.numpy as jnp
+  >>> x, share = jnp.array([[1.0], [5.0]]), jnp.array([0.75, 1.0])
+  >>> mix(x, share).tolist()
+  [[2.0], [5.0]]
+  >>> unmix(mix(x, share), share).tolist()
+  [[1.0], [5.0]]
   """
   expect(x=(x, "float B ..."), coefficient=(coefficient, "float B"))
+  other = partner(x.shape[0])
   shape = (-1,) + (1,) * (x.ndim - 1)
-  c = coefficient.reshape(shape).astype(x.dtype)
-  return (x - (1 - c) * x[partner(x.shape[0])]) / c
+  own = coefficient.reshape(shape).astype(x.dtype)
+  others = own[other]
+  return (others * x - (1 - own) * x[other]) / (own + others - 1)
 
 
 def mix(x: jax.Array, coefficient: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from fsr_jax.maths import collectives
 from fsr_jax.maths.checks import expect
@@ -52,7 +53,7 @@ class Observation(NamedTuple):
     probabilities: float32 [b, C], f(x), or None.
   """
 
-  index: jax.Array
+  index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
   score: jax.Array
   weights: jax.Array
   correct: jax.Array
@@ -75,12 +76,14 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
   )
 
 
-def moving_average(old: jax.Array, new: jax.Array, decay: float) -> jax.Array:
+def moving_average(
+  old: jax.Array, new: jax.Array, decay: jax.Array | float
+) -> jax.Array:
   """decay * old + (1 - decay) * new: section 4.1 (lambda), eq. 7 (beta)."""
   return decay * old + (1.0 - decay) * new
 
 
-def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
+def debias(average: ArrayLike, visits: ArrayLike, decay: float) -> jax.Array:
   """Removes the pull of the zero start: average / (1 - decay^visits).
 
   Args:
@@ -94,6 +97,7 @@ def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
   Source: Adam's bias correction; ours, for the dropped remainders.
   """
   expect(average=(average, "float N ..."), visits=(visits, "int N"))
+  average, visits = jnp.asarray(average), jnp.asarray(visits)
   filled = 1.0 - jnp.power(decay, visits.astype(jnp.float32))
   filled = filled.reshape(filled.shape + (1,) * (average.ndim - 1))
   return jnp.where(filled > 0, average / jnp.where(filled > 0, filled, 1), 0)
@@ -112,6 +116,7 @@ def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
 
   Source: eq. 7; read before the step's own update, as the released code does.
   """
+  assert tables.pseudo_label is not None, "these tables keep no predictions"
   return debias(tables.pseudo_label[index], tables.visits[index], decay)
 
 

@@ -2,12 +2,13 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from fsr_jax.maths.checks import expect
 
 
 def known(
-  clean_label: jax.Array, label: jax.Array, num_classes: int
+  clean_label: ArrayLike, label: ArrayLike, num_classes: int
 ) -> jax.Array:
   """P(given label | true label), counted.
 
@@ -21,7 +22,7 @@ def known(
     without examples.
   """
   expect(clean_label=(clean_label, "int N"), label=(label, "int N"))
-  pairs = clean_label * num_classes + label
+  pairs = jnp.asarray(clean_label) * num_classes + label
   count = jnp.bincount(pairs, length=num_classes**2)
   count = count.reshape(num_classes, num_classes).astype(jnp.float32)
   total = count.sum(-1, keepdims=True)

@@ -139,8 +139,8 @@ def resnet(depth: int, small: bool = False) -> tuple[nn.Module, ...]:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 512], or
     [B, 2048] for ResNet-50.
   """
-  kind = Basic if depth < 50 else Bottleneck
-  layers = [Stem(small)]
+  kind: type = Basic if depth < 50 else Bottleneck
+  layers: list[nn.Module] = [Stem(small)]
   for stage, blocks in enumerate(STAGES[depth]):
     for block in range(blocks):
       stride = 2 if stage > 0 and block == 0 else 1
@@ -156,7 +156,7 @@ def resnet50_v2() -> tuple[nn.Module, ...]:
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 2048].
   """
-  layers = [PlainStem()]
+  layers: list[nn.Module] = [PlainStem()]
   for stage, blocks in enumerate(STAGES[50]):
     for block in range(blocks):
       # In the last block of a stage, not the first of the next: TF-slim.

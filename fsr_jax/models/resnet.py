@@ -101,7 +101,7 @@ def cifar_resnet(blocks: int) -> tuple[nn.Module, ...]:
   Returns:
     Modules: image float [B, H, W, channels] -> ... -> float [B, 64].
   """
-  layers = [Stem()]
+  layers: list[nn.Module] = [Stem()]
   for stage, width in enumerate((16, 32, 64)):
     for block in range(blocks):
       stride = 2 if stage > 0 and block == 0 else 1

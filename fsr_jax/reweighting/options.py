@@ -95,6 +95,13 @@ class ReweightingOptions:
     bound=NOT_NEGATIVE,
     source="Table 4",
   )
+  weight_momentum: float = field(
+    0.5,
+    "How much of a sample's weight at its last visit stays in its weight now.",
+    bound=BELOW_ONE,
+    unit="share 0-1",
+    source="ours; the paper: 0",
+  )
   per_length: bool = field(
     True,
     "Whether a sample's g is divided by the length of its own gradient, so"

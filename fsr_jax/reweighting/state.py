@@ -92,6 +92,7 @@ def init(
     net_state = net.create(key, options.weight_net_lr)
   if options.learned and options.rewards == "held_out":
     expect(held_out_label=(held_out_label, "int K"))
+    assert held_out_label is not None
     index = jnp.arange(held_out_label.shape[0], dtype=jnp.int32)
     members = Dictionary(index, held_out_label)
   elif options.draws_rewards:

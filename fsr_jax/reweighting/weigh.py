@@ -99,8 +99,8 @@ def weigh(
     target: float [b, C], of the un-mixed samples where it is not one-hot:
       smoothed or scaled by class.
     sample_loss: of the training loss, linear in its target.
-    exact: bool [b], False where features and logits are estimates; those do
-      not enter the queue. None where all are exact.
+    exact: bool [b], False where features and logits are rough estimates; those
+      do not enter the queue. None where none are.
     mixed: the mixed images' own pass, where there is one.
     reward_losses: head_params -> float [q], losses of this step's rewards;
       for rewards other than a queue. None leaves the weights uniform.
@@ -129,6 +129,7 @@ def weigh(
   target = given if target is None else target
   weighed = _Weighed(head, sample_loss, features, target)
   if mixed is not None and mixed.features is not None:
+    assert mixed.target is not None
     weighed = weighed._replace(features=mixed.features, target=mixed.target)
   lookahead_params = _lookahead(
     options, state, weighed.losses, head_params, momentum
@@ -144,7 +145,7 @@ def weigh(
   if rewards is not None:
     reward_loss, v, there = rewards
     active = there & (state.epoch >= options.warmup_epochs)
-    learned = _learned(options, moved, weighed, head_params, v)
+    learned = _learned(options, state, index, weighed, head_params, v)
     weights, moved = _choose(active, learned, (weights, moved))
     reward_loss = jnp.where(active, reward_loss, nothing)
   evidence = pushers.Evidence(
@@ -171,7 +172,7 @@ def weigh(
 
 def _lookahead(options, state, train_losses, head_params, momentum) -> Tree:
   """Theta*; with a weight net its factors weigh the step."""
-  factor = 1.0
+  factor: jax.Array | float = 1.0
   if state.weight_net is not None:
     factor = weight_net.value(
       state.weight_net.params, train_losses(head_params)
@@ -208,8 +209,9 @@ def _reward_gradient(options, state, head, lookahead_params, reward_losses):
   return loss, v, count > 0
 
 
-def _learned(options, moved, weighed, head_params, v):
+def _learned(options, state, index, weighed, head_params, v):
   """(weights [b], weight net after its step or None) from v."""
+  moved = state.weight_net
   g = reweight.weight_gradient(
     weighed.losses, head_params, v, options.lookahead_lr
   )
@@ -219,7 +221,15 @@ def _learned(options, moved, weighed, head_params, v):
   if options.per_length:
     g = reweight.per_length(g, weighed.logit_gradient(head_params))
   rule = reweight.WEIGHT_RULES[options.weight_rule]
-  return reweight.normalize(rule(g, options.weight_lr)), None
+  weights = reweight.normalize(rule(g, options.weight_lr))
+  if options.weight_momentum:
+    seen = state.tables.visits[index] > 0
+    before = jnp.where(seen, state.tables.last_weight[index], 1.0)
+    before /= collectives.global_size(weights)
+    weights = reweight.normalize(
+      tables.moving_average(before, weights, options.weight_momentum)
+    )
+  return weights, None
 
 
 def _choose(condition: jax.Array, chosen: Tree, other: Tree) -> Tree:

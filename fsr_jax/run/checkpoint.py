@@ -6,6 +6,7 @@ of each array is stored beside the state and compared.
 
 import contextlib
 import pathlib
+from typing import Any
 import zlib
 
 import jax
@@ -28,7 +29,9 @@ def named(state: TrainState) -> dict[str, np.ndarray]:
 def _digest(array: np.ndarray) -> int:
   """CRC-32 of dtype, shape and bytes."""
   head = f"{array.dtype}{array.shape}".encode()
-  return zlib.crc32(np.ascontiguousarray(array), zlib.crc32(head))
+  # NumPy declares its buffers from Python 3.12 on.
+  data: Any = np.ascontiguousarray(array)
+  return zlib.crc32(data, zlib.crc32(head))
 
 
 def has_checkpoint(directory: pathlib.Path) -> bool:

@@ -32,7 +32,7 @@ def write(workdir: pathlib.Path, data: Data) -> None:
     return
   partial = path.with_name(_NAME + ".part")
   with open(partial, "wb") as file:
-    np.savez_compressed(file, **_arrays(data))
+    np.savez_compressed(file, allow_pickle=False, **_arrays(data))
   os.replace(partial, path)
 
 
@@ -68,10 +68,10 @@ def check_same(
   if classes_only:
     return
   for name, now in arrays.items():
-    then = before.get(name)
+    then = before.get(name, np.array([]))
     check(
-      then is not None and len(then) == len(now),
-      f"{path} has {0 if then is None else len(then)} values of {name} but"
+      len(then) == len(now),
+      f"{path} has {len(then)} values of {name} but"
       f" the data now have {len(now)}; the data changed since the run began",
     )
     differing = np.flatnonzero(then != now)

@@ -1,73 +1,20 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
-from collections.abc import Iterator
 import signal
 import time
 
 from clu import parameter_overview
-import jax
-import numpy as np
 
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check
-from fsr_jax.maths import randomness
 from fsr_jax.run import labels, monitor, pretrained, report
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stopwatch import Stopwatch, versions
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.metrics import ALL_FINITE, Metrics
+from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
-from fsr_jax.train.state import TrainState
-
-
-class NonFiniteError(InputError):
-  """The loss, a gradient or a parameter stopped being a number."""
-
-
-def epoch_steps(
-  programs: Programs,
-  state: TrainState,
-  epoch: int,
-  seed: int,
-  first: int = 0,
-  steps_per_call: int = 0,
-) -> Iterator[tuple[int, TrainState, Metrics]]:
-  """The training steps of one epoch, from the one after `first` on.
-
-  Args:
-    programs: Programs.
-    state: TrainState in place; donated.
-    epoch: int.
-    seed: of the run.
-    first: steps of this epoch already done.
-    steps_per_call: training steps of one compiled call; 0 = the most useful.
-
-  Yields:
-    After each compiled call: (steps of this epoch done, TrainState in place,
-    Metrics in place of the steps of this epoch since `first`). Who stops
-    asking has the state as of then.
-
-  Raises:
-    InputError: a training image could not be read; names it. The state last
-      yielded is as it was.
-  """
-  batch_size = programs.options.optimization.batch_size
-  order = randomness.epoch_order(
-    np.uint32(seed), epoch, len(programs.data.train), batch_size
-  )
-  batches = np.asarray(order)[first:]
-  size = steps_per_call or programs.steps_per_call(state.params)
-  totals = programs.devices.put(Metrics.zero())
-  feeds = programs.feeds(state, epoch, first, batches)
-  for start in range(0, len(batches), size):
-    chunk = batches[start : start + size]
-    # One call runs while the next is prepared, and no more: else a whole
-    # epoch would be queued at once, deaf to progress and signals.
-    before = totals
-    state, totals = programs.step(state, totals, chunk, next(feeds), epoch)
-    jax.block_until_ready(before)
-    yield first + start + len(chunk), state, totals
 
 
 class Run:
@@ -216,7 +163,7 @@ class Run:
     started = time.monotonic()
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
-    _require_finite(totals)
+    require_finite(totals)
     self._stopwatch.add(
       epoch >= self.options.train.reweighting.warmup_epochs,
       int(totals.steps),
@@ -257,7 +204,7 @@ class Run:
       for done, self._state, totals in steps:
         if self._progress.due():
           so_far = devices.get(totals)
-          _require_finite(so_far)
+          require_finite(so_far)
           line = report.averages(so_far)
           self._progress.line(epoch * per_epoch + done, epoch, line)
         # A stop at the last step would lose the refresh: it waits until then.
@@ -266,7 +213,7 @@ class Run:
     except NonFiniteError:
       raise
     except InputError:  # An image that cannot be read; what was done is kept.
-      _require_finite(devices.get(totals) if done > first else totals)
+      require_finite(devices.get(totals) if done > first else totals)
       self.step += done - first
       self._save()
       raise
@@ -338,13 +285,3 @@ class Run:
         monitor.samples(reweighting, self.data, options)
       )
     return summary
-
-
-def _require_finite(totals) -> None:
-  """Stops at a loss that is no number, before it reaches a checkpoint."""
-  step = int(totals.bad_step)
-  if step != ALL_FINITE:
-    raise NonFiniteError(
-      f"the loss or a gradient became infinite or NaN at step {step}; the"
-      " newest checkpoint is from before it; try a smaller learning_rate"
-    )

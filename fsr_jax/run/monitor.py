@@ -1,5 +1,6 @@
 """What the tables say about the training set: purity, weights, suspects."""
 
+from jax.typing import ArrayLike
 import numpy as np
 
 from fsr_jax.data.dataset import Data
@@ -18,6 +19,7 @@ def dictionary(
     return None
   if reweighting.trusted is not None:
     return np.flatnonzero(reweighting.trusted)
+  assert reweighting.dictionary is not None
   return np.asarray(reweighting.dictionary.index)
 
 
@@ -26,7 +28,7 @@ def _mean(values: np.ndarray) -> float | None:
   return float(values.mean()) if values.size else None
 
 
-def _average(tables: Tables, table: np.ndarray, decay: float) -> np.ndarray:
+def _average(tables: Tables, table: ArrayLike, decay: float) -> np.ndarray:
   """A moving average of the tables, freed of its zero start."""
   return np.asarray(debias(table, tables.visits, decay))
 

@@ -42,41 +42,43 @@ def start(
   Raises:
     InputError: nothing there to read, or it does not fit this network.
   """
-  arrays = named(state)
+  path, arrays = options.pretrained, named(state)
+  assert path is not None
   names = _names(
     arrays, "params", "batch_stats", "ema_params", "ema_batch_stats"
   )
-  linear = ("linear.kernel", "linear.bias")
-  if options.pretrained.endswith(_SUFFIX):
+  linear: tuple[str, ...] = ("linear.kernel", "linear.bias")
+  if path.endswith(_SUFFIX):
     stages = TORCHVISION.get(options.network)
     check(
       stages is not None,
       f"network={options.network} has no torchvision names to read"
-      f" pretrained={options.pretrained} by; these have:"
+      f" pretrained={path} by; these have:"
       f" {', '.join(TORCHVISION)}",
     )
+    assert stages is not None
     names = {n: torchvision_name(name, stages) for n, name in names.items()}
     linear = tuple(torchvision_name(name, stages) for name in linear)
-    given = _read_file(options.pretrained)
+    given = _read_file(path)
   else:
-    given = _read_run(options.pretrained)
+    given = _read_run(path)
   wanted = {name: arrays[n] for n, name in names.items()}
   found = fitting(
     wanted,
     given,
     linear,
-    f"pretrained={options.pretrained} does not fit network={options.network}",
+    f"pretrained={path} does not fit network={options.network}",
   )
   # Copies: the compiled step donates its input, leaf by leaf.
   leaves = [
-    np.array(found.get(names.get(n), array), array.dtype)
+    np.array(found.get(names.get(n, ""), array), array.dtype)
     for n, array in arrays.items()
   ]
   notes = []
   if linear[0] not in found:
     theirs, ours = (x[linear[-1]].shape[-1] for x in (given, wanted))
     notes.append(
-      f"pretrained={options.pretrained} has {theirs} classes, these data have"
+      f"pretrained={path} has {theirs} classes, these data have"
       f" {ours}: the linear layer starts at random"
     )
   return jax.tree.unflatten(jax.tree.structure(state), leaves), notes

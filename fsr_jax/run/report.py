@@ -57,7 +57,7 @@ class Progress:
     self._started = self._printed = time.monotonic()
     # (time, step) of the last line: the time left is judged by the stretch
     # since then, if nothing was compiled in it.
-    self._mark = None
+    self._mark: tuple[float, int] | None = None
     # The newest of each, shown until the next evaluation or refill.
     self._latest: dict = {}
 
@@ -95,7 +95,9 @@ class Progress:
         parts.append(f"purity {purity:.3f}")
       parts.append(f"zero weights {scalars['train_zero_weights']:.2f}")
     parts.append(duration(now - self._started))
-    compiled = before is None or before[1] <= self._switch < step
+    if before is None:
+      before = (now, step)
+    compiled = before[1] <= self._switch < step
     if not compiled and before[1] < step < total:
       rate = (now - before[0]) / (step - before[1])
       parts.append(f"{duration(rate * (total - step))} left")

@@ -8,6 +8,7 @@ import math
 import os
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 import tensorboardX
@@ -201,7 +202,7 @@ def _finite(values: dict) -> dict:
   }
 
 
-def _read_json(path: pathlib.Path) -> object:
+def _read_json(path: pathlib.Path) -> Any:
   """What the file holds; None where there is none or it is no JSON."""
   try:
     return json.loads(path.read_text())

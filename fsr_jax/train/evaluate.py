@@ -73,7 +73,9 @@ def evaluate_step(
     {"raw": Counts, "ema": Counts}, summed over devices.
   """
   index, mask = (collectives.local_slice(x) for x in (index, mask))
-  image = data.image[index] if image is None else image
+  if image is None:
+    assert data.image is not None
+    image = data.image[index]
   image = augment.normalize(image, *state.statistics)
   label = data.label[index]
 

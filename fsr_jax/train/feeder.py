@@ -51,6 +51,7 @@ def residents(
   held_out = None
   reweighting = options.reweighting
   if reweighting.learned and reweighting.rewards == "held_out":
+    assert data.held_out is not None
     clean = data.held_out.decoded()
     held_out = HeldOut(clean.image, clean.aspect, clean.label)
   return resident(data.train, held_out=held_out), resident(data.test)
@@ -82,10 +83,12 @@ class Feeder:
   ):
     self._options, self._devices, self._seed = options, devices, seed
     self._split, self._num_classes = split, num_classes
+    assert isinstance(split.image, Encoded)
     self._reader = Reader(split.image)
     # Images of the dictionary, in place or (on the host) as numpy arrays, and
     # the examples they are of.
-    self._trusted, self._trusted_index = None, None
+    self._trusted: Pictures | None = None
+    self._trusted_index: np.ndarray | None = None
     self._on_device = fits(
       options,
       split.image.take(np.arange(options.reweighting.dictionary_size)),
@@ -124,6 +127,7 @@ class Feeder:
       rewards = None
       if slots is not None:
         chosen = slots[number]
+        assert trusted is not None
         rewards = split(Pictures(*(x[chosen] for x in trusted)))
       yield Feed(
         split(Pictures(*pictures)),
@@ -133,7 +137,9 @@ class Feeder:
 
   def _read_trusted(self, index: np.ndarray) -> None:
     """Reads the dictionary's images, unless they are there."""
-    if np.array_equal(index, self._trusted_index):
+    if self._trusted_index is not None and np.array_equal(
+      index, self._trusted_index
+    ):
       return
     self._trusted = None  # Before the new ones need memory.
     pictures = Pictures(*self._reader.start(index)())

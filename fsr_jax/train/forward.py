@@ -1,8 +1,9 @@
 """The passes of a batch through the network, and what is seen of its samples.
 
-One pass is enough: with MixUp the first sample of each pair stays un-mixed and
-tells, beside its own, the other's prediction. A second pass of the un-mixed
-images (`unmixed_pass`) is the paper's form, and twice as dear.
+One pass is enough: with MixUp the two mixed images of a pair tell together what
+the network would have made of each of the two alone (`mixup.unmix`). A second
+pass of the un-mixed images (`unmixed_pass`) is the paper's form, and twice as
+dear.
 """
 
 from typing import NamedTuple
@@ -15,6 +16,10 @@ from fsr_jax.maths.collectives import Tree
 from fsr_jax.maths.reweight import Losses
 from fsr_jax.reweighting import Mixed
 from fsr_jax.train.input import Batch, Rewards
+
+# Share of its own image from which on a mixed sample's features may stand for
+# the un-mixed one's among the rewards.
+_NEARLY_UNMIXED = 0.9
 
 
 class Logits(NamedTuple):
@@ -49,7 +54,8 @@ class Seen(NamedTuple):
   Attributes:
     features: float [b, ...], of the un-mixed samples.
     logits: float [b, C], of the un-mixed samples.
-    exact: bool [b], False where those are estimates; None where none are.
+    exact: bool [b], False where those are rough estimates; None where none
+      are.
     mixed: the mixed images' pass, where they and the un-mixed have one each.
   """
 
@@ -60,7 +66,7 @@ class Seen(NamedTuple):
 
 
 def forward(
-  params: Tree, ctx, batch_stats: Tree, batch: Batch
+  params: Tree, ctx, batch_stats: Tree, batch: Batch, relabels: bool
 ) -> tuple[Logits, Residue]:
   """One or two passes in training mode.
 
@@ -69,22 +75,27 @@ def forward(
     ctx: step.Context.
     batch_stats: running statistics.
     batch: Batch.
+    relabels: whether there is a re-labelling loss in this step.
 
   Returns:
     (Logits, Residue).
   """
+  options = ctx.options
 
-  def one(image):
+  def one(params, image):
     features, stats = ctx.network.features(params, batch_stats, image, True)
     logits, stats = ctx.network.head(params["head"], stats, features, True)
     return features, logits, stats
 
-  features, logits, stats = mixed = one(batch.image)
-  if ctx.options.passes_unmixed:
+  features, logits, stats = mixed = one(params, batch.image)
+  if options.passes_unmixed:
+    if not relabels or options.objective.pseudo_loss_on_mixed:
+      # No loss is taken on this pass: it needs no backward pass.
+      params = jax.lax.stop_gradient(params)
     # This pass decides the running statistics: evaluation sees un-mixed
     # images.
-    features, logits, stats = one(batch.unmixed_image)
-  elif ctx.options.mixes_half:
+    features, logits, stats = one(params, batch.unmixed_image)
+  elif options.unmixes:
     features = mixup.unmix(features, batch.coefficient)
     logits = mixup.unmix(logits, batch.coefficient)
   return Logits(mixed[1], logits), Residue(mixed[0], features, stats)
@@ -102,8 +113,8 @@ def see(ctx, batch: Batch, logits: Logits, residue: Residue) -> Seen:
     Seen.
   """
   options, exact, mixed = ctx.options, None, None
-  if options.mixes_half:
-    exact = batch.coefficient == 1
+  if options.unmixes:
+    exact = batch.coefficient >= _NEARLY_UNMIXED
   if options.passes_unmixed:
     given = losses.one_hot(batch.label, logits.mixed.shape[-1])
     coefficient = batch.label_coefficient

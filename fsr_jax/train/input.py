@@ -14,6 +14,7 @@ from fsr_jax.maths import (
   mixup,
   randomness,
 )
+from fsr_jax.maths.collectives import Array
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.maths.randomness import StepKeys
 from fsr_jax.train.options import TrainOptions
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
     unmixed_image: float32, `image` before mixing.
   """
 
-  index: jax.Array
+  index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
   label: jax.Array
   target: jax.Array
   image: jax.Array
@@ -51,8 +52,8 @@ class Pictures(NamedTuple):
     aspect: float32 [n], width / height before they were made H x W.
   """
 
-  image: jax.Array
-  aspect: jax.Array
+  image: Array
+  aspect: Array
 
 
 class Feed(NamedTuple):
@@ -131,8 +132,10 @@ def gather(
   if not objective.mixup:
     one = jnp.ones(label.shape)
     return Batch(index, label, target, image, one, one, image)
-  draw = mixup.half_coefficients if options.mixes_half else mixup.coefficients
-  coefficient = label_coefficient = draw(u[:, 0])
+  coefficient = mixup.coefficients(u[:, 0])
+  if options.unmixes:
+    coefficient = mixup.solvable(coefficient)
+  label_coefficient = coefficient
   if objective.remix:
     label_coefficient = mixup.remix_coefficients(
       coefficient, label, data.class_count, objective.remix_ratio

@@ -37,6 +37,7 @@ def sample_loss(
   if o.loss == "gce":
     return functools.partial(losses.generalized_cross_entropy, q=o.gce_q)
   if o.loss == "forward_correction":
+    assert transition is not None
     return functools.partial(losses.forward_corrected, transition=transition)
   return losses.cross_entropy
 
@@ -52,9 +53,7 @@ def weighted_loss(
 
   With MixUp the paper weighs the mixed samples (weigh_mixed); by default here
   each of the two labels of a mixed sample carries its owner's weight: our
-  choice, measured in docs/results.md. Where one sample of each pair stays
-  un-mixed and there is a re-labelling loss to learn from it, the labels of both
-  are learned from the mixed one alone: a wrong label is never seen pure.
+  choice, measured in docs/results.md.
 
   Args:
     options: TrainOptions.
@@ -70,10 +69,7 @@ def weighted_loss(
     target = mixup.mix(batch.target, batch.label_coefficient)
     return jnp.sum(weights * loss(logits, target))
   target = mixup.mix(weights[:, None] * batch.target, batch.label_coefficient)
-  rows = loss(logits, target)
-  if options.mixes_half and options.relabels:
-    rows = jnp.where(batch.coefficient < 1, 2 * rows, 0.0)
-  return jnp.sum(rows)
+  return jnp.sum(loss(logits, target))
 
 
 def relabelling_loss(

@@ -44,8 +44,9 @@ class Metrics(flax.struct.PyTreeNode):
   @classmethod
   def zero(cls) -> "Metrics":
     """Metrics of no step."""
-    sums = [jnp.zeros((), jnp.float32)] * 9
-    return cls(*sums, bad_step=jnp.int32(ALL_FINITE))
+    names = cls.__dataclass_fields__.keys() - {"bad_step"}
+    sums = dict.fromkeys(names, jnp.zeros((), jnp.float32))
+    return cls(**sums, bad_step=jnp.int32(ALL_FINITE))
 
   def merge(self, other: "Metrics") -> "Metrics":
     """Metrics of both stretches of steps together."""

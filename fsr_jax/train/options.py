@@ -168,9 +168,8 @@ class ObjectiveOptions:
   unmixed_pass: bool = field(
     False,
     "With MixUp: whether the un-mixed images of a batch are passed through the"
-    " network too, for weights, scores and pseudo-labels. Without it one"
-    " sample of each pair stays un-mixed and the other's prediction is"
-    " estimated, at half the cost.",
+    " network too, for weights, scores and pseudo-labels. Without it what they"
+    " would have given is told from the mixed images, at half the cost.",
     source="ours; the paper: True",
   )
   weigh_mixed: bool = field(
@@ -280,7 +279,7 @@ class TrainOptions:
     return objective.mixup and objective.unmixed_pass and self.observes
 
   @property
-  def mixes_half(self) -> bool:
-    """Whether one sample of each MixUp pair stays un-mixed."""
+  def unmixes(self) -> bool:
+    """Whether un-mixed predictions are estimated from the mixed images."""
     objective = self.objective
     return objective.mixup and not objective.unmixed_pass and self.observes

@@ -6,10 +6,11 @@ import itertools
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images.reader import Reader
+from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.maths import transition
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.train import feeder
@@ -128,7 +129,7 @@ class Programs:
   def learning_rate(self, step: int) -> float:
     """Learning rate of a step, counted from 0 over the whole run."""
     rate = learning_rate(self.options.optimization, self.steps_per_epoch)
-    return float(rate(step))
+    return float(rate(jnp.asarray(step)))
 
   def steps_per_call(self, params: Tree) -> int:
     """Training steps that one compiled call takes best.
@@ -150,6 +151,7 @@ class Programs:
     if objective.loss == "forward_correction" and (
       objective.transition == "known"
     ):
+      assert data.train.clean_label is not None
       known = transition.known(
         data.train.clean_label, data.train.label, data.num_classes
       )
@@ -217,7 +219,9 @@ class Programs:
 
   def _test_images(self, batches: np.ndarray):
     """Yields uint8 test images of each row of `batches`, shared out."""
-    with Reader(self.data.test.image) as reader:
+    images = self.data.test.image
+    assert isinstance(images, Encoded)
+    with Reader(images) as reader:
       for image, _ in reader.ahead(batches):
         yield self.devices.split(image)
 

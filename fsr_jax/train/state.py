@@ -9,7 +9,7 @@ import optax
 
 from fsr_jax.data.images import augment
 from fsr_jax.maths import randomness, tables, transition
-from fsr_jax.maths.collectives import Tree
+from fsr_jax.maths.collectives import Array, Tree
 from fsr_jax.models import Network
 from fsr_jax.reweighting import Reweighter, ReweightingState
 from fsr_jax.train.options import TrainOptions
@@ -22,8 +22,8 @@ class Statistics(NamedTuple):
     mean, std: float32 [channels].
   """
 
-  mean: jax.Array
-  std: jax.Array
+  mean: Array
+  std: Array
 
 
 class TrainState(flax.struct.PyTreeNode):
@@ -62,9 +62,9 @@ class HeldOut(NamedTuple):
     label: int32 [K].
   """
 
-  image: jax.Array
-  aspect: jax.Array
-  label: jax.Array
+  image: Array
+  aspect: Array
+  label: Array
 
 
 class Resident(flax.struct.PyTreeNode):
@@ -80,11 +80,11 @@ class Resident(flax.struct.PyTreeNode):
     held_out: HeldOut where rewards are drawn from it, else None.
   """
 
-  image: jax.Array | None
-  aspect: jax.Array | None
-  label: jax.Array
-  class_count: jax.Array
-  seed: jax.Array
+  image: Array | None
+  aspect: Array | None
+  label: Array
+  class_count: Array
+  seed: Array
   held_out: HeldOut | None = None
 
 

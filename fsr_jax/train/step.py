@@ -87,14 +87,21 @@ def train_step(
   batch = inputs.gather(
     options, keys.batch, state.statistics, data, index, feed
   )
+  # Where there are two programs, the one without rewards is the warm-up's.
+  relabels = options.relabels and (
+    rewarded or not options.reweighting.draws_rewards
+  )
   logits, pull_back, residue = jax.vjp(
-    lambda params: passes.forward(params, ctx, state.batch_stats, batch),
+    lambda params: passes.forward(
+      params, ctx, state.batch_stats, batch, relabels
+    ),
     state.params,
     has_aux=True,
   )
   seen = passes.see(ctx, batch, logits, residue)
   rewards = None
   if rewarded:
+    assert state.reweighting.dictionary is not None
     drawn = inputs.draw_rewards(
       options, keys, state.statistics, data, state.reweighting.dictionary, feed
     )
@@ -103,7 +110,7 @@ def train_step(
     )
   weights, reweighting = _weigh(ctx, state, batch, seen, rewards)
   loss, slope = jax.value_and_grad(_total_loss)(
-    logits, ctx, state, batch, weights
+    logits, ctx, state, batch, weights, relabels
   )
   (gradient,) = pull_back(slope)
   loss, gradient = collectives.psum((loss, gradient))
@@ -136,7 +143,7 @@ def _weigh(ctx, state, batch, seen, rewards):
   )
 
 
-def _total_loss(logits, ctx, state, batch, weights):
+def _total_loss(logits, ctx, state, batch, weights, relabels):
   """This device's part of section 4.3's loss, from the logits on."""
   options = ctx.options
   loss = objective.weighted_loss(
@@ -146,7 +153,7 @@ def _total_loss(logits, ctx, state, batch, weights):
     logits.mixed,
     batch,
   )
-  if not options.relabels:
+  if not relabels:
     return loss
   pseudo_label = tables.pseudo_labels(
     state.reweighting.tables,
@@ -206,7 +213,7 @@ def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
   return Metrics(
     loss=loss,
     train_loss=before,
-    lookahead_loss=last.lookahead_loss if shallow else jnp.nan,
+    lookahead_loss=last.lookahead_loss if shallow else jnp.full((), jnp.nan),
     reward_loss=last.reward_loss,
     correct=correct,
     zero_weights=zero,

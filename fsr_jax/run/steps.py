@@ -1,0 +1,71 @@
+"""The training steps of one epoch, call after call."""
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from fsr_jax.errors import InputError
+from fsr_jax.maths import randomness
+from fsr_jax.train.metrics import ALL_FINITE, Metrics
+from fsr_jax.train.programs import Programs
+from fsr_jax.train.state import TrainState
+
+
+class NonFiniteError(InputError):
+  """The loss, a gradient or a parameter stopped being a number."""
+
+
+def epoch_steps(
+  programs: Programs,
+  state: TrainState,
+  epoch: int,
+  seed: int,
+  first: int = 0,
+  steps_per_call: int = 0,
+) -> Iterator[tuple[int, TrainState, Metrics]]:
+  """The training steps of one epoch, from the one after `first` on.
+
+  Args:
+    programs: Programs.
+    state: TrainState in place; donated.
+    epoch: int.
+    seed: of the run.
+    first: steps of this epoch already done.
+    steps_per_call: training steps of one compiled call; 0 = the most useful.
+
+  Yields:
+    After each compiled call: (steps of this epoch done, TrainState in place,
+    Metrics in place of the steps of this epoch since `first`). Who stops
+    asking has the state as of then.
+
+  Raises:
+    InputError: a training image could not be read; names it. The state last
+      yielded is as it was.
+  """
+  batch_size = programs.options.optimization.batch_size
+  order = randomness.epoch_order(
+    np.uint32(seed), epoch, len(programs.data.train), batch_size
+  )
+  batches = np.asarray(order)[first:]
+  size = steps_per_call or programs.steps_per_call(state.params)
+  totals = programs.devices.put(Metrics.zero())
+  feeds = programs.feeds(state, epoch, first, batches)
+  for start in range(0, len(batches), size):
+    chunk = batches[start : start + size]
+    # One call runs while the next is prepared, and no more: else a whole
+    # epoch would be queued at once, deaf to progress and signals.
+    before = totals
+    state, totals = programs.step(state, totals, chunk, next(feeds), epoch)
+    jax.block_until_ready(before)
+    yield first + start + len(chunk), state, totals
+
+
+def require_finite(totals: Metrics) -> None:
+  """Stops at a loss that is no number, before it reaches a checkpoint."""
+  step = int(totals.bad_step)
+  if step != ALL_FINITE:
+    raise NonFiniteError(
+      f"the loss or a gradient became infinite or NaN at step {step}; the"
+      " newest checkpoint is from before it; try a smaller learning_rate"
+    )

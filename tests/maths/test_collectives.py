@@ -46,6 +46,14 @@ class AxisTest(absltest.TestCase):
     self.assertEqual(seen, (AXIS, 8))
     np.testing.assert_array_equal(out, [28.0] * 8)
 
+  def test_one_jitted_function_inside_and_outside(self):
+    """What was traced on one device is not what several are given."""
+    function = jax.jit(collectives.psum)
+    np.testing.assert_array_equal(function(jnp.float32(3.0)), 3.0)
+    shared = jax.pmap(lambda x: 1.0 * function(x), axis_name=AXIS)
+    np.testing.assert_array_equal(shared(jnp.arange(4.0)), [6.0] * 4)
+    np.testing.assert_array_equal(function(jnp.float32(3.0)), 3.0)
+
   def test_scan_and_gradient_inside_pmap(self):
     def compiled(f):
       def body(total, x):

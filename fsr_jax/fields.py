@@ -105,7 +105,12 @@ def validate(options: Any, prefix: str = "") -> None:
 
 
 def pick(options: type, values: Mapping[str, Any]) -> Any:
-  """An instance of `options` from the values that bear its fields' names."""
+  """An instance of `options` from the values that bear its fields' names.
+
+  JSON, which configs of runs are stored in, has no tuples: lists become some,
+  because options are arguments of what is compiled once.
+  """
+  given = {e.name: values[e.name] for e in dataclasses.fields(options)}
   return options(
-    **{entry.name: values[entry.name] for entry in dataclasses.fields(options)}
+    **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
   )

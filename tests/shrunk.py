@@ -8,29 +8,26 @@ import numpy as np
 
 from fsr_jax import config as config_lib
 from fsr_jax import models
+from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.step.engine import Engine
-from fsr_jax.step.parallel import Devices
+from fsr_jax.models.resnet import batch_norm
+from fsr_jax.run.steps import epoch_steps
+from fsr_jax.train.parallel import Devices
+from fsr_jax.train.programs import Programs
 
 
 class TinyBatchNorm(nn.Module):
   """A convolution and a batch norm: what compiles fastest with both."""
 
-  batch_norm_axis: str | None = None
-
   @nn.compact
   def __call__(self, image, train=False):
     x = nn.Conv(4, (3, 3))(image)
-    axis = self.batch_norm_axis if train else None
-    x = nn.BatchNorm(use_running_average=not train, axis_name=axis)(x)
-    return nn.tanh(x).mean((1, 2))
+    return nn.tanh(batch_norm(train)()(x)).mean((1, 2))
 
 
 def with_tiny_batch_norm():
   """Patches NETWORKS so that network="tiny" is TinyBatchNorm."""
-  return mock.patch.dict(
-    models.NETWORKS, tiny=lambda axis: (TinyBatchNorm(axis),)
-  )
+  return mock.patch.dict(models.NETWORKS, tiny=lambda: (TinyBatchNorm(),))
 
 
 def config(**fields) -> ml_collections.ConfigDict:
@@ -64,9 +61,9 @@ def config(**fields) -> ml_collections.ConfigDict:
   return c
 
 
-def frozen(**fields) -> ml_collections.FrozenConfigDict:
-  """`config` resolved and frozen, as steps take it."""
-  return ml_collections.FrozenConfigDict(config_lib.resolve(config(**fields)))
+def options(**fields) -> Options:
+  """What `config` stands for: resolved and typed, not validated."""
+  return config_lib.typed(config_lib.resolve(config(**fields)))
 
 
 def random_data(
@@ -84,10 +81,26 @@ def random_data(
   return Data(split(num_examples), split(num_test), names)
 
 
-def trained(c, data: Data, devices: int = 1):
-  """(Engine, state in place) after all epochs of a frozen config."""
-  engine = Engine(c, data, Devices(devices))
-  state = engine.devices.put(engine.create_state())
-  for epoch in range(c.num_epochs):
-    state, _, _ = engine.train_epoch(state, epoch)
-  return engine, state
+def trained(options: Options, data: Data, devices: int = 1):
+  """(Programs, state in place) after all epochs.
+
+  Args:
+    options: Options.
+    data: Data.
+    devices: how many.
+  """
+  run, optimization = options.run, options.train.optimization
+  programs = Programs(options.train, data, Devices(devices), run.seed)
+  state = programs.devices.put(programs.create_state())
+  for epoch in range(optimization.num_epochs):
+    state, _ = epoch_of(programs, state, epoch, run.seed, run.steps_per_call)
+  return programs, state
+
+
+def epoch_of(programs, state, epoch: int, seed: int = 0, steps_per_call=0):
+  """(state, Metrics), in place, after one epoch and its end."""
+  calls = epoch_steps(
+    programs, state, epoch, seed, steps_per_call=steps_per_call
+  )
+  *_, (_, state, totals) = calls
+  return programs.end_epoch(state, epoch), totals

@@ -59,8 +59,8 @@ def expect(**arguments: tuple[ArrayLike | None, str]) -> None:
     for letter, size in zip(letters, shape):
       fits = fits and sizes.setdefault(letter, size) == size
     if not fits:
-      known = ", ".join(f"{k} = {v}" for k, v in sizes.items())
-      raise InputError(f"{found}; expected {wanted}, {known}")
+      known = "".join(f", {k} = {v}" for k, v in sizes.items())
+      raise InputError(f"{found}; expected {wanted}{known}")
 
 
 def at_least_float32(x: jax.Array) -> jax.Array:

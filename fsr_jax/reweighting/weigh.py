@@ -134,17 +134,20 @@ def weigh(
   lookahead_params = _lookahead(
     options, state, weighed.losses, head_params, momentum
   )
-  weights = jnp.full(label.shape, 1.0 / collectives.global_size(label))
+  uniform = 1.0 / collectives.global_size(label)
+  weights = jnp.full(label.shape, uniform, logits.dtype)
   rewards = _reward_gradient(
     options, state, head, lookahead_params, reward_losses
   )
-  moved, reward_loss = state.weight_net, jnp.full((), jnp.nan)
+  # Of a dtype of its own: a state of weak types would be compiled for again.
+  nothing = jnp.full((), jnp.nan, logits.dtype)
+  moved, reward_loss = state.weight_net, nothing
   if rewards is not None:
     reward_loss, v, there = rewards
     active = there & (state.epoch >= options.warmup_epochs)
     learned = _learned(options, state, index, weighed, head_params, v)
     weights, moved = _choose(active, learned, (weights, moved))
-    reward_loss = jnp.where(active, reward_loss, jnp.nan)
+    reward_loss = jnp.where(active, reward_loss, nothing)
   evidence = pushers.Evidence(
     target=given,
     logits=logits,
@@ -271,6 +274,6 @@ def _pushed(state, index, label, features, exact):
 def _lookahead_loss(options, evidence) -> jax.Array:
   """Mean loss on the given labels under Theta*; NaN with uniform weights."""
   if not options.learned:
-    return jnp.full((), jnp.nan)
+    return jnp.full((), jnp.nan, evidence.logits.dtype)
   loss = losses.cross_entropy(evidence.lookahead_logits, evidence.target)
   return collectives.psum(jnp.sum(loss)) / collectives.global_size(loss)

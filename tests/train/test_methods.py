@@ -10,20 +10,23 @@ import numpy as np
 
 from fsr_jax import config as config_lib
 from fsr_jax import models
-from fsr_jax.data import order, sources
+from fsr_jax.config.validation import validate
+from fsr_jax.data import sources
 from fsr_jax.data.dataset import channel_statistics
 from fsr_jax.errors import InputError
 from fsr_jax.maths import (
   class_balance,
   losses,
+  randomness,
   reweight,
   weight_net,
 )
-from fsr_jax.run.validate import validate_config
-from fsr_jax.step import batch as batches
-from fsr_jax.step import objective, weighting
+from fsr_jax.maths.randomness import StepKeys
+from fsr_jax.train import input as inputs
+from fsr_jax.train import loss as objective
+from fsr_jax.train.forward import head_of, reward_losses
 from tests import shrunk
-from tests.test_step import images, setup, step
+from tests.train.one_step import at, images, setup, step, with_tables
 
 B, C = 16, 4
 INDEX = jnp.arange(B)
@@ -34,6 +37,12 @@ def setup_held_out(**fields):
   clean = shrunk.random_data(num_examples=16, seed=7).train
   data = dataclasses.replace(shrunk.random_data(), held_out=clean)
   return setup(data, data__held_out=16, **fields)
+
+
+def gather(ctx, state, resident):
+  """Batch of INDEX."""
+  key = jax.random.key(0)
+  return inputs.gather(ctx.options, key, state.statistics, resident, INDEX)
 
 
 def logits_of(ctx, state, resident):
@@ -49,16 +58,16 @@ class PresetsTest(parameterized.TestCase):
     """Four epochs on wrong labels fit the right ones better than before."""
     fields = {"method": method, "data__held_out": 20, "num_epochs": 4}
     data = sources.load(shrunk.config(**fields).data, 0)
-    c = shrunk.frozen(**fields)
-    engine, state = shrunk.trained(c, data)
-    after = engine.devices.get(state)
-    before = engine.create_state()
+    options = shrunk.options(**fields)
+    programs, state = shrunk.trained(options, data)
+    after = programs.devices.get(state)
+    before = programs.create_state()
     self.assertTrue(
       all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(after.params))
     )
     mean, std = channel_statistics(data.train.image)
     image = (data.train.image / 255.0 - mean) / std
-    network = models.create(c.network, 10, meta_blocks=c.meta_blocks)
+    network = models.create("mlp", 10, options.train.network.meta_blocks)
 
     def loss(params):
       features, stats = network.features(params, {}, image, False)
@@ -75,19 +84,20 @@ class PresetsTest(parameterized.TestCase):
       "mixup": False,
       "pseudo_loss": "cross_entropy",
       "pseudo_loss_weight": 0.0,
-      "pseudo_label_momentum": 0.1,
+      "pseudo_label_momentum": 0.7,
       "weight_rule": "clip",
       "per_length": False,
       "data__held_out": 20,
     }
-    fsr = shrunk.frozen(method="fsr", **parts).to_dict()
-    l2r = shrunk.frozen(method="l2r", data__held_out=20).to_dict()
-    self.assertEqual({**fsr, "method": "l2r"}, l2r)
+    fsr = shrunk.options(method="fsr_exact", **parts)
+    l2r = shrunk.options(method="l2r", data__held_out=20)
+    self.assertEqual(fsr.train, l2r.train)
 
   def test_parts_that_are_set_stay(self):
-    c = shrunk.frozen(method="focal", mixup=True, label_smoothing=0.05)
+    options = shrunk.options(method="focal", mixup=True, label_smoothing=0.05)
+    o = options.train.objective
     self.assertEqual(
-      (c.loss, c.mixup, c.label_smoothing), ("focal", True, 0.05)
+      (o.loss, o.mixup, o.label_smoothing), ("focal", True, 0.05)
     )
 
   @parameterized.parameters(
@@ -110,7 +120,7 @@ class PresetsTest(parameterized.TestCase):
   )
   def test_parts_that_contradict(self, fields, message):
     with self.assertRaisesRegex(InputError, message):
-      validate_config(shrunk.frozen(**fields))
+      validate(shrunk.options(**fields))
 
 
 class LossesTest(parameterized.TestCase):
@@ -126,7 +136,7 @@ class LossesTest(parameterized.TestCase):
       "cb_focal",
       lambda z, y, n: (
         losses.focal(z, y, 2.0)
-        * (y @ class_balance.effective_number_weights(n, 0.9999))
+        * (y @ class_balance.effective_number_factors(n, 0.9999))
       ),
     ),
     # The transition matrix is the identity until it is estimated.
@@ -136,11 +146,17 @@ class LossesTest(parameterized.TestCase):
     ctx, resident, state = setup(method=method)
     count = jnp.array([10, 20, 30, 4])
     resident = resident.replace(class_count=count)
-    batch = batches.gather(
-      ctx.config, jax.random.key(0), resident, INDEX, C, None
-    )
-    loss, _ = objective.total_loss(state.params, ctx, state, batch, None, None)
+    batch = gather(ctx, state, resident)
     logits = logits_of(ctx, state, resident)
+    loss = objective.weighted_loss(
+      ctx.options,
+      objective.sample_loss(ctx.options, state.transition),
+      jnp.full(B, 1 / B),
+      logits,
+      batch,
+    )
+    _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+    np.testing.assert_allclose(metrics.loss, loss, rtol=1e-5)
     target = losses.one_hot(resident.label[:B], C)
     np.testing.assert_allclose(
       loss, expected(logits, target, count).mean(), rtol=1e-5
@@ -149,12 +165,9 @@ class LossesTest(parameterized.TestCase):
   def test_elr_adds_its_regularizer(self):
     ctx, resident, state = setup(method="elr")
     old = jnp.full((64, C), 0.25)
-    state = state.replace(
-      tables=state.tables._replace(
-        # One visit: debiased this is `old`.
-        pseudo_label=old * 0.3,
-        visits=jnp.ones(64, jnp.int32),
-      )
+    # One visit: debiased this is `old`.
+    state = with_tables(
+      state, pseudo_label=old * 0.3, visits=jnp.ones(64, jnp.int32)
     )
     _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
     logits = logits_of(ctx, state, resident)
@@ -169,58 +182,66 @@ class LossesTest(parameterized.TestCase):
 
   def test_transition_is_estimated_at_the_end_of_the_warm_up(self):
     data = shrunk.random_data()
-    c = shrunk.frozen(
-      method="forward_correction", num_epochs=2, warmup_epochs=2
-    )
-    engine, state = shrunk.trained(
-      shrunk.frozen(method="forward_correction", num_epochs=1, warmup_epochs=2),
-      data,
-    )
-    np.testing.assert_array_equal(
-      engine.devices.get(state).transition, np.eye(C)
-    )
-    engine, state = shrunk.trained(c, data)
-    estimated = engine.devices.get(state).transition
+    for epochs in (1, 2):
+      options = shrunk.options(
+        method="forward_correction", num_epochs=epochs, warmup_epochs=2
+      )
+      programs, state = shrunk.trained(options, data)
+      estimated = programs.devices.get(state).transition
+      if epochs == 1:
+        np.testing.assert_array_equal(estimated, np.eye(C))
     np.testing.assert_allclose(estimated.sum(-1), 1, rtol=1e-5)
     self.assertLess(estimated.max(), 0.9)
 
   def test_with_mixup_predictions_are_kept_of_un_mixed_images(self):
     kept = []
     for mixup in (False, True):
-      ctx, resident, state = setup(method="forward_correction", mixup=mixup)
+      ctx, resident, state = setup(
+        method="forward_correction", mixup=mixup, unmixed_pass=True
+      )
       new, _ = step(state, resident, INDEX, ctx=ctx, active=False)
-      kept.append(new.tables.pseudo_label[:B])
+      kept.append(new.reweighting.tables.pseudo_label[:B])
     np.testing.assert_allclose(*kept, rtol=1e-5, atol=1e-6)
 
   def test_known_transition_comes_from_the_labels(self):
     data = sources.load(shrunk.config().data, 0)
-    c = shrunk.frozen(
+    options = shrunk.options(
       method="forward_correction", transition="known", num_epochs=1
     )
-    engine, state = shrunk.trained(c, data)
-    known = engine.devices.get(state).transition
+    programs, state = shrunk.trained(options, data)
+    known = programs.devices.get(state).transition
     np.testing.assert_allclose(np.diag(known), 0.65, atol=0.06)
 
   def test_remix_gives_the_smaller_class_the_whole_label(self):
-    ctx, resident, _ = setup(method="remix")
+    ctx, resident, state = setup(method="remix")
     resident = resident.replace(class_count=jnp.array([30, 10, 31, 9]))
     # Neighbours are of the classes 0, 1 and 2, 3.
-    batch = batches.gather(
-      ctx.config, jax.random.key(0), resident, INDEX, C, None
-    )
-    u = np.array(order.step_uniforms(jax.random.key(0), B, 4))[:, 0]
+    batch = gather(ctx, state, resident)
+    u = np.array(randomness.step_uniforms(jax.random.key(0), B, 4))[:, 0]
     coefficient = 1 - u**2 / 2
     expected = np.where(np.arange(B) % 2, 1.0, coefficient)
     np.testing.assert_allclose(batch.label_coefficient, expected, rtol=1e-6)
 
 
 class WeightingTest(parameterized.TestCase):
-  def learn(self, ctx, state, image, target, rewards):
+  def learn(self, ctx, state, image, rewards):
+    """What `weigh` gives after the warm-up; Theta* too."""
+    state = at(state, ctx, True)
     features, _ = ctx.network.features(
       state.params, state.batch_stats, image, True
     )
-    return weighting.learn(
-      ctx, state, losses.cross_entropy, features, target, rewards, image
+    head = head_of(ctx, state.batch_stats)
+    return ctx.reweighter.weigh(
+      state.reweighting,
+      INDEX,
+      jnp.arange(B) % C,
+      features,
+      head(state.params["head"], features),
+      head,
+      state.params["head"],
+      reward_losses=reward_losses(
+        ctx, state.params, state.batch_stats, rewards, image
+      ),
     )
 
   @parameterized.parameters("mlp", "tiny")
@@ -232,11 +253,15 @@ class WeightingTest(parameterized.TestCase):
     )
     image = images(resident, INDEX)
     target = losses.one_hot(resident.label[:B], C)
-    rewards = batches.draw_rewards(
-      ctx.config, jax.random.key(3), resident, state.dictionary, C, None
+    rewards = inputs.draw_rewards(
+      ctx.options,
+      StepKeys.of(0, 3),
+      state.statistics,
+      resident,
+      state.reweighting.dictionary,
     )
-    got = jax.jit(functools.partial(self.learn, ctx))(
-      state, image, target, rewards
+    weights, _ = jax.jit(functools.partial(self.learn, ctx))(
+      state, image, rewards
     )
 
     def losses_of(image, target):
@@ -253,7 +278,7 @@ class WeightingTest(parameterized.TestCase):
       0.1,
     )
     raw = np.maximum(0, -np.array(g))
-    np.testing.assert_allclose(got.weights, raw / raw.sum(), atol=1e-5)
+    np.testing.assert_allclose(weights, raw / raw.sum(), atol=1e-5)
     self.assertNotIn("backbone", state.params)
     self.assertGreater(np.mean(raw > 0), 0.1)
 
@@ -261,34 +286,39 @@ class WeightingTest(parameterized.TestCase):
     scores = []
     for class_balanced in (False, True):
       ctx, resident, state = setup(
+        method="fsr_exact",
         pusher="mixed_margin",
         class_balanced=class_balanced,
         lookahead_lr=1e-6,
       )
       resident = resident.replace(class_count=jnp.array([1, 20, 30, 40]))
       new, _ = step(state, resident, INDEX, ctx=ctx, active=False)
-      scores.append(new.tables.score[:B])
+      scores.append(new.reweighting.tables.score[:B])
     np.testing.assert_allclose(*scores, atol=1e-5)
 
   def test_held_out_samples_stay(self):
     data = sources.load(shrunk.config(data__held_out=20).data, 0)
-    c = shrunk.frozen(method="l2r", data__held_out=20)
-    engine, state = shrunk.trained(c, data)
-    kept = engine.devices.get(state).dictionary
+    options = shrunk.options(method="l2r", data__held_out=20)
+    programs, state = shrunk.trained(options, data)
+    kept = programs.devices.get(state).reweighting.dictionary
     np.testing.assert_array_equal(kept.index, np.arange(20))
     np.testing.assert_array_equal(kept.label, data.held_out.label)
 
   def test_weights_of_un_mixed_samples_go_with_their_labels(self):
-    ctx, resident, state = setup(weigh_mixed=False, pseudo_loss_weight=0.0)
+    fields = {"method": "fsr_exact", "pseudo_loss_weight": 0.0}
+    ctx, resident, state = setup(weigh_mixed=False, **fields)
     new, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
-    weights = np.array(new.tables.last_weight[:B]) / B
+    weights = np.array(new.reweighting.tables.last_weight[:B]) / B
 
-    un_mixed, _, _ = setup(mixup=False, pseudo_loss_weight=0.0)
+    un_mixed, _, _ = setup(mixup=False, **fields)
     alone, _ = step(state, resident, INDEX, ctx=un_mixed, active=True)
     np.testing.assert_allclose(
-      alone.tables.last_weight[:B] / B, weights, rtol=2e-3, atol=1e-5
+      alone.reweighting.tables.last_weight[:B] / B,
+      weights,
+      rtol=2e-3,
+      atol=1e-5,
     )
-    key, _ = jax.random.split(order.step_key(0, state.step))
+    key = StepKeys.of(0, state.step).batch
     u = jax.random.uniform(key, (B, 4))[:, 0]
     c = np.array(1 - u**2 / 2)[:, None]
     pair = np.arange(B) ^ 1
@@ -310,15 +340,26 @@ class WeightingTest(parameterized.TestCase):
   def test_statistics_of_the_reward_batch(self, batch_norm):
     self.enter_context(shrunk.with_tiny_batch_norm())
     ctx, resident, state = setup(
-      network="tiny", mixup=False, reward_batch_norm=batch_norm
+      method="fsr_exact",
+      network="tiny",
+      mixup=False,
+      reward_batch_norm=batch_norm,
     )
     image = images(resident, INDEX)
-    rewards = batches.Rewards(
+    target = losses.one_hot(resident.label[:B], C)
+    rewards = inputs.Rewards(
       images(resident, INDEX + B) + 1.0,
       losses.one_hot(resident.label[B : 2 * B], C),
     )
-    got = self.learn(
-      ctx, state, image, losses.one_hot(resident.label[:B], C), rewards
+    _, got = self.learn(ctx, state, image, rewards)
+    features, _ = ctx.network.features(
+      state.params, state.batch_stats, image, True
+    )
+    head = head_of(ctx, state.batch_stats)
+    lookahead_params = reweight.lookahead(
+      lambda p: losses.cross_entropy(head(p, features), target),
+      state.params["head"],
+      ctx.options.reweighting.lookahead_lr,
     )
     batch = {
       "own": rewards.image,
@@ -329,10 +370,10 @@ class WeightingTest(parameterized.TestCase):
       state.params, state.batch_stats, batch, batch_norm != "running"
     )
     logits, _ = ctx.network.head(
-      got.lookahead_params, state.batch_stats, features[:B], True
+      lookahead_params, state.batch_stats, features[:B], True
     )
     np.testing.assert_allclose(
-      got.reward_loss,
+      got.last.reward_loss,
       losses.cross_entropy(logits, rewards.target).mean(),
       rtol=1e-5,
     )
@@ -342,46 +383,19 @@ class WeightingTest(parameterized.TestCase):
     new, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
     target = losses.one_hot(resident.label[:B], C)
     loss = losses.cross_entropy(logits_of(ctx, state, resident), target)
-    weights = weight_net.weights(new.weigher.params, loss)
-    np.testing.assert_allclose(new.tables.last_weight[:B], weights, rtol=1e-3)
+    net = new.reweighting.weight_net.params
+    weights = weight_net.value(net, loss)
+    np.testing.assert_allclose(
+      new.reweighting.tables.last_weight[:B], weights, rtol=1e-3
+    )
     np.testing.assert_allclose(metrics.loss, np.mean(weights * loss), rtol=1e-3)
     moved = jax.tree.map(
       lambda a, b: float(jnp.abs(a - b).max()),
-      state.weigher.params,
-      new.weigher.params,
+      state.reweighting.weight_net.params,
+      net,
     )
     # Adam's first step is its learning rate wherever the gradient is not 0.
     self.assertAlmostEqual(max(jax.tree.leaves(moved)), 1e-3, delta=1e-5)
-
-
-class CutTest(absltest.TestCase):
-  def test_the_cut_changes_no_logits(self):
-    image = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
-    whole = models.create("resnet8", 3, meta_blocks=-1)
-    params, stats = whole.init(jax.random.key(0), (8, 8, 3))
-    expected, _ = whole.head(params["head"], stats, image, True)
-
-    def split(tree, cut):
-      blocks = tree["head"]["stack"]
-      rest = {k: v for k, v in tree["head"].items() if k != "stack"}
-      below = {k: v for k, v in blocks.items() if int(k[-1]) < cut}
-      above = {
-        f"blocks_{int(k[-1]) - cut}": v
-        for k, v in blocks.items()
-        if int(k[-1]) >= cut
-      }
-      return {"backbone": below, "head": {"stack": above, **rest}}
-
-    for meta_blocks in (0, 1, 3):
-      network = models.create("resnet8", 3, meta_blocks=meta_blocks)
-      p, s = split(params, 4 - meta_blocks), split(stats, 4 - meta_blocks)
-      features, _ = network.features(p, s, image, True)
-      logits, _ = network.head(p["head"], s, features, True)
-      np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
-
-  def test_more_blocks_than_there_are(self):
-    with self.assertRaisesRegex(InputError, "meta_blocks=5.*has 4 blocks"):
-      models.create("resnet8", 3, meta_blocks=5)
 
 
 if __name__ == "__main__":

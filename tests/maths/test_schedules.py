@@ -4,7 +4,7 @@ from absl.testing import absltest
 import numpy as np
 
 from fsr_jax.maths import schedules
-from fsr_jax.step import state
+from fsr_jax.train.optimizer import learning_rate
 from tests import shrunk
 
 
@@ -28,8 +28,10 @@ class SchedulesTest(absltest.TestCase):
       self.assertAlmostEqual(float(rate(0)), 0.1, places=6)
 
   def test_step_decay_counts_from_the_start_of_the_run(self):
-    c = shrunk.frozen(schedule="step", num_epochs=200, lr_warmup_epochs=5)
-    rate = state.learning_rate(c, steps_per_epoch=10)
+    o = shrunk.options(
+      schedule="step", num_epochs=200, lr_warmup_epochs=5
+    ).train.optimization
+    rate = learning_rate(o, steps_per_epoch=10)
     for step, expected in (
       (0, 0.0),
       (25, 0.05),
@@ -43,8 +45,8 @@ class SchedulesTest(absltest.TestCase):
       np.testing.assert_allclose(rate(step), expected, rtol=1e-5, atol=1e-9)
 
   def test_cosine(self):
-    c = shrunk.frozen(schedule="cosine", num_epochs=10)
-    rate = state.learning_rate(c, steps_per_epoch=10)
+    o = shrunk.options(schedule="cosine", num_epochs=10).train.optimization
+    rate = learning_rate(o, steps_per_epoch=10)
     np.testing.assert_allclose(
       [rate(0), rate(50), rate(100)], [0.1, 0.05, 0.0], atol=1e-7
     )

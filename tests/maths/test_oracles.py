@@ -94,13 +94,13 @@ def run_fsr(problem, start="uniform", frozen_statistics=False):
     ahead = params
     if start == "uniform":
       ahead = reweight.lookahead(
-        train, params, problem.b, ETA, extra if problem.momentum else None
+        train, params, ETA, extra if problem.momentum else None
       )
-    reward_loss, v = reweight.reward_gradient(reward, ahead, problem.q)
+    reward_loss, v = reweight.reward_gradient(reward, ahead)
     g = reweight.weight_gradient(train, params, v, ETA)
     results = {"ahead": ahead, "reward_loss": reward_loss, "v": v, "g": g}
     for name in ("clip", "shift"):
-      raw = reweight.WEIGHT_RULES[name](g, ALPHA, problem.b)
+      raw = reweight.WEIGHT_RULES[name](g, ALPHA)
       results |= {name: raw, f"{name}_weights": reweight.normalize(raw)}
     return jax.tree.map(np.asarray, results)
 

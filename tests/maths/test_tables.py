@@ -1,11 +1,10 @@
-"""Per-sample tables and MixUp by hand."""
+"""Per-sample tables by hand."""
 
 from absl.testing import absltest
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fsr_jax.maths import mixup, tables
+from fsr_jax.maths import tables
 
 
 def observe(t, index, score, weights, probabilities, correct=False, **momenta):
@@ -13,11 +12,11 @@ def observe(t, index, score, weights, probabilities, correct=False, **momenta):
     jnp.array(index),
     jnp.array(score),
     jnp.array(weights),
-    jnp.array(correct),
+    jnp.broadcast_to(jnp.array(correct), np.shape(score)),
     None if probabilities is None else jnp.array(probabilities),
   )
   momenta = {"score_momentum": 0.9, "pseudo_label_momentum": 0.1, **momenta}
-  return tables.update(t, seen, batch_size=2, **momenta)
+  return tables.update(t, seen, **momenta)
 
 
 class TablesTest(absltest.TestCase):
@@ -35,9 +34,9 @@ class TablesTest(absltest.TestCase):
 
   def test_trust_counts_epochs_in_use(self):
     t = tables.init(4, 2, relabel=False)
-    t = tables.trust(t, jnp.array([0, 1, 1]), jnp.array(False))
-    t = tables.trust(t, jnp.array([1, 2, 2]), jnp.array(True))
-    t = tables.trust(t, jnp.array([2, 3, 3]), jnp.array(True))
+    for members, in_use in (([0, 1], False), ([1, 2], True), ([2, 3], True)):
+      member = jnp.zeros(4, bool).at[jnp.array(members)].set(True)
+      t = tables.trust(t, member, jnp.array(in_use))
     np.testing.assert_array_equal(t.trusted, [0, 1, 2, 1])
 
   def test_recall_remembers_what_was_known(self):
@@ -72,25 +71,6 @@ class TablesTest(absltest.TestCase):
   def test_no_pseudo_label_table_without_relabelling(self):
     t = observe(tables.init(4, 1000, relabel=False), [1], [0.0], [0.5], None)
     self.assertIsNone(t.pseudo_label)
-
-
-class MixupTest(absltest.TestCase):
-  def test_partner_is_the_neighbour(self):
-    np.testing.assert_array_equal(mixup.partner(4), [1, 0, 3, 2])
-    np.testing.assert_array_equal(mixup.partner(5), [1, 0, 3, 2, 0])
-
-  def test_mix_by_hand(self):
-    x = jnp.array([[0.0], [10.0]])
-    mixed = mixup.mix(x, jnp.array([0.5, 0.75]))
-    np.testing.assert_allclose(mixed, [[5.0], [7.5]])
-
-  def test_coefficients_keep_the_sample_dominant(self):
-    coefficient = mixup.coefficients(
-      jax.random.uniform(jax.random.key(0), (20000,))
-    )
-    self.assertGreaterEqual(coefficient.min(), 0.5)
-    # E[1 - u^2/2] = 5/6.
-    self.assertAlmostEqual(float(coefficient.mean()), 5 / 6, delta=0.005)
 
 
 if __name__ == "__main__":

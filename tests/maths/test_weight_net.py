@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.maths import losses, reweight, weight_net
+from fsr_jax.maths.collectives import AXIS
 
 B, Q, F, C, ETA, WIDTH = 6, 5, 4, 3, 0.3, 8
 
@@ -28,7 +29,7 @@ def problem(seed=0):
 
 def reward_after_lookahead(phi, train, reward, theta):
   """Mean reward loss after theta - eta grad sum_i V_i l_i / B."""
-  weights = weight_net.weights(phi, train(theta)) / B
+  weights = weight_net.value(phi, train(theta)) / B
   step = jax.grad(lambda p: jnp.sum(weights * train(p)))(theta)
   return jnp.mean(reward(theta - ETA * step))
 
@@ -36,11 +37,11 @@ def reward_after_lookahead(phi, train, reward, theta):
 def production(phi, train, reward, theta):
   """The same gradient from its factors, as the training step has them."""
   loss = train(theta)
-  factor = weight_net.weights(phi, loss)
-  ahead = reweight.lookahead(lambda p: factor * train(p), theta, B, ETA)
-  _, v = reweight.reward_gradient(reward, ahead, Q)
+  factor = weight_net.value(phi, loss)
+  ahead = reweight.lookahead(lambda p: factor * train(p), theta, ETA)
+  _, v = reweight.reward_gradient(reward, ahead)
   g = reweight.weight_gradient(train, theta, v, ETA)
-  return weight_net.gradient(phi, loss, g, B)
+  return weight_net.gradient(phi, loss, g)
 
 
 class WeightsTest(absltest.TestCase):
@@ -54,14 +55,14 @@ class WeightsTest(absltest.TestCase):
     }
     # relu(l - 1, 2 - l) = (0, 1.5), (0, 1), (2, 0); out = 2, 1.5, 4.5.
     np.testing.assert_allclose(
-      weight_net.weights(phi, jnp.array([0.5, 1.0, 3.0])),
+      weight_net.value(phi, jnp.array([0.5, 1.0, 3.0])),
       1 / (1 + np.exp([-2.0, -1.5, -4.5])),
       rtol=1e-6,
     )
 
   def test_in_0_to_1_for_any_loss(self):
     phi = weight_net.init(jax.random.key(0))
-    weights = weight_net.weights(phi, jnp.array([0.0, 1e-8, 2.3, 1e4]))
+    weights = weight_net.value(phi, jnp.array([0.0, 1e-8, 2.3, 1e4]))
     self.assertTrue(np.all((weights >= 0) & (weights <= 1)))
 
   def test_sizes(self):
@@ -84,7 +85,7 @@ class WeightsTest(absltest.TestCase):
 
   def test_losses_are_inputs_only(self):
     phi = weight_net.init(jax.random.key(0))
-    gradient = jax.grad(lambda loss: weight_net.weights(phi, loss).sum())
+    gradient = jax.grad(lambda loss: weight_net.value(phi, loss).sum())
     np.testing.assert_array_equal(gradient(jnp.arange(3.0)), 0)
 
 
@@ -126,22 +127,21 @@ class GradientTest(absltest.TestCase):
       got = ravel_pytree(got)[0]
     np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)
 
-  def test_parts_of_a_batch_add_up(self):
-    """So devices may sum their gradients."""
+  def test_devices_sum_their_parts_of_a_batch(self):
     phi = weight_net.init(jax.random.key(0))
     loss, g = np.arange(6) / 2, np.linspace(-1, 1, 6)
-    gradient = jax.jit(weight_net.gradient, static_argnums=3)
-    whole = gradient(phi, loss, g, 6)
-    halves = [
-      gradient(phi, loss[half], g[half], 6) for half in (slice(3), slice(3, 6))
-    ]
-    jax.tree.map(
-      lambda a, b, c: np.testing.assert_allclose(
-        a + b, c, rtol=1e-5, atol=1e-8
-      ),
-      *halves,
-      whole,
-    )
+    whole = jax.jit(weight_net.gradient)(phi, loss, g)
+    shared = jax.pmap(
+      weight_net.gradient, axis_name=AXIS, in_axes=(None, 0, 0)
+    )(phi, loss.reshape(2, 3), g.reshape(2, 3))
+    for device in range(2):
+      jax.tree.map(
+        lambda a, b, d=device: np.testing.assert_allclose(
+          a[d], b, rtol=1e-5, atol=1e-8
+        ),
+        shared,
+        whole,
+      )
 
   def test_a_sample_that_helps_gains_weight(self):
     """Descent on phi raises V where g < 0 and lowers it where g > 0."""
@@ -149,9 +149,9 @@ class GradientTest(absltest.TestCase):
 
     @jax.jit
     def change(g):
-      gradient = weight_net.gradient(phi, loss, g, 1)
+      gradient = weight_net.gradient(phi, loss, g)
       moved = jax.tree.map(lambda p, d: p - 0.01 * d, phi, gradient)
-      return weight_net.weights(moved, loss) - weight_net.weights(phi, loss)
+      return weight_net.value(moved, loss) - weight_net.value(phi, loss)
 
     self.assertGreater(change(jnp.array([-1.0])), 0)
     self.assertLess(change(jnp.array([1.0])), 0)

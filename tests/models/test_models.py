@@ -141,5 +141,35 @@ class ModelsTest(parameterized.TestCase):
       models.create("resnet33", 10)
 
 
+class CutTest(absltest.TestCase):
+  def test_the_cut_changes_no_logits(self):
+    image = jax.random.normal(jax.random.key(1), (2, 8, 8, 3))
+    whole = models.create("resnet8", 3, meta_blocks=-1)
+    params, stats = whole.init(jax.random.key(0), (8, 8, 3))
+    expected, _ = whole.head(params["head"], stats, image, True)
+
+    def split(tree, cut):
+      blocks = tree["head"]["stack"]
+      rest = {k: v for k, v in tree["head"].items() if k != "stack"}
+      below = {k: v for k, v in blocks.items() if int(k[-1]) < cut}
+      above = {
+        f"blocks_{int(k[-1]) - cut}": v
+        for k, v in blocks.items()
+        if int(k[-1]) >= cut
+      }
+      return {"backbone": below, "head": {"stack": above, **rest}}
+
+    for meta_blocks in (0, 1, 3):
+      network = models.create("resnet8", 3, meta_blocks=meta_blocks)
+      p, s = split(params, 4 - meta_blocks), split(stats, 4 - meta_blocks)
+      features, _ = network.features(p, s, image, True)
+      logits, _ = network.head(p["head"], s, features, True)
+      np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+
+  def test_more_blocks_than_there_are(self):
+    with self.assertRaisesRegex(InputError, "meta_blocks=5.*has 4 blocks"):
+      models.create("resnet8", 3, meta_blocks=5)
+
+
 if __name__ == "__main__":
   absltest.main()

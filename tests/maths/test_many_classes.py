@@ -5,15 +5,15 @@ import math
 from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
-from ml_collections import FrozenConfigDict
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.maths import dictionary, tables
+from fsr_jax.reweighting import ReweightingOptions, reweighter
 from fsr_jax.run import monitor
 
 C, K, Q = 8142, 2000, 350
-SHARE = 0.2  # Of config.base().
+SHARE = ReweightingOptions().dictionary_share
 EPOCHS = math.ceil(C / K)
 
 
@@ -116,10 +116,10 @@ class ManyClassesTest(parameterized.TestCase):
       visits=np.ones(label.size),
     )
     last = dictionary.Dictionary(chosen[-1], label[chosen[-1]])
-    config = FrozenConfigDict(
-      {"weighting": "lookahead", "rewards": "dictionary"}
-    )
-    result = monitor.measure(table, last, np.array(0), data, config)
+    options = ReweightingOptions(rewards="dictionary")
+    state = reweighter(options, num_classes=C).init(jnp.array(label), (1,))
+    state = state._replace(tables=table, dictionary=last)
+    result = monitor.measure(state, data, options)
     self.assertAlmostEqual(result["dictionary_coverage"], C / label.size)
     self.assertEqual(result["dictionary_coverage_min"], 1 / 40)
     self.assertEqual(result["dictionary_coverage_max"], 1)

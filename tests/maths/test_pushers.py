@@ -56,7 +56,7 @@ class PushersTest(parameterized.TestCase):
     target = jnp.eye(2)[jnp.array([0, 1, 1])]
     kernel = 2 * jnp.eye(2)
     ahead = reweight.lookahead(
-      lambda w: losses.cross_entropy(features @ w, target), kernel, 3, 0.5
+      lambda w: losses.cross_entropy(features @ w, target), kernel, 0.5
     )
     evidence = pushers.Evidence(
       target,

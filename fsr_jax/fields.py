@@ -107,9 +107,10 @@ def validate(options: Any, prefix: str = "") -> None:
 def pick(options: type, values: Mapping[str, Any]) -> Any:
   """An instance of `options` from the values that bear its fields' names.
 
-  Lists become tuples: JSON has no others, and options are hashed.
+  JSON, which configs of runs are stored in, has no tuples: lists become some,
+  because options are arguments of what is compiled once.
   """
-  picked = {e.name: values[e.name] for e in dataclasses.fields(options)}
+  given = {e.name: values[e.name] for e in dataclasses.fields(options)}
   return options(
-    **{k: tuple(v) if isinstance(v, list) else v for k, v in picked.items()}
+    **{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
   )

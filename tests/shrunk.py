@@ -11,7 +11,7 @@ from fsr_jax import models
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.models.resnet import batch_norm
-from fsr_jax.run.loop import epoch_steps
+from fsr_jax.run.steps import epoch_steps
 from fsr_jax.train.parallel import Devices
 from fsr_jax.train.programs import Programs
 

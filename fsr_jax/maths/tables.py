@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from fsr_jax.maths import collectives
 from fsr_jax.maths.checks import expect
+from fsr_jax.maths.collectives import Array
 
 # Values of Tables.recall: how the given label has been predicted so far.
 NEVER_KNOWN, FORGOTTEN, KNOWN = range(3)
@@ -82,7 +83,7 @@ def moving_average(
   return decay * old + (1.0 - decay) * new
 
 
-def debias(average: jax.Array, visits: jax.Array, decay: float) -> jax.Array:
+def debias(average: Array, visits: Array, decay: float) -> Array:
   """Removes the pull of the zero start: average / (1 - decay^visits).
 
   Args:

@@ -121,8 +121,9 @@ class Programs:
     )
     self._host_train, test = feeder.residents(data, options, seed)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
-    # Orders of batches in the making: that of the next epoch.
-    self._ahead: dict[tuple[int, int], jax.Array] = {}
+    self._ahead: tuple[tuple[int, int], jax.Array] | None = (
+      None  # ((seed, epoch), order of its batches in the making).
+    )
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
@@ -180,13 +181,16 @@ class Programs:
     size, batch = len(self.data.train), self.options.optimization.batch_size
 
     def begun(epoch):
-      return randomness.epoch_order(np.uint32(seed), epoch, size, batch)
+      order = randomness.epoch_order(np.uint32(seed), epoch, size, batch)
+      return (seed, epoch), order
 
-    order = self._ahead.pop((seed, epoch), None)
-    batches = np.asarray(begun(epoch) if order is None else order)
+    ahead = self._ahead
+    if ahead is None or ahead[0] != (seed, epoch):
+      ahead = begun(epoch)
+    order = np.asarray(ahead[1])
     # Sorting 50,000 numbers is a twentieth of a small network's epoch.
-    self._ahead = {(seed, epoch + 1): begun(epoch + 1)}
-    return batches
+    self._ahead = begun(epoch + 1)
+    return order
 
   def feeds(
     self, state: TrainState, epoch: int, first: int, batches: np.ndarray

@@ -110,6 +110,43 @@ class PoolTest(absltest.TestCase):
     self.assertLen(set(index[label[index] == 1].tolist()), 4)
 
 
+class MembersTest(parameterized.TestCase):
+  """`pool`: all of the best share."""
+
+  @parameterized.parameters(
+    # floor(0.4 * 5) = 2, floor(0.4 * 3) = 1 of 3.
+    (0.4, [2, 4, 6]),
+    # At least one of every class.
+    (0.0, [4, 6]),
+    (1.0, range(8)),
+  )
+  def test_by_hand(self, share, expected):
+    score = jnp.array([0.1, 0.2, 0.8, 0.3, 0.9, -1.0, -0.5, -2.0])
+    label = jnp.array([0, 0, 0, 0, 0, 1, 1, 1])
+    member = dictionary.pool(score, label, 2, share)
+    self.assertEqual(member.dtype, bool)
+    np.testing.assert_array_equal(np.flatnonzero(member), list(expected))
+
+  def test_samples_never_seen_come_last(self):
+    score = jnp.array([-jnp.inf, -3.0, -jnp.inf, -2.0])
+    member = dictionary.pool(score, jnp.zeros(4, int), 1, 0.5)
+    np.testing.assert_array_equal(member, [False, True, False, True])
+
+  def test_is_where_select_from_pool_draws(self):
+    rng = np.random.default_rng(0)
+    label, score = jnp.arange(200) % 4, jnp.array(rng.normal(size=200))
+    member = dictionary.pool(score, label, 4, 0.2)
+    drawn = [
+      dictionary.select_from_pool(
+        score, label, 20, 4, 0, 0.2, jnp.array(rng.uniform(size=200))
+      )
+      for _ in range(30)
+    ]
+    self.assertCountEqual(
+      set(np.concatenate(drawn).tolist()), np.flatnonzero(member)
+    )
+
+
 class DrawTest(parameterized.TestCase):
   @parameterized.parameters(
     (100, 20, 10), (100, 100, 10), (33, 25, 10), (30, 7, 10), (20, 19, 3)

@@ -39,32 +39,54 @@ class MixupTest(absltest.TestCase):
 
 
 class UnmixTest(parameterized.TestCase):
-  def test_half_coefficients_by_hand(self):
+  def test_solvable_by_hand(self):
+    # Foreign shares of a sum of 1, 0.4, 0.6, and one without a pair.
+    given = jnp.array([0.5, 0.5, 0.9, 0.7, 0.5, 0.9, 0.6])
+    got = mixup.solvable(given)
     np.testing.assert_allclose(
-      mixup.half_coefficients(jnp.array([0.9, 0.5, 0.0, 1.0, 0.25])),
-      [1.0, 0.75, 1.0, 0.5, 1.0],
-      rtol=1e-6,
+      got, [0.75, 0.75, 0.9, 0.7, 1 - 5 / 12, 1 - 1 / 12, 1.0], rtol=1e-6
     )
+
+  def test_solvable_bounds_the_foreign_shares_of_a_pair(self):
+    u = jax.random.uniform(jax.random.key(0), (1000,))
+    given = mixup.coefficients(u)
+    got = mixup.solvable(given)
+    self.assertGreaterEqual(got.min(), 0.5)
+    self.assertLessEqual(got.max(), 1)
+    self.assertTrue(np.all(got >= given - 1e-6))
+    foreign = (1 - got).reshape(-1, 2)
+    self.assertLessEqual(foreign.sum(1).max(), 0.5 + 1e-6)
+    # Within a pair their ratio stays.
+    before = np.array(1 - given).reshape(-1, 2)
+    np.testing.assert_allclose(
+      foreign[:, 0] * before[:, 1],
+      foreign[:, 1] * before[:, 0],
+      atol=1e-6,
+    )
+    small = before.sum(1) <= 0.5
+    self.assertTrue(0 < small.sum() < 500)
+    np.testing.assert_allclose(foreign[small], before[small], atol=1e-6)
 
   def test_unmix_by_hand(self):
-    # The second is 3/4 of itself and 1/4 of the first.
-    x = jnp.array([[8.0, 0.0], [5.0, 3.0]])
+    # 3/4 * 8 = 6 and 1/4 * 8 = 2; the second pair has one image un-mixed.
+    mixed = jnp.array([[6.0], [2.0], [8.0], [5.0]])
     np.testing.assert_allclose(
-      mixup.unmix(x, jnp.array([1.0, 0.75])), [[8.0, 0.0], [4.0, 4.0]]
+      mixup.unmix(mixed, jnp.array([0.75, 0.75, 1.0, 0.75])),
+      [[8.0], [0.0], [8.0], [4.0]],
+      atol=1e-6,
     )
 
-  # The last of an odd batch has lambda 1.
   @parameterized.product(
     shape=[(6,), (7, 3), (8, 2, 2, 3), (1, 2)], dtype=["float32", "bfloat16"]
   )
   def test_undoes_mix(self, shape, dtype):
     keys = jax.random.split(jax.random.key(0))
     x = jax.random.normal(keys[0], shape).astype(dtype)
-    c = mixup.half_coefficients(jax.random.uniform(keys[1], shape[:1]))
+    u = jax.random.uniform(keys[1], shape[:1])
+    c = mixup.solvable(mixup.coefficients(u))
     mixed = mixup.mix(x, c)
-    self.assertEqual(mixed.dtype, x.dtype)
     got = mixup.unmix(mixed, c)
-    self.assertEqual(got.dtype, x.dtype)
+    self.assertEqual((mixed.dtype, got.dtype), (x.dtype, x.dtype))
     tolerance = 1e-5 if dtype == "float32" else 0.05
     np.testing.assert_allclose(
       np.array(got, np.float32),
@@ -72,22 +94,28 @@ class UnmixTest(parameterized.TestCase):
       rtol=tolerance,
       atol=tolerance,
     )
-    np.testing.assert_array_equal(got[::2], x[::2])
+    if shape[0] % 2:  # The pair of nobody.
+      np.testing.assert_array_equal(mixed[-1], x[-1])
 
   def test_exact_for_what_is_linear_in_the_image(self):
     keys = jax.random.split(jax.random.key(1), 3)
     image = jax.random.normal(keys[0], (10, 5))
     kernel = jax.random.normal(keys[1], (5, 3))
-    c = mixup.half_coefficients(jax.random.uniform(keys[2], (10,)))
+    u = jax.random.uniform(keys[2], (10,))
+    c = mixup.solvable(mixup.coefficients(u))
     # A bias cancels: the shares sum to 1.
     estimate = mixup.unmix(mixup.mix(image, c) @ kernel + 7, c)
     np.testing.assert_allclose(estimate, image @ kernel + 7, rtol=1e-4)
 
-  def test_gradient_of_an_estimate(self):
-    """d/dx of (x_1 - (1 - lambda) x_0) / lambda, by hand."""
-    c = jnp.array([1.0, 0.8])
-    gradient = jax.grad(lambda x: mixup.unmix(x, c)[1])(jnp.array([2.0, 3.0]))
-    np.testing.assert_allclose(gradient, [-0.25, 1.25], rtol=1e-6)
+  @parameterized.parameters(
+    ([1.0, 0.8], [[1.0, 0.0], [-0.25, 1.25]]),
+    ([0.75, 0.75], [[1.5, -0.5], [-0.5, 1.5]]),
+  )
+  def test_gradients_of_the_estimates(self, c, expected):
+    jacobian = jax.jacobian(lambda x: mixup.unmix(x, jnp.array(c)))
+    np.testing.assert_allclose(
+      jacobian(jnp.array([2.0, 3.0])), expected, rtol=1e-6
+    )
 
 
 class RemixTest(parameterized.TestCase):

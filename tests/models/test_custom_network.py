@@ -44,24 +44,20 @@ class MeanToken(nn.Module):
     return x.mean(axis=1)
 
 
-def transformer(batch_norm_axis):
+def transformer():
   return (Patches(), Attention(), MeanToken())
 
 
-def without_pooling(batch_norm_axis):
+def without_pooling():
   return (Patches(), Attention())
 
 
-def one_module(batch_norm_axis):
+def one_module():
   return Patches()
 
 
-def functions(batch_norm_axis):
+def functions():
   return (lambda x, train: x,)
-
-
-def with_batch_norm(batch_norm_axis):
-  return (shrunk.TinyBatchNorm(batch_norm_axis),)
 
 
 a_number = 3
@@ -78,7 +74,7 @@ class CustomNetworkTest(parameterized.TestCase):
       dictionary_size=40,
     )
     run = loop.Run(c, self.create_tempdir().full_path)
-    before = run.engine.create_state().params
+    before = run.programs.create_state().params
     # Embedding of 4 pixels and 16 positions; attention; two norms; MLP; head.
     self.assertEqual(
       run.num_parameters,
@@ -91,7 +87,7 @@ class CustomNetworkTest(parameterized.TestCase):
     )
     self.assertCountEqual(before["head"]["stack"], ["blocks_0"])
     run.train()
-    after = run.engine.devices.get(run._state).params
+    after = run.programs.devices.get(run._state).params
     moved = jax.tree.map(lambda a, b: bool((a != b).all()), before, after)
     self.assertTrue(all(jax.tree.leaves(moved)), moved)
 
@@ -132,18 +128,14 @@ class CustomNetworkTest(parameterized.TestCase):
     self.assertNotIn("\n", str(caught.exception))
     self.assertFalse(os.path.exists(workdir))
 
-  def test_axis_is_handed_on(self):
-    (block,) = models.blocks_of(f"{__name__}:with_batch_norm", "devices")
-    self.assertEqual(block.batch_norm_axis, "devices")
-
 
 class DocsTest(absltest.TestCase):
   def test_the_example_of_the_docs(self):
-    page = pathlib.Path(__file__).parent.parent / "docs" / "networks.md"
+    page = pathlib.Path(__file__).parents[2] / "docs" / "networks.md"
     (code,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     names = {}
     exec(code, names)
-    network = models.build(models.classifier(names["small"](None), 3, 1))
+    network = models.build(models.classifier(names["small"](), 3, 1))
     shapes = jax.eval_shape(
       lambda key: network.init(key, (16, 16, 3)), jax.random.key(0)
     )

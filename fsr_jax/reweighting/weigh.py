@@ -148,18 +148,8 @@ def weigh(
     learned = _learned(options, state, index, weighed, head_params, v)
     weights, moved = _choose(active, learned, (weights, moved))
     reward_loss = jnp.where(active, reward_loss, nothing)
-  evidence = pushers.Evidence(
-    target=given,
-    logits=logits,
-    lookahead_logits=at_least_float32(head(lookahead_params, features)),
-    mixed_loss=losses.cross_entropy(logits, given)
-    if mixed is None
-    else mixed.loss,
-    recall=state.tables.recall[index],
-  )
-  remembered = logits
-  if mixed is not None and mixed.logits is not None:
-    remembered = at_least_float32(mixed.logits)
+  after = at_least_float32(head(lookahead_params, features))
+  evidence, remembered = _evidence(state, index, given, logits, after, mixed)
   new = _observe(options, state, index, weights, evidence, remembered)
   none_helped = collectives.psum(jnp.sum(weights)) == 0
   return weights, new._replace(
@@ -235,6 +225,25 @@ def _learned(options, state, index, weighed, head_params, v):
 def _choose(condition: jax.Array, chosen: Tree, other: Tree) -> Tree:
   """Leaf by leaf, one of two trees."""
   return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
+
+
+def _evidence(state, index, given, logits, lookahead_logits, mixed):
+  """(Evidence for the pushers, logits whose predictions are remembered)."""
+  remembered = logits
+  if mixed is None:
+    mixed_loss = losses.cross_entropy(logits, given)
+  else:
+    mixed_loss = mixed.loss
+    if mixed.logits is not None:
+      remembered = at_least_float32(mixed.logits)
+  evidence = pushers.Evidence(
+    target=given,
+    logits=logits,
+    lookahead_logits=lookahead_logits,
+    mixed_loss=mixed_loss,
+    recall=state.tables.recall[index],
+  )
+  return evidence, remembered
 
 
 def _observe(

@@ -1,7 +1,7 @@
 """What a run's loop costs beside its compiled step, and when it compiles.
 
     python benchmarks/loop.py
-    python benchmarks/loop.py --rows=digits,features --rounds=20
+    python benchmarks/loop.py --rows=digits,features --pairs=20
 
 Throughput of an epoch as main.py trains it (order of the examples, calls,
 progress, refresh and measures at the end; data on the device, nothing
@@ -55,7 +55,7 @@ _QUIET = {
 }
 
 _ROWS = flags.DEFINE_list("rows", list(ROWS), "Which rows.")
-_ROUNDS = flags.DEFINE_integer("rounds", 10, "Rounds of each row.")
+_PAIRS = flags.DEFINE_integer("pairs", 10, "Rounds of each row.")
 _EPOCHS = flags.DEFINE_integer("epochs", 6, "Of the digits' own run.")
 
 
@@ -65,10 +65,12 @@ class Pair(NamedTuple):
   Attributes:
     whole: trains one as a run does, and waits for it.
     bare: calls the compiled step as often on the same batches, and waits.
+    states: () -> (TrainState of the one, of the other).
   """
 
   whole: Callable[[], None]
   bare: Callable[[], None]
+  states: Callable[[], tuple]
 
 
 def random_file(folder: pathlib.Path, shape: tuple[int, ...]) -> pathlib.Path:
@@ -113,7 +115,7 @@ def pair(name: str, folder: pathlib.Path) -> Pair:
       state, totals = step(state, totals, programs._train, chunk, None)
     held.append(jax.block_until_ready(state))
 
-  return Pair(whole, bare)
+  return Pair(whole, bare, lambda: (run._state, held[0]))
 
 
 def seconds(function: Callable[[], None]) -> float:
@@ -204,7 +206,7 @@ def main(argv):
   with tempfile.TemporaryDirectory() as folder:
     for name in _ROWS.value:
       two = pair(name, pathlib.Path(folder))
-      ratio, whole, bare = compare(two, _ROUNDS.value)
+      ratio, whole, bare = compare(two, _PAIRS.value)
       print(f"| {name} | {ratio:.3f} | {whole:.4f} s | {bare:.4f} s |")
     first, counts = compilations(_EPOCHS.value, f"{folder}/own")
   print(f"\nmain.py on the digits: {first:.1f} s to the first steps done;")

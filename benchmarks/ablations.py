@@ -114,13 +114,19 @@ SWEEPS = {
     _bars(_TOP1, _PURITY, "wrong_weight_share"),
   ),
   "reward_batch": Sweep(
-    "rewards a step, down to a tenth of the training batch",
+    "rewards drawn a step, down to a tenth of the training batch",
     "Ours",
     cells.reward_batch,
     _lines("reward batch size", _TOP1, _PURITY),
   ),
+  "one_pass": Sweep(
+    "FSR in one pass a step and in the paper's three",
+    "Ours",
+    cells.one_pass,
+    _bars(_TOP1, _EMA, _PURITY),
+  ),
   "equal_cost": Sweep(
-    "other methods trained longer, for as many operations as FSR",
+    "every method trained for as many operations as fsr_exact",
     "Ours",
     cells.equal_cost,
     _bars(_TOP1, _EMA),

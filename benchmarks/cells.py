@@ -6,15 +6,21 @@ stands alone. What depends on the size of the experiment is asked of the Scale.
 
 from benchmarks.scales import Scale
 from fsr_jax.config import METHODS
+from fsr_jax.errors import check
 
 Cells = dict[str, dict]
 
 # FSR without the two parts that are not re-weighting.
 RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
 # Re-labelling of fsr_elr, for other methods.
-RELABEL = METHODS["elr"]
+RELABEL = METHODS["fsr_elr"].fields
+# The paper's passes, for what exists in no other form: rewards drawn from a
+# dictionary, mixed and un-mixed images side by side.
+EXACT = METHODS["fsr_exact"].fields
+FSR_ELR_EXACT = {"method": "fsr_elr", **EXACT}
 # FSR as the paper has it on long tails (section 5.2).
 SHIFT = {
+  **EXACT,
   "weight_rule": "shift",
   "per_length": False,
   "dictionary_share": 0.0,
@@ -48,14 +54,16 @@ def tail(scale: Scale, imbalance_ratio: float, noise_ratio: float = 0) -> dict:
 
 def settings(scale: Scale) -> Cells:
   """The kinds of wrong and unequal labels that methods are compared on."""
-  return {
+  known = {
     "uniform_0.2": uniform(0.2),
     "uniform_0.4": uniform(0.4),
     "uniform_0.8": uniform(0.8),
     "asymmetric_0.4": {"data.noise": "asymmetric", "data.noise_ratio": 0.4},
+    "instance_0.4": {"data.noise": "instance", "data.noise_ratio": 0.4},
     "tail_50": tail(scale, 50),
     "tail_20_uniform_0.4": tail(scale, 20, 0.4),
   }
+  return {name: known[name] for name in known if name in scale.settings}
 
 
 def everywhere(scale: Scale, rows: Cells) -> Cells:
@@ -94,37 +102,44 @@ def noise(scale: Scale) -> Cells:
       "mixup": True,
       **RELABEL,
     },
-    "negative_loss": {"pusher": "negative_loss"},
-    "area_under_margin": {"pusher": "area_under_margin"},
-    "mixed_margin": {"pusher": "mixed_margin"},
+    "one_pass": {"pusher": "negative_loss"},
+    "negative_loss": {"pusher": "negative_loss", **EXACT},
+    "area_under_margin": {"pusher": "area_under_margin", **EXACT},
+    "mixed_margin": {"pusher": "mixed_margin", **EXACT},
     "mixed_margin_momentum": {
       "pusher": "mixed_margin",
       "lookahead_momentum": 0.9,
+      **EXACT,
     },
-    "meta_margin": {"pusher": "meta_margin"},
+    "meta_margin": {"pusher": "meta_margin", **EXACT},
     "negative_loss_mixup": {
       "pusher": "negative_loss",
       "pseudo_loss_weight": 0.0,
+      **EXACT,
     },
     "mixed_margin_mixup": {
       "pusher": "mixed_margin",
       "pseudo_loss_weight": 0.0,
+      **EXACT,
     },
-    "negative_loss_raw": {"pusher": "negative_loss", **RAW},
-    "area_under_margin_raw": {"pusher": "area_under_margin", **RAW},
-    "meta_margin_raw": {"pusher": "meta_margin", **RAW},
+    "negative_loss_raw": {"pusher": "negative_loss", **EXACT, **RAW},
+    "area_under_margin_raw": {"pusher": "area_under_margin", **EXACT, **RAW},
+    "meta_margin_raw": {"pusher": "meta_margin", **EXACT, **RAW},
   }
 
 
 def pushers(scale: Scale) -> Cells:
-  """Each pusher everywhere, with MixUp and re-labelling and without (_raw)."""
+  """Each pusher everywhere, with MixUp and re-labelling and without (_raw).
+
+  With the paper's passes: mixed_margin has no other form.
+  """
   # Imported here: JAX takes a second, and only this sweep asks it.
   from fsr_jax.maths.pushers import PUSHERS
 
   return everywhere(
     scale,
     {
-      name + suffix: {"pusher": name, **fields}
+      name + suffix: {"pusher": name, **EXACT, **fields}
       for suffix, fields in (("", {}), ("_raw", RAW))
       for name in PUSHERS
     },
@@ -175,6 +190,7 @@ def dictionary_size(scale: Scale) -> Cells:
       cells[f"{name}/{size}"] = {
         "dictionary_size": size,
         **fewer_rewards(scale, size),
+        **EXACT,
         **fields,
         "data.max_examples": fixed,
       }
@@ -188,17 +204,15 @@ def dictionary_size(scale: Scale) -> Cells:
 
 def hyper_parameters(scale: Scale) -> Cells:
   """One hyper-parameter at a time; `default` belongs to every line."""
-  size, rewards = (
-    scale.value(name) for name in ("dictionary_size", "reward_batch_size")
+  rewards, warmup = (
+    scale.value(name) for name in ("reward_batch_size", "warmup_epochs")
   )
-  warmup = scale.value("warmup_epochs")
   values = {
-    "dictionary_size": (size // 4, size // 2, size * 2),
     "reward_batch_size": (rewards // 4, rewards // 2, rewards * 2),
     "score_momentum": (0.0, 0.5, 0.99),
     "lookahead_lr": (0.01, 1.0),
     "weight_lr": (0.3, 3.0, 10.0),
-    "dictionary_share": (0.0, 0.1, 0.4),
+    "dictionary_share": (0.05, 0.1, 0.4),
     "pseudo_label_momentum": (0.0, 0.5, 0.9),
     "pseudo_loss_weight": (0.0, 0.5, 2.0, 6.0),
     "warmup_epochs": (0, warmup // 2, warmup * 2),
@@ -206,22 +220,19 @@ def hyper_parameters(scale: Scale) -> Cells:
   cells = {"default": {}}
   for name, swept in values.items():
     for value in swept:
-      fields = {name: value}
-      if name == "dictionary_size":
-        fields |= fewer_rewards(scale, value)
-      cells[f"{name}/{value}"] = fields
+      cells[f"{name}/{value}"] = {name: value}
   return cells
 
 
 def meta_depth(scale: Scale) -> Cells:
-  """Theta^meta from the head alone to everything."""
+  """Theta^meta from the head alone to everything, rewards passed through it."""
   return {
     f"{method}/{'all' if blocks == -1 else blocks}": {
       **fields,
       "meta_blocks": blocks,
     }
     for method, fields in (
-      ("fsr", {}),
+      ("fsr", EXACT),
       ("l2r", clean_rewards(scale, "l2r")),
     )
     for blocks in scale.meta_blocks
@@ -229,9 +240,18 @@ def meta_depth(scale: Scale) -> Cells:
 
 
 def batch_norm(scale: Scale) -> Cells:
-  """Whose statistics the reward batch is normalised with."""
+  """Whose statistics the reward batch is normalised with.
+
+  Raises:
+    InputError: a scale without a network that has batch norm.
+  """
+  check(
+    scale.conv is not None,
+    "batch_norm: no network with batch norm takes the inputs of this scale;"
+    " choose another",
+  )
   return {
-    name: {**scale.conv, "reward_batch_norm": name}
+    name: {**scale.conv, **EXACT, "reward_batch_norm": name}
     for name in ("own", "joint", "running")
   }
 
@@ -240,7 +260,11 @@ def lookahead_momentum(scale: Scale) -> Cells:
   """The momentum buffer's share, for a pusher that sees Theta* and one not."""
   del scale
   return {
-    f"{pusher}/{share}": {"pusher": pusher, "lookahead_momentum": share}
+    f"{pusher}/{share}": {
+      "pusher": pusher,
+      "lookahead_momentum": share,
+      **EXACT,
+    }
     for pusher in ("negative_loss", "mixed_margin")
     for share in (0.0, 0.5, 0.9)
   }
@@ -265,7 +289,10 @@ def weight_rules(scale: Scale) -> Cells:
 
 
 def steps_to_fsr(scale: Scale) -> Cells:
-  """From the released form to fsr_elr, each change alone and left out."""
+  """From the released form to fsr_elr, each change alone and left out.
+
+  All with the paper's passes; `one_pass` is fsr_elr as it stands.
+  """
   changes = {
     "rule": {"weight_rule": "relative"},
     "length": {"per_length": True},
@@ -289,23 +316,26 @@ def steps_to_fsr(scale: Scale) -> Cells:
     for name, new in changes.items()
   }
   rows |= {"fsr_elr": {}, "shared_mixup": {"pseudo_loss_on_mixed": True}}
-  return everywhere(
-    scale, {name: {"method": "fsr_elr", **row} for name, row in rows.items()}
-  )
+  rows = {name: {**FSR_ELR_EXACT, **row} for name, row in rows.items()}
+  return everywhere(scale, rows | {"one_pass": {"method": "fsr_elr"}})
 
 
 def reward_batch(scale: Scale) -> Cells:
   """How many rewards a step: what they cost is a forward pass of each."""
   most = scale.value("reward_batch_size")
   return {
-    f"noise_{ratio}/{size}": {**uniform(ratio), "reward_batch_size": size}
+    f"noise_{ratio}/{size}": {
+      **uniform(ratio),
+      **EXACT,
+      "reward_batch_size": size,
+    }
     for ratio in (0.4, 0.8)
     for size in (most // 10, most // 5, most // 2, most)
   }
 
 
 def equal_cost(scale: Scale) -> Cells:
-  """Other methods trained for as many operations as FSR (docs/results.md).
+  """Methods trained for as many operations as fsr_exact (docs/results.md).
 
   All with one cosine period: the number of restarts depends on the length.
   """
@@ -313,8 +343,10 @@ def equal_cost(scale: Scale) -> Cells:
     "plain": ({"method": "plain"}, 2.67),
     "plain_mixup": ({"method": "plain", "mixup": True}, 2.67),
     "elr_mixup": ({"method": "elr", "mixup": True}, 1.33),
-    "fsr": ({"method": "fsr"}, 1),
-    "fsr_elr": ({"method": "fsr_elr"}, 1),
+    "fsr": ({"method": "fsr"}, 2.67),
+    "fsr_elr": ({"method": "fsr_elr"}, 2.67),
+    "fsr_exact": ({"method": "fsr_exact"}, 1),
+    "fsr_elr_exact": (FSR_ELR_EXACT, 1),
   }
   return {
     f"{setting}/{name}": {
@@ -328,6 +360,17 @@ def equal_cost(scale: Scale) -> Cells:
     for setting, fields in settings(scale).items()
     for name, (row, longer) in rows.items()
   }
+
+
+def one_pass(scale: Scale) -> Cells:
+  """FSR in one pass a step and as the paper has its passes."""
+  rows = {
+    "fsr": {"method": "fsr"},
+    "fsr_exact": {"method": "fsr_exact"},
+    "fsr_elr": {"method": "fsr_elr"},
+    "fsr_elr_exact": FSR_ELR_EXACT,
+  }
+  return everywhere(scale, rows)
 
 
 def methods(scale: Scale) -> Cells:
@@ -353,6 +396,8 @@ def methods(scale: Scale) -> Cells:
     # Its MixUp and pseudo-labels alone.
     "fsr_uniform": {"method": "fsr", "weighting": "uniform"},
     "fsr_elr": {"method": "fsr_elr"},
+    "fsr_exact": {"method": "fsr_exact"},
+    "fsr_elr_exact": FSR_ELR_EXACT,
     "fsr_released": {"method": "fsr_released"},
   }
   cells = everywhere(scale, rows)

@@ -6,8 +6,9 @@
 
 For the newest checkpoint of an FSR run, whole network looked ahead, per block:
 the norm of the training gradient, of the reward gradient v at Theta*, and the
-block's part of the weights' gradient, mean_i |eta <v_l, grad_l l_i>|. Means
-over batches. Writes OUT/gradients.csv and, with matplotlib, OUT/gradients.png.
+block's part of the weights' gradient, mean_i |eta <v_l, grad_l l_i>|. Rewards
+are drawn from the samples the run trusts, or from its held-out ones. Means over
+batches. Writes OUT/gradients.csv and, with matplotlib, OUT/gradients.png.
 """
 
 import csv
@@ -19,18 +20,21 @@ import sys
 from absl import app, flags, logging
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 # Works without installing anything.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from benchmarks import plots
-from fsr_jax.data import order
-from fsr_jax.errors import check
+from fsr_jax.errors import InputError, check
 from fsr_jax.maths import collectives, losses, reweight
+from fsr_jax.maths.dictionary import Dictionary
+from fsr_jax.maths.randomness import StepKeys
+from fsr_jax.reweighting import members
 from fsr_jax.run.commands import restore
-from fsr_jax.step import batch as batches
-from fsr_jax.step.feeder import residents
-from fsr_jax.step.train import context
+from fsr_jax.train import input as inputs
+from fsr_jax.train.feeder import residents
+from fsr_jax.train.step import context
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "Of a run.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder to write to.", required=True)
@@ -54,16 +58,26 @@ def by_block(tree) -> dict:
   return {name: blocks[name] for name in sorted(blocks, key=position)}
 
 
-def magnitudes(ctx, state, data, index) -> dict:
-  """{block: (three magnitudes)} of one batch."""
-  config = ctx.config
-  batch_key, reward_key = jax.random.split(
-    order.step_key(data.seed, state.step)
-  )
-  batch = batches.gather(config, batch_key, data, index, ctx.num_classes, None)
-  rewards = batches.draw_rewards(
-    config, reward_key, data, state.dictionary, ctx.num_classes, None
-  )
+def trusted(state, label: np.ndarray) -> Dictionary:
+  """What rewards are drawn from.
+
+  Args:
+    state: TrainState of a run that learns weights.
+    label: int32 [N], given labels of the training set.
+  """
+  if state.reweighting.dictionary is not None:
+    return state.reweighting.dictionary
+  index = np.flatnonzero(members(state.reweighting)).astype(np.int32)
+  return Dictionary(index, label[index])
+
+
+def magnitudes(ctx, state, chosen, data, index) -> dict:
+  """{block: (three magnitudes)} of one batch; rewards are of `chosen`."""
+  options = ctx.options
+  keys = StepKeys.of(data.seed, state.step)
+  statistics, eta = state.statistics, options.reweighting.lookahead_lr
+  batch = inputs.gather(options, keys.batch, statistics, data, index)
+  rewards = inputs.draw_rewards(options, keys, statistics, data, chosen)
 
   def losses_of(image, target):
     def of(params):
@@ -77,13 +91,9 @@ def magnitudes(ctx, state, data, index) -> dict:
 
   train_losses = losses_of(batch.unmixed_image, batch.target)
   gradient = jax.grad(lambda p: jnp.mean(train_losses(p)))(state.params)
-  ahead = reweight.lookahead(
-    train_losses, state.params, config.batch_size, config.lookahead_lr
-  )
+  ahead = reweight.lookahead(train_losses, state.params, eta)
   _, v = reweight.reward_gradient(
-    losses_of(rewards.image, rewards.target),
-    ahead,
-    config.reward_batch_size,
+    losses_of(rewards.image, rewards.target), ahead
   )
   gradients, vs = by_block(gradient), by_block(v)
   zero = jax.tree.map(jnp.zeros_like, v)
@@ -91,9 +101,7 @@ def magnitudes(ctx, state, data, index) -> dict:
   def share(block):
     part, name = block.split()
     alone = {**zero, part: {**zero[part], name: v[part][name]}}
-    g = reweight.weight_gradient(
-      train_losses, state.params, alone, config.lookahead_lr
-    )
+    g = reweight.weight_gradient(train_losses, state.params, alone, eta)
     return jnp.mean(jnp.abs(g))
 
   norm = collectives.global_norm
@@ -122,23 +130,24 @@ def plot(rows: list[dict], path: pathlib.Path) -> None:
 def main(argv):
   del argv
   logging.set_verbosity(logging.WARNING)  # Orbax tells much.
-  engine, state = restore(_WORKDIR.value, data_dir=_DATA_DIR.value)
+  programs, state = restore(_WORKDIR.value, data_dir=_DATA_DIR.value)
+  options = programs.options
   check(
-    state.dictionary is not None,
-    f"workdir {_WORKDIR.value} is of method={engine.config.method}, which has"
-    " no rewards; expected a run that learns weights",
+    options.reweighting.learned,
+    f"workdir {_WORKDIR.value} has weighting=uniform and no rewards; expected a"
+    " run that learns weights",
   )
-  ctx = context(
-    engine.config, engine.data.num_classes, engine.steps_per_epoch, None
-  )
-  data, _ = jax.tree.map(jnp.asarray, residents(engine.data, engine.config))
+  ctx = context(options, programs.data.num_classes, programs.steps_per_epoch)
+  # Of MixUp's draws and of the rewards: any will do.
+  host, _ = residents(programs.data, options, seed=0)
+  data, chosen = jax.device_put((host, trusted(state, host.label)))
   one = jax.jit(functools.partial(magnitudes, ctx))
   sums = None
   for number in range(_BATCHES.value):
     key = jax.random.fold_in(jax.random.key(0), number)
-    index = jax.random.permutation(key, len(engine.data.train))
+    index = jax.random.permutation(key, len(programs.data.train))
     moved = state.replace(step=jnp.int32(state.step + number))
-    found = one(moved, data, index[: engine.config.batch_size])
+    found = one(moved, chosen, data, index[: options.optimization.batch_size])
     sums = found if sums is None else jax.tree.map(jnp.add, sums, found)
   rows = []
   for block in by_block(state.params):
@@ -163,4 +172,7 @@ def main(argv):
 
 
 if __name__ == "__main__":
-  app.run(main)
+  try:
+    app.run(main)
+  except (InputError, OSError) as error:
+    sys.exit(f"error: {error}")

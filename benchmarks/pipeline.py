@@ -22,9 +22,9 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Works without installing anything.
 
-from fsr_jax import config as config_lib  # noqa: E402
 from fsr_jax.data.images import decode  # noqa: E402
 from fsr_jax.data.images.reader import Encoded, Reader  # noqa: E402
+from fsr_jax.data.options import DataOptions  # noqa: E402
 from fsr_jax.data.sources import folder  # noqa: E402
 from fsr_jax.errors import InputError, check  # noqa: E402
 
@@ -38,9 +38,8 @@ _WARM = 3  # Batches.
 
 def images() -> Encoded:
   """The training images of the folder."""
-  c = config_lib.base().data
-  c.update(path=_PATH.value, image_size=224, min_crop_area=0.08)
-  encoded = folder.folder(c).train.image
+  options = DataOptions(path=_PATH.value, image_size=224, min_crop_area=0.08)
+  encoded = folder.folder(options).train.image
   side = _SIZE.value
   return Encoded(
     encoded.blobs, encoded.position, Squeezed(side), (side, side, 3)

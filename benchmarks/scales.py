@@ -1,5 +1,7 @@
 """Named sizes at which a sweep is run: a config file, overrides, constants."""
 
+import copy
+import functools
 import pathlib
 import re
 from typing import NamedTuple
@@ -8,9 +10,21 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from fsr_jax import config as config_lib
-from fsr_jax.errors import InputError, check, choose
+from fsr_jax.errors import InputError, check
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+# What Scale.with_data puts in.
+DATA = "{data}"
+_SETTINGS = (
+  "uniform_0.2",
+  "uniform_0.4",
+  "uniform_0.8",
+  "asymmetric_0.4",
+  "tail_50",
+  "tail_20_uniform_0.4",
+)
 
 
 class Scale(NamedTuple):
@@ -18,7 +32,8 @@ class Scale(NamedTuple):
 
   Attributes:
     about: one line.
-    config: below configs/, with what follows its colon.
+    config: below configs/, with what follows its colon; DATA stands for the
+      user's file.
     fields: of the config, that differ from that file.
     fixed_size: training examples where the number of clean ones beside them
       is swept.
@@ -27,7 +42,9 @@ class Scale(NamedTuple):
     meta_blocks: values that are swept; -1 = everything.
     long_tail: fields that give the fewer examples of a long tail about as
       many steps as the whole set.
-    conv: fields that put a network with batch norm where there is none.
+    conv: fields that put a network with batch norm where there is none; None
+      where none takes the inputs.
+    settings: of cells.settings, that methods are compared on.
   """
 
   about: str
@@ -38,7 +55,25 @@ class Scale(NamedTuple):
   held_out: int
   meta_blocks: tuple[int, ...]
   long_tail: dict
-  conv: dict
+  conv: dict | None
+  settings: tuple[str, ...] = _SETTINGS
+
+  def with_data(self, path: str | None) -> "Scale":
+    """The same with the user's file in it.
+
+    Raises:
+      InputError: none where one is needed, or one where none is.
+    """
+    if DATA not in self.config:
+      check(path is None, f"--data={path} is not used: this scale has its own")
+      return self
+    check(
+      bool(path),
+      "--data is missing: the file of feature vectors that this scale is of,"
+      " as configs/folder.py takes it",
+    )
+    path = str(pathlib.Path(path).expanduser().absolute())
+    return self._replace(config=self.config.replace(DATA, path))
 
   def value(self, field: str):
     """Of a field of the config, e.g. "dictionary_size"."""
@@ -68,6 +103,27 @@ SCALES = {
     long_tail={"batch_size": 50},
     # Convolutions inside a loop are slow on a CPU.
     conv={"network": "convnet", "steps_per_call": 0},
+  ),
+  "features": Scale(
+    about="50,000 feature vectors, one hidden layer, 15 epochs; 10 to 20 s a"
+    " run on two CPU cores; needs --data=FILE",
+    config=f"folder.py:{DATA}",
+    # Evaluated at the end only.
+    fields={
+      "num_epochs": 15,
+      "warmup_epochs": 3,
+      "eval_every_epochs": 15,
+      "checkpoint_every_epochs": 15,
+    },
+    fixed_size=45000,
+    dictionary_sizes=(100, 500, 1000, 2500, 5000),
+    held_out=1000,
+    meta_blocks=(0, -1),
+    # Batches of 100 there too: half as many steps on the tail of 20, a
+    # quarter on that of 50.
+    long_tail={},
+    conv=None,
+    settings=(*_SETTINGS, "instance_0.4"),
   ),
   "cifar_small": Scale(
     about="5,000 images of CIFAR-10, three convolutions, 127 epochs;"
@@ -135,16 +191,31 @@ def load(arguments: list[str]) -> ConfigDict:
   known = config_lib.flatten(config_lib.base().to_dict())
   for name in names(arguments[1:]):
     check(name in known, f"the config has no field {name!r}")
-  argv = ["main.py", *arguments]
+  argv = ["main.py", *arguments[1:]]
   values = flags.FlagValues()
-  holder = config_flags.DEFINE_config_file(
-    "config", flag_values=values, sys_argv=argv
-  )
   try:
+    holder = config_flags.DEFINE_config_dict(
+      "config",
+      copy.deepcopy(_from_file(arguments[0])),
+      flag_values=values,
+      sys_argv=argv,
+    )
     values(argv)
     config = holder.value
   # A config file is executed Python: it can raise anything.
   except Exception as error:
-    raise InputError(str(error).strip().splitlines()[-1]) from error
-  choose("method", config.method, config_lib.METHODS)
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    raise InputError(lines[-1].split("InputError: ")[-1]) from error
   return config_lib.resolve(config)
+
+
+@functools.cache
+def _from_file(argument: str) -> ConfigDict:
+  """What --config=FILE alone makes; a file may read much to say it."""
+  values = flags.FlagValues()
+  argv = ["main.py", argument]
+  holder = config_flags.DEFINE_config_file(
+    "config", flag_values=values, sys_argv=argv
+  )
+  values(argv)
+  return holder.value

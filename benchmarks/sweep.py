@@ -6,6 +6,9 @@
         --out=runs/methods --seeds=0,1,2 --cells='uniform_0.4/*,*/fsr' -- \\
         --config.data.data_dir=DIR
 
+    python benchmarks/sweep.py --sweep=one_pass --scale=features \\
+        --data=FILE.npz --out=runs/one_pass --seeds=0,1
+
 What follows `--` goes to every run. Each run is `main.py` in OUT/CELL/SEED,
 its output in log.txt there; every cell has one seed before any has two. The
 same command continues a sweep that was cut off: finished runs are not done
@@ -36,6 +39,7 @@ from fsr_jax.run.workdir import Workdir  # noqa: E402
 _LIST = flags.DEFINE_bool("list", False, "Print sweeps and scales, do nothing.")
 _SWEEP = flags.DEFINE_string("sweep", None, "Which of --list.")
 _SCALE = flags.DEFINE_string("scale", "digits", "Which of --list.")
+_DATA = flags.DEFINE_string("data", None, "File of the scale `features`.")
 _OUT = flags.DEFINE_string("out", None, "Directory of the runs.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
 _CELLS = flags.DEFINE_list("cells", ["*"], "Names or patterns of cells.")
@@ -205,7 +209,8 @@ def main(argv):
   for seed in _SEEDS.value:
     check(seed.isdecimal(), f"seed {seed!r} is not a number")
   out = pathlib.Path(_OUT.value).expanduser().absolute()
-  sweep, scale = SWEEPS[_SWEEP.value], scales.SCALES[_SCALE.value]
+  sweep = SWEEPS[_SWEEP.value]
+  scale = scales.SCALES[_SCALE.value].with_data(_DATA.value)
   cells = sweep.cells(scale)
   fields = list({field: None for c in cells.values() for field in c})
   jobs = plan(

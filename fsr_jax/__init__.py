@@ -29,7 +29,7 @@ from fsr_jax.reweighting import (
   reweighter,
 )
 
-__version__ = "0.2.0"
+__version__ = "0.1.0"
 
 __all__ = [
   "AXIS",

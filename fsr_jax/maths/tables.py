@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from fsr_jax.maths import collectives
 from fsr_jax.maths.checks import expect
+from fsr_jax.maths.collectives import Array
 
 # Values of Tables.recall: how the given label has been predicted so far.
 NEVER_KNOWN, FORGOTTEN, KNOWN = range(3)
@@ -83,12 +83,12 @@ def moving_average(
   return decay * old + (1.0 - decay) * new
 
 
-def debias(average: ArrayLike, visits: ArrayLike, decay: float) -> jax.Array:
+def debias(average: Array, visits: Array, decay: float) -> Array:
   """Removes the pull of the zero start: average / (1 - decay^visits).
 
   Args:
-    average: float [N] or [N, C], a moving average begun at zero.
-    visits: int32 [N].
+    average: float [N] or [N, C], a moving average begun at zero; JAX or numpy.
+    visits: int32 [N], likewise.
     decay: of that average.
 
   Returns:
@@ -97,10 +97,10 @@ def debias(average: ArrayLike, visits: ArrayLike, decay: float) -> jax.Array:
   Source: Adam's bias correction; ours, for the dropped remainders.
   """
   expect(average=(average, "float N ..."), visits=(visits, "int N"))
-  average, visits = jnp.asarray(average), jnp.asarray(visits)
-  filled = 1.0 - jnp.power(decay, visits.astype(jnp.float32))
-  filled = filled.reshape(filled.shape + (1,) * (average.ndim - 1))
-  return jnp.where(filled > 0, average / jnp.where(filled > 0, filled, 1), 0)
+  # Operators alone: numpy arrays stay such, and compile nothing.
+  seen = (visits > 0).reshape(visits.shape + (1,) * (average.ndim - 1))
+  filled = 1.0 - decay ** visits.astype(jnp.float32).reshape(seen.shape)
+  return average * seen / (filled + ~seen)
 
 
 def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:

@@ -3,10 +3,8 @@
 from collections.abc import Iterator
 
 import jax
-import numpy as np
 
 from fsr_jax.errors import InputError
-from fsr_jax.maths import randomness
 from fsr_jax.train.metrics import ALL_FINITE, Metrics
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
@@ -43,11 +41,7 @@ def epoch_steps(
     InputError: a training image could not be read; names it. The state last
       yielded is as it was.
   """
-  batch_size = programs.options.optimization.batch_size
-  order = randomness.epoch_order(
-    np.uint32(seed), epoch, len(programs.data.train), batch_size
-  )
-  batches = np.asarray(order)[first:]
+  batches = programs.batches(epoch, seed)[first:]
   size = steps_per_call or programs.steps_per_call(state.params)
   totals = programs.devices.put(Metrics.zero())
   feeds = programs.feeds(state, epoch, first, batches)

@@ -3,6 +3,9 @@
 import flax
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+from fsr_jax.maths.collectives import Array
 
 # Metrics.bad_step where every step was finite.
 ALL_FINITE = 2**31 - 1
@@ -30,23 +33,23 @@ class Metrics(flax.struct.PyTreeNode):
       are not finite; ALL_FINITE where there is none.
   """
 
-  loss: jax.Array
-  train_loss: jax.Array
-  lookahead_loss: jax.Array
-  reward_loss: jax.Array
-  correct: jax.Array
-  zero_weights: jax.Array
-  effective_batch: jax.Array
-  examples: jax.Array
-  steps: jax.Array
-  bad_step: jax.Array
+  loss: Array
+  train_loss: Array
+  lookahead_loss: Array
+  reward_loss: Array
+  correct: Array
+  zero_weights: Array
+  effective_batch: Array
+  examples: Array
+  steps: Array
+  bad_step: Array
 
   @classmethod
   def zero(cls) -> "Metrics":
-    """Metrics of no step."""
+    """Metrics of no step, numpy scalars."""
     names = cls.__dataclass_fields__.keys() - {"bad_step"}
-    sums = dict.fromkeys(names, jnp.zeros((), jnp.float32))
-    return cls(**sums, bad_step=jnp.int32(ALL_FINITE))
+    sums = dict.fromkeys(names, np.zeros((), np.float32))
+    return cls(**sums, bad_step=np.array(ALL_FINITE, np.int32))
 
   def merge(self, other: "Metrics") -> "Metrics":
     """Metrics of both stretches of steps together."""

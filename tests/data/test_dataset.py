@@ -3,9 +3,9 @@
 from absl.testing import absltest, parameterized
 import numpy as np
 
+from fsr_jax.config.validation import validate_against_data
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.errors import InputError
-from fsr_jax.run.validate import validate_against_data
 from tests import shrunk
 
 
@@ -32,7 +32,7 @@ class ValidationTest(parameterized.TestCase):
     self.assertIs(data.validate(), data)
     with self.assertRaisesRegex(InputError, "every training example"):
       validate_against_data(
-        shrunk.frozen(method="forward_correction", transition="known"), data
+        shrunk.options(method="forward_correction", transition="known"), data
       )
     clean_label[7] = -2
     with self.assertRaisesRegex(

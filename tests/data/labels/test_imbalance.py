@@ -3,10 +3,10 @@
 from absl.testing import absltest, parameterized
 import numpy as np
 
+from fsr_jax.config import validation
 from fsr_jax.data import sources
 from fsr_jax.data.labels import imbalance
 from fsr_jax.errors import InputError
-from fsr_jax.run import validate
 from tests import shrunk
 
 
@@ -59,7 +59,7 @@ class ImbalanceTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       InputError, "unknown imbalance 'x'; .*exponential, step"
     ):
-      validate.validate_config(shrunk.frozen(data__imbalance="x"))
+      validation.validate(shrunk.options(data__imbalance="x"))
 
   def test_subset_is_balanced(self):
     kept = imbalance.subset(LABEL, 203, 10, rng())

@@ -3,9 +3,9 @@
 from absl.testing import absltest, parameterized
 import numpy as np
 
+from fsr_jax.config.validation import notices
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands
-from fsr_jax.run.validate import notices
 from tests import shrunk
 from tests.data.own import OwnDataTest, load
 
@@ -164,9 +164,9 @@ class ArraysFlawsTest(OwnDataTest):
   def test_a_size_that_is_not_used(self):
     data = self.arrays()
     for size, count in ((0, 0), (64, 1)):
-      config = shrunk.frozen(data__image_size=size, data__dataset="arrays")
+      options = shrunk.options(data__image_size=size, data__dataset="arrays")
       self.assertEqual(
-        "\n".join(notices(config, data)).count("image_size=64 is not used"),
+        "\n".join(notices(options, data)).count("image_size=64 is not used"),
         count,
       )
 

@@ -1,11 +1,8 @@
-"""Weights to start with: of PyTorch's files and of other runs."""
+"""Weights of PyTorch's files: names, layout, what does not fit."""
 
-import functools
 import importlib.util
 import os
-import shutil
 import unittest
-from unittest import mock
 
 from absl.testing import absltest, parameterized
 import jax
@@ -13,30 +10,16 @@ import numpy as np
 import safetensors.numpy
 
 from fsr_jax import models
-from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.models import pretrained as names_lib
-from fsr_jax.run import commands, loop, pretrained
-from fsr_jax.step import feeder, train
-from fsr_jax.step import state as states
+from fsr_jax.run import pretrained
 from tests import shrunk
+from tests.run.blank import blank_state
 
 HAS_TORCHVISION = importlib.util.find_spec("torchvision") is not None
 if HAS_TORCHVISION:
   import torch
   import torchvision
-
-
-def blank_state(network, num_classes, channels=3, **fields):
-  """State of zeros as `Engine.create_state` has it, compiled by nobody."""
-  c = shrunk.frozen(network=network, **fields)
-  data = shrunk.random_data(
-    num_classes=num_classes, shape=(8, 8, channels), num_examples=40
-  )
-  ctx = train.context(c, num_classes, steps_per_epoch=2, axis_name=None)
-  create = functools.partial(states.create, c, ctx.network, ctx.tx)
-  shapes = jax.eval_shape(create, feeder.residents(data, c)[0])
-  return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
 
 
 def resnet18_file(num_classes, stem=3, seed=0) -> dict[str, np.ndarray]:
@@ -135,9 +118,9 @@ class FileTest(parameterized.TestCase):
   def start(self, arrays, network="resnet18_cifar", num_classes=4, **fields):
     path = os.path.join(self.create_tempdir().full_path, "w.safetensors")
     safetensors.numpy.save_file(arrays, path)
-    c = shrunk.frozen(network=network, pretrained=path, **fields)
+    options = shrunk.options(network=network, pretrained=path, **fields)
     state = blank_state(network, num_classes, **fields)
-    return state, *pretrained.start(c, state)
+    return state, *pretrained.start(options.train.network, state)
 
   def test_computes_what_pytorch_defines(self):
     arrays = resnet18_file(4)
@@ -298,99 +281,6 @@ class FileTest(parameterized.TestCase):
     np.testing.assert_allclose(
       logits / scale, expected / scale, rtol=0, atol=1e-4
     )
-
-
-class RunTest(parameterized.TestCase):
-  @classmethod
-  def setUpClass(cls):
-    super().setUpClass()
-    cls.enterClassContext(shrunk.with_tiny_batch_norm())
-
-  def source(self):
-    """(workdir, summary) of a finished run on the digits."""
-    workdir = os.path.join(self.create_tempdir().full_path, "source")
-    c = shrunk.config(
-      method="plain", network="tiny", num_epochs=1, learning_rate=1.0
-    )
-    return workdir, commands.train(c, workdir)
-
-  @parameterized.parameters(0, -1)
-  def test_starts_where_the_other_runs_average_was(self, meta_blocks):
-    workdir, summary = self.source()
-    c = shrunk.config(
-      method="fsr",
-      network="tiny",
-      meta_blocks=meta_blocks,
-      pretrained=workdir,
-    )
-    run = loop.Run(c, self.create_tempdir().full_path)
-    self.assertEqual(run.notes, [])
-    result = run.engine.evaluate(run._state)
-    self.assertAlmostEqual(
-      result["test_loss"], summary["test_loss_ema"], places=6
-    )
-    self.assertEqual(result["test_loss"], result["test_loss_ema"])
-    # The last step's weights would not have passed.
-    self.assertNotAlmostEqual(
-      summary["test_loss"], summary["test_loss_ema"], places=4
-    )
-    run.workdir.unlock()
-
-  def test_other_classes_and_resuming_without_the_source(self):
-    source, _ = self.source()
-    data = shrunk.random_data(num_classes=4, shape=(8, 8, 1))
-    self.enter_context(
-      mock.patch.dict(sources.SOURCES, random=lambda data_dir: data)
-    )
-    fields = {
-      "data__dataset": "random",
-      "data__max_examples": 0,
-      "method": "plain",
-      "network": "tiny",
-      "pretrained": source,
-    }
-    workdir = self.create_tempdir().full_path
-    run = loop.Run(shrunk.config(**fields), workdir)
-    self.assertLen(run.notes, 1)
-    self.assertRegex(run.notes[0], "has 10 classes, these data have 4: .*rand")
-    self.assertIsNone(run.train(stop_after_epochs=1))
-    shutil.rmtree(source)
-    summary = commands.train(shrunk.config(**fields), workdir)
-    self.assertEqual(summary["steps"], 8)
-
-  def test_another_network_is_refused(self):
-    source, _ = self.source()
-    workdir = os.path.join(self.create_tempdir().full_path, "new")
-    c = shrunk.config(method="plain", network="mlp", pretrained=source)
-    with self.assertRaisesRegex(
-      InputError, r"does not fit network=mlp: .* missing \(blocks_0.Dense_0"
-    ):
-      commands.train(c, workdir)
-    self.assertFalse(os.path.exists(workdir))
-
-  @parameterized.named_parameters(
-    ("nothing", "nowhere", "neither a workdir with a checkpoint nor"),
-    ("no_file", "nowhere.safetensors", "cannot read pretrained=.*No such"),
-    ("no_weights", __file__, "is a file; expected a directory"),
-    ("damaged", "damaged.safetensors", "cannot read pretrained=.*header"),
-    ("bucket", "gs://bucket/run", "only local or mounted"),
-  )
-  def test_nothing_to_read(self, path, message):
-    folder = self.create_tempdir()
-    folder.create_file("damaged.safetensors", content="not weights" * 9)
-    if "/" not in path:
-      path = os.path.join(folder.full_path, path)
-    c = shrunk.frozen(network="resnet18_cifar", pretrained=path)
-    with self.assertRaisesRegex(InputError, message) as caught:
-      pretrained.start(c, blank_state("resnet18_cifar", 4))
-    self.assertNotIn("\n", str(caught.exception))
-
-  def test_network_without_torchvision_names(self):
-    workdir = os.path.join(self.create_tempdir().full_path, "new")
-    c = shrunk.config(method="plain", pretrained="x.safetensors")
-    with self.assertRaisesRegex(InputError, "network=mlp has no .*resnet50"):
-      commands.train(c, workdir)
-    self.assertFalse(os.path.exists(workdir))
 
 
 if __name__ == "__main__":

@@ -6,12 +6,19 @@ import pathlib
 from absl.testing import absltest
 import numpy as np
 
+from fsr_jax import config as config_lib
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands, labels
 from fsr_jax.run.loop import Run
 from tests import shrunk
 from tests.data import own
+
+
+def loaded(config, seed=0):
+  """The data of a config."""
+  options = config_lib.typed(config_lib.resolve(config))
+  return sources.load(options.train.data, seed)
 
 
 class LabelsTest(absltest.TestCase):
@@ -38,15 +45,15 @@ class LabelsTest(absltest.TestCase):
   def test_another_run_is_given_the_same_labels(self):
     c = self.config(data__noise_ratio=0.5)
     commands.train(c, self.workdir, stop_after_epochs=1)
-    first = sources.load(c.data, 0).train
+    first = loaded(c).train
     self.assertTrue(np.any(first.label != first.clean_label))
     # Another source, seed and order: ids decide.
-    again = sources.load(
+    again = loaded(
       self.config(
         data__noise="none",
         data__noise_ratio=0.0,
         data__labels_file=f"{self.workdir}/labels.npz",
-      ).data,
+      ),
       seed=1,
     ).train
     np.testing.assert_array_equal(again.label, first.label)
@@ -117,7 +124,7 @@ class LabelsTest(absltest.TestCase):
 
   def test_test_image_that_cannot_be_read_loses_nothing(self):
     c = self.config(data__resident_gb=0.0)
-    name = sources.load(c.data, 0).test.id[0]
+    name = loaded(c).test.id[0]
     (self.root / name).write_bytes(b"")
     with self.assertRaisesRegex(InputError, f"{name} .0 bytes. is not an im"):
       commands.train(c, self.workdir)

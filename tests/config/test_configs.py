@@ -7,14 +7,14 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax import config as config_lib
+from fsr_jax.config.validation import validate
 from fsr_jax.data import prepare
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands
-from fsr_jax.run.validate import validate_config
 from tests import shrunk
 from tests.data import own, tiny_cifar, tiny_tfds, tiny_webvision
 
-CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
+CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
 
 # What --config=FILE:ARGUMENTS may say, at least one for every file.
 ARGUMENTS = {
@@ -142,6 +142,10 @@ def get_config(name, arguments=None):
   return module.get_config(*([arguments] if arguments else []))
 
 
+def options_of(config):
+  return config_lib.typed(config_lib.resolve(config))
+
+
 class ConfigsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
@@ -153,7 +157,7 @@ class ConfigsTest(parameterized.TestCase):
 
   @parameterized.parameters(*CASES)
   def test_valid_as_it_stands(self, name, arguments):
-    validate_config(config_lib.resolve(get_config(name, arguments)))
+    validate(options_of(get_config(name, arguments)))
 
   @parameterized.parameters(*ARGUMENTS)
   def test_names_its_command_and_results(self, name):
@@ -246,7 +250,7 @@ class ConfigsTest(parameterized.TestCase):
     root = pathlib.Path(self.create_tempdir())
     own.tree(root, count=30, size=size)
     c = get_config("folder", str(root))
-    validate_config(config_lib.resolve(c))
+    validate(options_of(c))
     self.assertEqual(
       (c.data.image_size, c.data.crop_padding, c.network),
       (side, padding, network),
@@ -266,15 +270,6 @@ class ConfigsTest(parameterized.TestCase):
     summary = commands.train(c, workdir)
     self.assertEqual(summary["epochs"], 2)
     self.assertIsNone(summary["dictionary_purity"])  # Nobody knows.
-
-  def test_plain_switches_the_regularizers_off_unless_they_are_set(self):
-    c = get_config("quickstart")
-    self.assertTrue(config_lib.resolve(c).mixup)
-    c.method = "plain"
-    self.assertFalse(config_lib.resolve(c).mixup)
-    self.assertEqual(config_lib.resolve(c).pseudo_loss_weight, 0)
-    c.mixup = True
-    self.assertTrue(config_lib.resolve(c).mixup)
 
 
 if __name__ == "__main__":

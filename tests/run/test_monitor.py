@@ -1,46 +1,53 @@
 """What a run reports of its tables, by hand."""
 
-from absl.testing import absltest
-from ml_collections import FrozenConfigDict
+from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.maths import tables
 from fsr_jax.maths.dictionary import Dictionary
+from fsr_jax.reweighting import ReweightingOptions, reweighter
 from fsr_jax.run import monitor
 
 # Four samples of two classes; the last label is wrong.
 LABEL, CLEAN = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
 
 
-def measured(clean_label=CLEAN, **fields):
+def measured(clean_label=CLEAN, rewards="dictionary", **fields):
   image = np.zeros((4, 1, 1, 1), np.uint8)
   split = Split(image, LABEL, clean_label)
-  config = FrozenConfigDict(
-    {
-      "weighting": "lookahead",
-      "rewards": "dictionary",
-      "pseudo_label_momentum": 0.5,
-      **fields,
-    }
+  options = ReweightingOptions(
+    rewards=rewards,
+    pseudo_label_momentum=0.5,
+    dictionary_size=2,
+    **fields,
   )
-  table = tables.init(4, 2, True)._replace(
-    visits=np.array([1, 2, 1, 1]),
-    trusted=np.array([1, 0, 2, 0]),
-    last_weight=np.array([0.0, 1.0, 1.0, 2.0]),
-    mean_weight=np.array([0.1, 0.3, 0.4, 0.2]),
-    # Halved by the momentum of one visit; by a quarter after two.
-    pseudo_label=0.5
-    * np.array([[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]),
+  state = reweighter(options, num_classes=2).init(LABEL, feature_shape=(3,))
+  state = state._replace(
+    tables=state.tables._replace(
+      visits=np.array([1, 2, 1, 1]),
+      trusted=np.array([1, 0, 2, 0]),
+      last_weight=np.array([0.0, 1.0, 1.0, 2.0]),
+      mean_weight=np.array([0.1, 0.3, 0.4, 0.2]),
+      # Halved by the momentum of one visit; by a quarter after two.
+      pseudo_label=0.5
+      * np.array([[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]),
+    ),
+    zero_batches=np.array(3),
   )
-  trusted = Dictionary(np.array([0, 3]), LABEL[[0, 3]])
+  if state.dictionary is not None:
+    state = state._replace(
+      dictionary=Dictionary(np.array([0, 3]), LABEL[[0, 3]])
+    )
+  if state.trusted is not None:
+    state = state._replace(trusted=np.array([True, False, False, True]))
   data = Data(split, split, ("a", "b"))
-  return monitor.measure(table, trusted, np.array(3), data, config)
+  return monitor.measure(state, data, options)
 
 
-class MeasureTest(absltest.TestCase):
-  def test_by_hand(self):
-    result = measured()
+class MeasureTest(parameterized.TestCase):
+  @parameterized.parameters("dictionary", "queue")
+  def test_by_hand(self, rewards):
+    result = measured(rewards=rewards)
     expected = {
       "dictionary_purity": 1 / 2,
       "dictionary_coverage": 2 / 4,

@@ -1,0 +1,133 @@
+"""Every cell of every sweep at every scale: valid, and what it says."""
+
+from absl.testing import absltest, parameterized
+import numpy as np
+
+from benchmarks import ablations, scales
+from fsr_jax import config as config_lib
+from fsr_jax.config import validation
+from fsr_jax.errors import InputError
+from fsr_jax.maths.pushers import PUSHERS
+from tests.benchmarks import fake
+
+EVERY = [(s, z) for s in ablations.SWEEPS for z in scales.SCALES]
+
+
+def options_of(scale, fields):
+  """TrainOptions of a cell."""
+  config = scales.load([*scale.arguments(), *scales.as_flags(fields)])
+  return config_lib.typed(config).train
+
+
+class CellsTest(fake.Case):
+  def scale(self, name):
+    """A scale; `features` with few of them."""
+    path = None
+    if name == "features":
+      path = str(self.out / "features.npz")
+      label = np.arange(6000) % 10
+      np.savez(path, image=np.eye(10, dtype=np.float16)[label], label=label)
+    return scales.SCALES[name].with_data(path)
+
+  @parameterized.parameters(*EVERY)
+  def test_every_cell_is_a_valid_config_of_its_own(self, name, scale_name):
+    scale, seen = self.scale(scale_name), {}
+    if scale.conv is None and name == "batch_norm":
+      with self.assertRaisesRegex(InputError, "no network with batch norm"):
+        ablations.SWEEPS[name].cells(scale)
+      return
+    known = config_lib.flatten(config_lib.base().to_dict())
+    cells = ablations.SWEEPS[name].cells(scale)
+    self.assertNotEmpty(cells)
+    for cell, fields in cells.items():
+      with self.subTest(cell):
+        self.assertLessEqual(fields.keys(), known.keys())
+        config = scales.load(
+          [*scale.arguments(), *scales.as_flags({**fields, "seed": 0})]
+        )
+        validation.validate(config_lib.typed(config))
+        flat = config_lib.flatten(config.to_dict())
+        # Read back by main.py as it is written here.
+        for field, value in fields.items():
+          self.assertEqual(flat[field], value)
+          self.assertIs(type(flat[field]), type(value), field)
+        self.assertNotIn(str(flat), seen, "the same as another cell")
+        seen[str(flat)] = cell
+
+  def test_what_the_sweeps_must_cover(self):
+    paper = scales.SCALES["paper"]
+    cells = {n: s.cells(paper) for n, s in ablations.SWEEPS.items()}
+    settings = ablations.cells.settings(paper)
+    self.assertEqual(
+      list(cells["pushers"]),
+      [
+        f"{setting}/{pusher}{suffix}"
+        for setting in settings
+        for suffix in ("", "_raw")
+        for pusher in PUSHERS
+      ],
+    )
+    methods = {fields["method"] for fields in cells["methods"].values()}
+    self.assertEqual(methods, set(config_lib.METHODS))
+    self.assertIn(-1, [f["meta_blocks"] for f in cells["meta_depth"].values()])
+    sizes = {name.split("/")[1] for name in cells["dictionary_size"]}
+    for name in ("fsr", "fsr_raw", "l2r"):
+      for size in sizes:
+        self.assertIn(f"{name}/{size}", cells["dictionary_size"])
+
+  def test_what_has_no_other_form_is_exact(self):
+    paper = scales.SCALES["paper"]
+    for name in (
+      "batch_norm",
+      "dictionary_size",
+      "lookahead_momentum",
+      "meta_depth",
+      "pushers",
+      "reward_batch",
+    ):
+      for cell, fields in ablations.SWEEPS[name].cells(paper).items():
+        with self.subTest(f"{name}: {cell}"):
+          o = options_of(paper, fields).reweighting
+          self.assertTrue(o.draws_rewards)
+
+  def test_one_pass_and_exact_rows(self):
+    for scale_name, count in (("digits", 6), ("features", 7)):
+      scale = self.scale(scale_name)
+      found = ablations.SWEEPS["one_pass"].cells(scale)
+      self.assertLen(found, 4 * count)
+      for cell, fields in found.items():
+        options = options_of(scale, fields)
+        exact = cell.endswith("_exact")
+        self.assertEqual(options.passes_unmixed, exact)
+        self.assertEqual(options.mixes_half, not exact)
+        elr = options.objective.pseudo_loss == "elr"
+        self.assertEqual(elr, "fsr_elr" in cell)
+
+  def test_features_need_a_file_and_nothing_else_takes_one(self):
+    scale = scales.SCALES["features"]
+    with self.assertRaisesRegex(InputError, "^--data is missing: the file"):
+      scale.with_data(None)
+    with self.assertRaisesRegex(InputError, "^--data=x is not used"):
+      fake.DIGITS.with_data("x")
+    self.assertIs(fake.DIGITS.with_data(None), fake.DIGITS)
+    with self.assertRaisesRegex(InputError, "nowhere.npz"):
+      scale.with_data("/nowhere.npz").value("batch_size")
+    ours = self.scale("features")
+    self.assertEqual(ours.value("batch_size"), 100)
+    self.assertEqual(ours.value("num_epochs"), 15)
+    self.assertIn("instance_0.4", ablations.cells.settings(ours))
+    self.assertNotIn("instance_0.4", ablations.cells.settings(fake.DIGITS))
+
+  def test_dictionary_sizes_are_compared_on_as_many_examples(self):
+    sizes = set()
+    for fields in (
+      ablations.SWEEPS["dictionary_size"].cells(fake.DIGITS).values()
+    ):
+      config = scales.load([*fake.DIGITS.arguments(), *scales.as_flags(fields)])
+      *_, data = validation.resolve_and_load(config)
+      sizes.add(len(data.train))
+    self.assertEqual(sizes, {fake.DIGITS.fixed_size})
+
+
+if __name__ == "__main__":
+  absltest.main()

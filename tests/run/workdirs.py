@@ -1,0 +1,37 @@
+"""What several tests look at in a run's workdir."""
+
+import pathlib
+
+from tensorboardX.proto import event_pb2
+
+from fsr_jax.run import commands
+
+
+def restored(workdir):
+  """The newest checkpoint of a run, numpy arrays."""
+  _, state = commands.restore(str(workdir))
+  return state
+
+
+def contents(folder) -> dict[str, bytes]:
+  """Every file below `folder`."""
+  return {
+    str(path): path.read_bytes()
+    for path in pathlib.Path(folder).rglob("*")
+    if path.is_file()
+  }
+
+
+def event_scalars(workdir) -> dict[tuple[int, str], float]:
+  """{(step, name): value} of the TensorBoard events, read as the format
+  has it: length, its CRC, the event, its CRC."""
+  found = {}
+  for path in sorted(pathlib.Path(workdir).glob("events.out.tfevents.*")):
+    blob, at = path.read_bytes(), 0
+    while at < len(blob):
+      length = int.from_bytes(blob[at : at + 8], "little")
+      event = event_pb2.Event.FromString(blob[at + 12 : at + 12 + length])
+      at += 16 + length
+      for value in event.summary.value:
+        found[event.step, value.tag] = value.simple_value
+  return found

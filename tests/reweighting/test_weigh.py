@@ -81,8 +81,8 @@ class QueueTest(parameterized.TestCase):
       )
       state = filled(state, label=(2, 2, 0))
       weights, _ = weigh(ours, state, features, params)
-    x, w, b = map(np.array, (features, params["kernel"], params["bias"]))
-    rewards, reward_target = rewards_of(state)
+      x, w, b = map(np.array, (features, params["kernel"], params["bias"]))
+      rewards, reward_target = rewards_of(state)
     error = softmax(x @ w + b) - TARGET
 
     def reward_loss(omega):

@@ -185,7 +185,7 @@ class TfdsTest(parameterized.TestCase):
     )
     self.assertIsNone(data.test.clean_label)
     self.assertIn(
-      "66.7% of the labels wrong", report.opening(shrunk.frozen(), data, 0, "")
+      "66.7% of the labels wrong", report.opening(shrunk.options(), data, 0, "")
     )
     # Clean samples are set aside, and no others.
     data = load(

@@ -150,7 +150,8 @@ def update(
   scaled = seen.weights * index.shape[0]  # 1 = plain training.
 
   def averaged(table, value, decay):
-    return table.at[index].set(moving_average(table[index], value, decay))
+    new = moving_average(table[index], value, decay)
+    return table.at[index].set(new.astype(table.dtype))
 
   missed = jnp.minimum(tables.recall[index], FORGOTTEN)
   pseudo_label = None
@@ -161,7 +162,7 @@ def update(
   return tables._replace(
     visits=tables.visits.at[index].add(1),
     score=averaged(tables.score, seen.score, score_momentum),
-    last_weight=tables.last_weight.at[index].set(scaled),
+    last_weight=tables.last_weight.at[index].set(scaled.astype(jnp.float32)),
     mean_weight=averaged(tables.mean_weight, scaled, score_momentum),
     recall=tables.recall.at[index].set(
       jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)

@@ -4,8 +4,6 @@ from absl.testing import absltest
 import numpy as np
 
 from fsr_jax.maths import schedules
-from fsr_jax.train.optimizer import learning_rate
-from tests import shrunk
 
 
 class SchedulesTest(absltest.TestCase):
@@ -26,30 +24,6 @@ class SchedulesTest(absltest.TestCase):
       rate = schedules.cosine_restarts(0.1, epochs * 14, epochs)
       self.assertLess(float(rate(epochs * 14 - 1)), 0.005)
       self.assertAlmostEqual(float(rate(0)), 0.1, places=6)
-
-  def test_step_decay_counts_from_the_start_of_the_run(self):
-    o = shrunk.options(
-      schedule="step", num_epochs=200, lr_warmup_epochs=5
-    ).train.optimization
-    rate = learning_rate(o, steps_per_epoch=10)
-    for step, expected in (
-      (0, 0.0),
-      (25, 0.05),
-      (50, 0.1),
-      (1599, 0.1),
-      (1600, 1e-3),
-      (1799, 1e-3),
-      (1800, 1e-5),
-      (1999, 1e-5),
-    ):
-      np.testing.assert_allclose(rate(step), expected, rtol=1e-5, atol=1e-9)
-
-  def test_cosine(self):
-    o = shrunk.options(schedule="cosine", num_epochs=10).train.optimization
-    rate = learning_rate(o, steps_per_epoch=10)
-    np.testing.assert_allclose(
-      [rate(0), rate(50), rate(100)], [0.1, 0.05, 0.0], atol=1e-7
-    )
 
   def test_ema_decay_follows_the_steps_up_to_its_ceiling(self):
     np.testing.assert_allclose(

@@ -59,7 +59,7 @@ class PinnedTest(parameterized.TestCase):
       state, totals = shrunk.epoch_of(programs, state, epoch, steps_per_call=14)
       losses.append(float(totals.loss) / float(totals.steps))
     # Other machines add in other orders; a rank in a dictionary may change.
-    np.testing.assert_allclose(losses, pin["loss"], rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(losses, pin["loss"], rtol=2e-3, atol=5e-4)
     right = programs.evaluate(state)["test_top1"] * len(data.test)
     self.assertAlmostEqual(right, pin["right"], delta=2)
 

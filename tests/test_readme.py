@@ -10,7 +10,10 @@ import sys
 import time
 
 from absl.testing import absltest, parameterized
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -66,10 +69,9 @@ class ReadmeTest(absltest.TestCase):
     # One seed; the mean over five is in docs/results.md.
     self.assertGreater(summary["test_top1"], 0.92)
     self.assertGreaterEqual(summary["dictionary_purity"], 0.97)
-    self.assertGreater(
-      summary["zero_weight_fraction_wrong"],
-      summary["zero_weight_fraction_clean"] + 0.2,
-    )
+    # 0.358 of the labels are wrong. (No weight becomes 0 at once: the last one
+    # stays in it by half. Of the exact form: tests/run/test_outputs.py.)
+    self.assertLess(summary["wrong_weight_share"], 0.358 * 0.6)
     # A guard against gross slowness only: machines differ.
     self.assertLess(seconds, 120)
 
@@ -77,16 +79,29 @@ class ReadmeTest(absltest.TestCase):
     text = (ROOT / "README.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     rng = np.random.default_rng(0)
+    label = jnp.arange(60) % 10
+    params = {
+      "backbone": jnp.array(rng.normal(size=(4, 128))),
+      "head": jnp.array(rng.normal(size=(128, 10))),
+    }
     names = {
-      "params": {"w": rng.normal(size=(4, 3))},
-      "h": rng.normal(size=(6, 4)),
-      "y": np.eye(3)[rng.integers(3, size=6)],
-      "h_trusted": rng.normal(size=(5, 4)),
-      "y_trusted": np.eye(3)[rng.integers(3, size=5)],
+      "jnp": jnp,
+      "label": label,
+      "image": jnp.array(rng.normal(size=(60, 4))),
+      "backbone": lambda params, image: jnp.tanh(image @ params),
+      "head": lambda params, features: features @ params,
+      "cross_entropy": optax.softmax_cross_entropy_with_integer_labels,
     }
     exec(code, names)
-    self.assertEqual(names["weights"].shape, (6,))
-    self.assertAlmostEqual(float(names["weights"].sum()), 1.0, places=3)
+    index = jnp.arange(20)
+    loss = jax.value_and_grad(names["loss"], has_aux=True)
+    (value, state), _ = loss(params, names["state"], index)
+    # Weights are uniform before the warm-up's end.
+    features = names["backbone"](params["backbone"], names["image"][index])
+    losses = names["cross_entropy"](features @ params["head"], label[index])
+    self.assertAlmostEqual(float(value), float(losses.mean()), places=4)
+    self.assertEqual(int(state.tables.visits.sum()), 20)
+    self.assertEqual(int(state.epoch), 1)
 
   def test_configs_and_modules_it_names_exist(self):
     for command in commands():

@@ -85,6 +85,32 @@ class OutputsTest(parameterized.TestCase):
     self.assertEqual(sum(int(row[6]) for row in rows), size)
     self.assertAlmostEqual(summary["dictionary_coverage"], size / 200)
 
+  def test_wrong_labels_lose_their_weight(self):
+    """In the paper's form, where a weight is of the present step alone."""
+    workdir = self.create_tempdir().full_path
+    c = shrunk.config(
+      method="fsr_elr",
+      unmixed_pass=True,
+      rewards="dictionary",
+      weight_momentum=0.0,
+      data__max_examples=0,
+      data__crop_padding=0,
+      data__flip=False,
+      num_epochs=30,
+      warmup_epochs=5,
+      batch_size=100,
+      dictionary_size=200,
+      reward_batch_size=100,
+      eval_every_epochs=30,
+      checkpoint_every_epochs=30,
+    )
+    summary = commands.train(c, workdir)
+    self.assertGreaterEqual(summary["dictionary_purity"], 0.97)
+    self.assertGreater(
+      summary["zero_weight_fraction_wrong"],
+      summary["zero_weight_fraction_clean"] + 0.2,
+    )
+
   def test_plain_has_no_purity(self):
     workdir = self.create_tempdir().full_path
     summary = commands.train(shrunk.config(method="plain"), workdir)

@@ -40,24 +40,29 @@ def coefficients(u: jax.Array) -> jax.Array:
 _MOST_FOREIGN = 0.5
 
 
-def solvable(coefficient: jax.Array) -> jax.Array:
+def solvable_coefficients(u: jax.Array) -> jax.Array:
   """lambda such that `unmix` can tell the two samples of every pair apart.
 
-  The foreign shares 1 - lambda of a pair are scaled down to a sum of 1/2 where
-  it is larger. (Were both 1/2, the two mixed images would be the same.) The
-  last sample of an odd batch, the pair of nobody, stays un-mixed.
+  lambda = 1 - u/2, but the foreign shares 1 - lambda of a pair are scaled down
+  to a sum of 1/2 where it is larger. (Were both 1/2, the two mixed images would
+  be the same.) The last sample of an odd batch, the pair of nobody, stays
+  un-mixed.
 
   Args:
-    coefficient: float [B], lambda of every sample, in 1/2-1.
+    u: float32 [B], uniform in 0-1.
 
   Returns:
-    float [B], in 1/2-1.
+    float32 [B], in 1/2-1.
 
   Source: ours; measured in docs/results.md.
+
+  >>> import jax.numpy as jnp
+  >>> solvable_coefficients(jnp.array([0.5, 0.25, 1.0, 1.0, 1.0])).tolist()
+  [0.75, 0.875, 0.75, 0.75, 1.0]
   """
-  expect(coefficient=(coefficient, "float B"))
-  size = coefficient.shape[0]
-  foreign = 1.0 - coefficient
+  expect(u=(u, "float B"))
+  size = u.shape[0]
+  foreign = u / 2
   both = foreign + foreign[partner(size)]
   share = jnp.minimum(1.0, _MOST_FOREIGN / jnp.maximum(both, _MOST_FOREIGN))
   paired = jnp.arange(size) < size // 2 * 2
@@ -74,7 +79,7 @@ def unmix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
 
   Args:
     x: float [B, ...], features or logits of mixed images.
-    coefficient: float [B], lambda, from `solvable`.
+    coefficient: float [B], lambda, from `solvable_coefficients`.
 
   Returns:
     float, like x: (lambda_j a - (1 - lambda_i) b) / (lambda_i + lambda_j - 1).

@@ -99,7 +99,12 @@ def init(
     members = _fill(options, num_classes, random_score, label, seed, 0)
   elif options.learned:
     trusted = _trusted(options, num_classes, random_score, label)
-    entries = queue.init(num_classes, options.reward_batch_size, feature_shape)
+    available = jnp.bincount(
+      label, trusted.astype(jnp.int32), length=num_classes
+    )
+    entries = queue.init(
+      available.astype(jnp.int32), options.reward_batch_size, feature_shape
+    )
   nothing = jnp.full((), jnp.nan, jnp.float32)
   return ReweightingState(
     epoch=jnp.zeros((), jnp.int32),

@@ -185,18 +185,16 @@ def _reward_gradient(options, state, head, lookahead_params, reward_losses):
     if reward_losses is None:
       return None
     return *reweight.reward_gradient(reward_losses, lookahead_params), True
-  features, label, filled = queue.contents(state.queue)
-  count = jnp.sum(filled)
+  features, label, share = queue.contents(state.queue)
 
   def reward_loss(params):
     logits = head(params, features)
     target = losses.one_hot(label, logits.shape[-1])
-    total = jnp.sum(filled * losses.cross_entropy(logits, target))
-    return total / jnp.maximum(count, 1)
+    return jnp.sum(share * losses.cross_entropy(logits, target))
 
   # The queue is the same on every device: nothing is to be summed over them.
   loss, v = jax.value_and_grad(reward_loss)(lookahead_params)
-  return loss, v, count > 0
+  return loss, v, jnp.any(share > 0)
 
 
 def _learned(options, state, index, weighed, head_params, v):

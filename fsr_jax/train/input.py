@@ -132,10 +132,8 @@ def gather(
   if not objective.mixup:
     one = jnp.ones(label.shape)
     return Batch(index, label, target, image, one, one, image)
-  coefficient = mixup.coefficients(u[:, 0])
-  if options.unmixes:
-    coefficient = mixup.solvable(coefficient)
-  label_coefficient = coefficient
+  draw = mixup.solvable_coefficients if options.unmixes else mixup.coefficients
+  coefficient = label_coefficient = draw(u[:, 0])
   if objective.remix:
     label_coefficient = mixup.remix_coefficients(
       coefficient, label, data.class_count, objective.remix_ratio

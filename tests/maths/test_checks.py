@@ -25,7 +25,7 @@ LOGITS = jnp.zeros((B, C))
 TARGET = losses.one_hot(LABEL, C)
 SCORE, GIVEN = jnp.linspace(0, 1, N), jnp.arange(N) % C
 COUNT = jnp.full(C, 2)
-QUEUE = queue.init(C, 6, (5,))
+QUEUE = queue.init(jnp.full(C, 9), 6, (5,))
 FEATURES, ACCEPTED = jnp.ones((B, 5)), jnp.ones(B, bool)
 NET = weight_net.init(jax.random.key(0), 4)
 TABLES = tables.init(N, C, True)
@@ -123,11 +123,11 @@ REFUSED = (
     r"u is float32 \[4, 1\]; expected float \[B\]",
   ),
   (
-    "solvable",
-    mixup.solvable,
+    "solvable_coefficients",
+    mixup.solvable_coefficients,
     (FLOATS,),
     (0, LABEL),
-    "coefficient is int32",
+    "u is int32",
   ),
   (
     "mix_uint8",

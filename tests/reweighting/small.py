@@ -31,6 +31,7 @@ def problem(seed=0, dtype=np.float32, **fields):
       "weight_momentum": 0.0,
       "reward_batch_size": SLOTS * C,
       "dictionary_size": 6,
+      "dictionary_share": 0.4,
       **fields,
     }
   )

@@ -41,9 +41,14 @@ def by_rule(g, rule, alpha=1.0):
 
 
 def rewards_of(state):
-  """(features, one-hot labels) of the slots that are not empty."""
-  features, label, there = (np.array(x) for x in queue.contents(state.queue))
-  return features[there].astype(np.float64), np.eye(C)[label[there]]
+  """(features, targets) of the slots that are not empty.
+
+  Targets are scaled so that the mean loss has the queue's shares.
+  """
+  features, label, share = (np.array(x) for x in queue.contents(state.queue))
+  there = share > 0
+  target = np.eye(C)[label] * share[:, None] * there.sum()
+  return features[there].astype(np.float64), target[there]
 
 
 class QueueTest(parameterized.TestCase):

@@ -93,8 +93,11 @@ class OnePassTest(parameterized.TestCase):
       return ctx.network.features(params, {}, image, train=True)[0]
 
     estimate = unmixed @ features(state.params)
-    rewards, label, there = queue.contents(state.reweighting.queue)
-    rewards, reward_y = rewards[there], np.eye(C)[np.array(label[there])]
+    rewards, label, share = queue.contents(state.reweighting.queue)
+    # The mean of the slots' losses with the queue's shares.
+    reward_y = (
+      np.eye(C)[np.array(label)] * np.array(share)[:, None] * len(share)
+    )
     g = reweight.weight_gradient_by_definition(
       lambda p: losses.cross_entropy(head(p, estimate), y),
       lambda p: losses.cross_entropy(head(p, rewards), reward_y),
@@ -180,8 +183,11 @@ class OnePassTest(parameterized.TestCase):
       state.params, {}, images(resident, INDEX), True
     )
     head = lambda p, x: ctx.network.head(p, {}, x, True)[0]
-    rewards, label, there = queue.contents(state.reweighting.queue)
-    rewards, reward_y = rewards[there], np.eye(C)[np.array(label[there])]
+    rewards, label, share = queue.contents(state.reweighting.queue)
+    # The mean of the slots' losses with the queue's shares.
+    reward_y = (
+      np.eye(C)[np.array(label)] * np.array(share)[:, None] * len(share)
+    )
     g = reweight.weight_gradient_by_definition(
       lambda p: losses.cross_entropy(head(p, features), HARD),
       lambda p: losses.cross_entropy(head(p, rewards), reward_y),

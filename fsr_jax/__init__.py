@@ -25,7 +25,6 @@ from fsr_jax.reweighting import (
   Reweighter,
   ReweightingOptions,
   ReweightingState,
-  members,
   reweighter,
 )
 
@@ -39,7 +38,6 @@ __all__ = [
   "ReweightingOptions",
   "ReweightingState",
   "losses",
-  "members",
   "mixup",
   "reweighter",
 ]

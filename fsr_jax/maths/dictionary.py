@@ -82,6 +82,7 @@ def select_from_pool(
 
   Source: ours; measured in docs/results.md.
   """
+  expect(label=(label, "int N"), u=(u, "float N"))
   best_first, start, count = _rank(score, label, num_classes)
   pool = _pool_size(count, share)
   in_pool = _rank_in_class(best_first, label, start) < pool[label[best_first]]

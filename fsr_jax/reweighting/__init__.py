@@ -21,12 +21,12 @@ from fsr_jax import fields
 from fsr_jax.reweighting import state as states
 from fsr_jax.reweighting import weigh as weighing
 from fsr_jax.reweighting.options import ReweightingOptions
-from fsr_jax.reweighting.state import LastStep, ReweightingState, members
+from fsr_jax.reweighting.state import LastStep, ReweightingState
 from fsr_jax.reweighting.weigh import Mixed
 
 
 class Reweighter(NamedTuple):
-  """Three pure functions over one ReweightingState.
+  """Pure functions over one ReweightingState.
 
   Attributes:
     init: (label [N], feature_shape, *, seed, held_out_label,
@@ -35,12 +35,14 @@ class Reweighter(NamedTuple):
       (weights [b], state); see `weigh.weigh`.
     refresh: (state, label [N]) -> state, at the end of an epoch; see
       `state.refresh`.
+    members: state -> bool [N], the training samples in the dictionary.
     options: what they were made with.
   """
 
   init: Callable[..., ReweightingState]
   weigh: Callable[..., tuple[jax.Array, ReweightingState]]
   refresh: Callable[..., ReweightingState]
+  members: Callable[[ReweightingState], jax.Array]
   options: ReweightingOptions
 
 
@@ -83,6 +85,7 @@ def reweighter(
     init=functools.partial(states.init, *arguments),
     weigh=functools.partial(weighing.weigh, options),
     refresh=functools.partial(states.refresh, *arguments),
+    members=functools.partial(states.members, options),
     options=options,
   )
 
@@ -93,6 +96,5 @@ __all__ = [
   "Reweighter",
   "ReweightingOptions",
   "ReweightingState",
-  "members",
   "reweighter",
 ]

@@ -149,7 +149,7 @@ def refresh(
   )
   score = jnp.where(seen, score, -jnp.inf)
   was_in_use = epoch > options.warmup_epochs
-  counted = tables.trust(state.tables, members(state), was_in_use)
+  counted = tables.trust(state.tables, members(options, state), was_in_use)
   state = state._replace(tables=counted)
   if options.rewards == "queue":
     return state._replace(trusted=_trusted(options, num_classes, score, label))
@@ -158,12 +158,21 @@ def refresh(
   )
 
 
-def members(state: ReweightingState) -> jax.Array:
-  """bool [N], the training samples in the run's own dictionary now."""
+def members(options: ReweightingOptions, state: ReweightingState) -> jax.Array:
+  """Which training samples are in the run's own dictionary now.
+
+  Args:
+    options: as for `init`.
+    state: ReweightingState.
+
+  Returns:
+    bool [N]; nobody where the run picks none (uniform weights, rewards from
+    samples set aside).
+  """
   if state.trusted is not None:
     return state.trusted
   nobody = jnp.zeros(state.tables.visits.shape, bool)
-  if state.dictionary is None:
+  if state.dictionary is None or not options.keeps_dictionary:
     return nobody
   return nobody.at[state.dictionary.index].set(True)
 

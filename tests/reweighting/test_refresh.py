@@ -7,7 +7,6 @@ import numpy as np
 
 from fsr_jax.errors import InputError
 from fsr_jax.maths import dictionary, tables
-from fsr_jax.reweighting import members
 from tests.reweighting.small import LABEL, C, N, problem
 
 
@@ -49,7 +48,7 @@ class RefreshTest(parameterized.TestCase):
     ours, state, _, _ = problem(warmup_epochs=2, rewards=rewards)
     rng, expected = np.random.default_rng(0), np.zeros(N, int)
     for epoch in range(5):
-      before = np.array(members(state))
+      before = np.array(ours.members(state))
       state = scored(state, rng.normal(size=N), np.ones(N))
       state = jax.jit(ours.refresh)(state, jnp.array(LABEL))
       if epoch >= 2:
@@ -83,7 +82,9 @@ class RefreshTest(parameterized.TestCase):
       of_class = np.flatnonzero(cls == LABEL)
       best = of_class[np.argsort(-score[of_class])[:2]]
       self.assertCountEqual(index[label == cls], best)
-    np.testing.assert_array_equal(members(new), np.isin(np.arange(N), index))
+    np.testing.assert_array_equal(
+      ours.members(new), np.isin(np.arange(N), index)
+    )
 
   def test_held_out_samples_stay(self):
     ours, state, _, _ = problem(rewards="held_out")
@@ -92,6 +93,7 @@ class RefreshTest(parameterized.TestCase):
     np.testing.assert_array_equal(new.dictionary.label, np.arange(4) % C)
     self.assertIsNone(new.queue)
     np.testing.assert_array_equal(new.tables.trusted, 0)
+    self.assertFalse(ours.members(new).any())  # Its indices are of others.
 
   def test_uniform_keeps_nothing(self):
     ours, state, _, _ = problem(weighting="uniform")
@@ -99,7 +101,7 @@ class RefreshTest(parameterized.TestCase):
     self.assertIsNone(state.trusted)
     new = ours.refresh(state, jnp.array(LABEL))
     self.assertEqual(int(new.epoch), 1)
-    self.assertFalse(members(new).any())
+    self.assertFalse(ours.members(new).any())
 
   def test_labels_of_other_samples_are_refused(self):
     ours, state, _, _ = problem()

@@ -126,7 +126,7 @@ def _weigh(ctx, state, batch, seen, rewards):
   if ctx.options.reweighting.lookahead_momentum:
     # The buffer of optax.trace, shaped like params.
     momentum = optax.tree_utils.tree_get(state.opt_state, "trace")["head"]
-  return ctx.reweighter.weigh(
+  weights, new = ctx.reweighter.weigh(
     state.reweighting,
     batch.index,
     batch.label,
@@ -141,6 +141,11 @@ def _weigh(ctx, state, batch, seen, rewards):
     reward_losses=rewards,
     momentum=momentum,
   )
+  if ctx.options.network.meta_blocks:
+    # A deeper look-ahead would pay a forward pass for this number.
+    unknown = jnp.full_like(new.last.lookahead_loss, jnp.nan)
+    new = new._replace(last=new.last._replace(lookahead_loss=unknown))
+  return weights, new
 
 
 def _total_loss(logits, ctx, state, batch, weights, relabels):
@@ -208,12 +213,10 @@ def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
     )
   )
   last = new.reweighting.last
-  # A deeper look-ahead would pay a forward pass for this number.
-  shallow = ctx.options.network.meta_blocks == 0
   return Metrics(
     loss=loss,
     train_loss=before,
-    lookahead_loss=last.lookahead_loss if shallow else jnp.full((), jnp.nan),
+    lookahead_loss=last.lookahead_loss,
     reward_loss=last.reward_loss,
     correct=correct,
     zero_weights=zero,

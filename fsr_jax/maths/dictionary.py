@@ -107,10 +107,54 @@ def pool(
   Source: eq. 4 with a class balance; the share in place of K/C is ours
   (docs/results.md).
   """
-  best_first, start, count = _rank(score, label, num_classes)
-  rank = _rank_in_class(best_first, label, start)
-  best = rank < _pool_size(count, share)[label[best_first]]
-  return jnp.zeros(label.shape, bool).at[best_first].set(best)
+  expect(score=(score, "float N"), label=(label, "int N"))
+  size = _pool_size(jnp.bincount(label, length=num_classes), share)
+  key = _ordered(score)
+  index = jnp.arange(label.shape[0], dtype=jnp.uint32)
+
+  def members(chosen):
+    """Samples of each class among `chosen`, int32 [C]."""
+    return jnp.zeros(num_classes, jnp.int32).at[label].add(chosen)
+
+  # The score of each class's last member, bit by bit: sorting all N samples
+  # to know where the boundary lies takes many times as long.
+  last = _largest(32, num_classes, lambda x: members(key >= x[label]) >= size)
+  better, equal = key > last[label], key == last[label]
+  # Of those that are level with it the first ones have what room is left.
+  room = size - members(better)
+  bits = max(1, (label.shape[0] - 1).bit_length())
+  end = _largest(
+    bits, num_classes, lambda x: members(equal & (index < x[label])) < room
+  )
+  return better | (equal & (index <= end[label]))
+
+
+def _ordered(score: jax.Array) -> jax.Array:
+  """uint32 numbers in the same order as float32 scores."""
+  score = score.astype(jnp.float32)
+  score = jnp.where(score == 0, 0.0, score)  # -0.0 is as good as 0.0.
+  bits = jax.lax.bitcast_convert_type(score, jnp.uint32)
+  negative = bits >> 31 == 1
+  return jnp.where(negative, ~bits, bits | jnp.uint32(1 << 31))
+
+
+def _largest(bits: int, count: int, holds) -> jax.Array:
+  """The largest numbers of so many bits that a condition holds for.
+
+  Args:
+    bits: at most 32.
+    count: C, of the numbers.
+    holds: uint32 [C] -> bool [C]; each holds up to some number, and for 0.
+
+  Returns:
+    uint32 [C].
+  """
+
+  def body(step, found):
+    bit = jnp.uint32(1) << (bits - 1 - step).astype(jnp.uint32)
+    return jnp.where(holds(found | bit), found | bit, found)
+
+  return jax.lax.fori_loop(0, bits, body, jnp.zeros(count, jnp.uint32))
 
 
 def _pool_size(count, share):

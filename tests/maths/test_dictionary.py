@@ -127,6 +127,26 @@ class MembersTest(parameterized.TestCase):
     self.assertEqual(member.dtype, bool)
     np.testing.assert_array_equal(np.flatnonzero(member), list(expected))
 
+  @parameterized.product(
+    size=[5, 300], num_classes=[1, 4, 40], share=[0.0, 0.2, 0.7, 1.0]
+  )
+  def test_against_sorting(self, size, num_classes, share):
+    """With scores that are level, both zeros, unseen samples, empty classes."""
+    rng = np.random.default_rng(size + num_classes)
+    score = np.round(rng.normal(size=size), 1).astype(np.float32)
+    score[rng.uniform(size=size) < 0.1] = -np.inf
+    score[rng.uniform(size=size) < 0.1] = -0.0
+    label = rng.integers(0, max(1, num_classes - 1), size)  # The last is empty.
+    expected = np.zeros(size, bool)
+    for cls in range(num_classes):
+      of_class = np.flatnonzero(label == cls)
+      best = of_class[np.argsort(-score[of_class], kind="stable")]
+      expected[best[: max(1, int(np.float32(share) * len(best)))]] = True
+    got = dictionary.pool(
+      jnp.array(score), jnp.array(label), num_classes, share
+    )
+    np.testing.assert_array_equal(got, expected)
+
   def test_samples_never_seen_come_last(self):
     score = jnp.array([-jnp.inf, -3.0, -jnp.inf, -2.0])
     member = dictionary.pool(score, jnp.zeros(4, int), 1, 0.5)

@@ -57,6 +57,8 @@ def measure(
       same with _clean and _wrong among right and wrong labels (None without
       clean labels or where there are none). A clean label of -1 says that the
       given one is wrong; difficulty leaves such samples out.
+    weight_clean, weight_wrong: mean of B omega at the last visit among right
+      and wrong labels; 1 = plain training. None as above.
     wrong_weight_share: share of all weight (moving average over visits) that
       samples with wrong labels have; None without clean labels.
     zero_batches: batches of the run in which every weight was 0.
@@ -113,17 +115,22 @@ def _difficulty(tables, chosen, data, momentum) -> dict:
 
 
 def _weights(tables, right: np.ndarray | None) -> dict:
-  seen, zero = tables.visits > 0, tables.last_weight == 0
+  seen, last = tables.visits > 0, tables.last_weight
+  zero = last == 0
   result = {
     "zero_weight_fraction": _mean(zero[seen]),
     "zero_weight_fraction_clean": None,
     "zero_weight_fraction_wrong": None,
+    "weight_clean": None,
+    "weight_wrong": None,
     "wrong_weight_share": None,
   }
   if right is None:
     return result
   result["zero_weight_fraction_clean"] = _mean(zero[seen & right])
   result["zero_weight_fraction_wrong"] = _mean(zero[seen & ~right])
+  result["weight_clean"] = _mean(last[seen & right])
+  result["weight_wrong"] = _mean(last[seen & ~right])
   weight = np.sum(tables.mean_weight)
   if weight > 0:
     wrong = np.sum(tables.mean_weight[~right]) / weight

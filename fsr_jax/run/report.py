@@ -70,7 +70,7 @@ class Progress:
     self._latest.update(scalars)
 
   def line(self, step: int, epoch: int, scalars: dict) -> None:
-    """Prints steps, epoch, loss, accuracy, purity, zero weights, time left.
+    """Prints steps, epoch, loss, accuracy, purity, effective batch, time left.
 
     Args:
       step: steps done of the whole run.
@@ -93,7 +93,7 @@ class Progress:
       purity = self._latest.get("dictionary_purity")
       if purity is not None:  # The clean labels are known.
         parts.append(f"purity {purity:.3f}")
-      parts.append(f"zero weights {scalars['train_zero_weights']:.2f}")
+      parts.append(f"effective batch {scalars['effective_batch']:.2f}")
     parts.append(duration(now - self._started))
     if before is None:
       before = (now, step)
@@ -150,9 +150,8 @@ _TABLE = (
   ("difficulty of the dictionary", "dictionary_difficulty"),
   ("difficulty of all samples", "difficulty"),
   ("share of the weight on wrong labels", "wrong_weight_share"),
-  ("zero weights, all labels", "zero_weight_fraction"),
-  ("zero weights, clean labels", "zero_weight_fraction_clean"),
-  ("zero weights, wrong labels", "zero_weight_fraction_wrong"),
+  ("mean weight of right labels (plain: 1)", "weight_clean"),
+  ("mean weight of wrong labels (plain: 1)", "weight_wrong"),
   ("batches without any weight", "zero_batches"),
 )
 

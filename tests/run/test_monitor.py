@@ -59,6 +59,8 @@ class MeasureTest(parameterized.TestCase):
       "zero_weight_fraction": 1 / 4,
       "zero_weight_fraction_clean": 1 / 3,
       "zero_weight_fraction_wrong": 0,
+      "weight_clean": 2 / 3,
+      "weight_wrong": 2,
       "wrong_weight_share": 0.2,
       "zero_batches": 3,
     }

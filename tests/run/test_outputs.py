@@ -188,7 +188,7 @@ class EvaluateTest(absltest.TestCase):
 class ProgressTest(absltest.TestCase):
   def test_time_left_is_not_judged_by_compilation(self):
     options = shrunk.options(num_epochs=10, warmup_epochs=3)
-    scalars = {"loss": 1.0, "train_top1": 0.5, "train_zero_weights": 0.0}
+    scalars = {"loss": 1.0, "train_top1": 0.5, "effective_batch": 0.8}
     out = io.StringIO()
     # (seconds, step): compiling takes 20 s, a step one; epochs have ten steps.
     times = [(21, 1), (30, 10), (70, 31), (79, 40), (139, 100)]

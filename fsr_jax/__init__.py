@@ -17,27 +17,48 @@ equations), `reweighting` (they together, over one state), `models`, `data`,
 files, the terminal).
 """
 
-from fsr_jax.errors import InputError
-from fsr_jax.maths import losses, mixup
-from fsr_jax.maths.collectives import AXIS
-from fsr_jax.reweighting import (
-  Mixed,
-  Reweighter,
-  ReweightingOptions,
-  ReweightingState,
-  reweighter,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+  from fsr_jax.errors import InputError as InputError
+  from fsr_jax.maths import losses as losses
+  from fsr_jax.maths import mixup as mixup
+  from fsr_jax.maths.collectives import AXIS as AXIS
+  from fsr_jax.reweighting import Mixed as Mixed
+  from fsr_jax.reweighting import Reweighter as Reweighter
+  from fsr_jax.reweighting import ReweightingOptions as ReweightingOptions
+  from fsr_jax.reweighting import ReweightingState as ReweightingState
+  from fsr_jax.reweighting import reweighter as reweighter
 
 __version__ = "0.1.0"
 
-__all__ = [
-  "AXIS",
-  "InputError",
-  "Mixed",
-  "Reweighter",
-  "ReweightingOptions",
-  "ReweightingState",
-  "losses",
-  "mixup",
-  "reweighter",
-]
+# Public name -> module that it is imported from when it is asked for: a worker
+# process that decodes pictures, or a refused flag, should not wait for JAX.
+_HOMES = {
+  "AXIS": "fsr_jax.maths.collectives",
+  "InputError": "fsr_jax.errors",
+  "Mixed": "fsr_jax.reweighting",
+  "Reweighter": "fsr_jax.reweighting",
+  "ReweightingOptions": "fsr_jax.reweighting",
+  "ReweightingState": "fsr_jax.reweighting",
+  "losses": "fsr_jax.maths",
+  "mixup": "fsr_jax.maths",
+  "reweighter": "fsr_jax.reweighting",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+  if name not in _HOMES:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+  module = importlib.import_module(_HOMES[name])
+  # A name is an attribute of its home, or a module in it.
+  if hasattr(module, name):
+    return getattr(module, name)
+  return importlib.import_module(f"{_HOMES[name]}.{name}")
+
+
+def __dir__() -> list[str]:
+  return sorted({*globals(), *_HOMES})

@@ -57,7 +57,7 @@ class ImbalanceTest(parameterized.TestCase):
 
   def test_unknown_name(self):
     with self.assertRaisesRegex(
-      InputError, "unknown imbalance 'x'; .*exponential, step"
+      InputError, "unknown data.imbalance 'x'; .*exponential, step"
     ):
       validation.validate(shrunk.options(data__imbalance="x"))
 

@@ -43,7 +43,7 @@ _MOST_FOREIGN = 0.5
 def solvable_coefficients(u: jax.Array) -> jax.Array:
   """lambda such that `unmix` can tell the two samples of every pair apart.
 
-  lambda = 1 - u/2, but the foreign shares 1 - lambda of a pair are scaled down
+  As `coefficients`, but the foreign shares 1 - lambda of a pair are scaled down
   to a sum of 1/2 where it is larger. (Were both 1/2, the two mixed images would
   be the same.) The last sample of an odd batch, the pair of nobody, stays
   un-mixed.
@@ -58,11 +58,11 @@ def solvable_coefficients(u: jax.Array) -> jax.Array:
 
   >>> import jax.numpy as jnp
   >>> solvable_coefficients(jnp.array([0.5, 0.25, 1.0, 1.0, 1.0])).tolist()
-  [0.75, 0.875, 0.75, 0.75, 1.0]
+  [0.875, 0.96875, 0.75, 0.75, 1.0]
   """
   expect(u=(u, "float B"))
   size = u.shape[0]
-  foreign = u / 2
+  foreign = 1.0 - coefficients(u)
   both = foreign + foreign[partner(size)]
   share = jnp.minimum(1.0, _MOST_FOREIGN / jnp.maximum(both, _MOST_FOREIGN))
   paired = jnp.arange(size) < size // 2 * 2

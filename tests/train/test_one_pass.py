@@ -58,7 +58,7 @@ def prepared(**fields):
 def mixing(state):
   """(lambda [B], M [B, B]) of the step, by its definition."""
   u = np.array(jax.random.uniform(StepKeys.of(0, state.step).batch, (B, 4)))
-  foreign = u[:, 0] / 2
+  foreign = u[:, 0] ** 2 / 2
   pair = np.arange(B) ^ 1
   both = foreign + foreign[pair]
   foreign = np.where(both > 0.5, foreign / both / 2, foreign)

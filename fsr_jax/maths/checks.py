@@ -6,13 +6,15 @@ the equations names what it expects; what does not fit is an error in one line.
 The checks run while a function is traced and cost nothing when it runs.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from fsr_jax.errors import InputError
 
-_KINDS = {
+_KINDS: dict[str, Any] = {
   "float": jnp.floating,
   "int": jnp.integer,
   "bool": jnp.bool_,

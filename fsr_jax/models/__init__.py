@@ -5,6 +5,7 @@ import re
 
 from flax import linen as nn
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from fsr_jax.errors import InputError, check, choose
 from fsr_jax.models.classifier import Classifier, Network, build, classifier
@@ -84,7 +85,7 @@ def create(
   name: str,
   num_classes: int,
   meta_blocks: int = 0,
-  compute_dtype: jnp.dtype = jnp.float32,
+  compute_dtype: DTypeLike = jnp.float32,
 ) -> Network:
   """The network called `name`.
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from fsr_jax.errors import check
 from fsr_jax.maths.collectives import Tree
@@ -124,7 +125,7 @@ def classifier(
   )
 
 
-def _lowered(params: Tree, dtype: jnp.dtype) -> Tree:
+def _lowered(params: Tree, dtype: DTypeLike) -> Tree:
   """Parameters of the blocks in `dtype`; those of the linear layer as is."""
 
   def lower(path, leaf):
@@ -135,7 +136,7 @@ def _lowered(params: Tree, dtype: jnp.dtype) -> Tree:
   return jax.tree_util.tree_map_with_path(lower, params)
 
 
-def build(model: nn.Module, compute_dtype: jnp.dtype = jnp.float32) -> Network:
+def build(model: nn.Module, compute_dtype: DTypeLike = jnp.float32) -> Network:
   """Network from a Flax module like Classifier.
 
   Args:

@@ -74,7 +74,7 @@ def _check_no_ids(
   if ids is None:
     return
   for name, values in columns.items():
-    known = np.isin(values.astype(str), ids).mean() if values.size else 0
+    known = float(np.isin(values.astype(str), ids).mean()) if values.size else 0
     check(
       known < 0.5 or name in ("label", "clean_label"),
       f"{file}: {name} looks like the ids of the examples; call it id, so"

@@ -43,7 +43,7 @@ def step(
   Source: Buda et al., Neural Networks 2018, half of the classes as in Cao et
   al., NeurIPS 2019 (LDAM).
   """
-  largest = np.bincount(label, minlength=num_classes).max()
+  largest = int(np.bincount(label, minlength=num_classes).max())
   rare = num_classes // 2
   sizes = [largest] * (num_classes - rare)
   sizes += [max(1, int(largest / imbalance_ratio))] * rare

@@ -84,7 +84,7 @@ def init(
     InputError: labels of another dtype or shape.
   """
   expect(label=(label, "int N"))
-  trusted = entries = members = net_state = None
+  trusted = entries = drawn_from = net_state = None
   first = randomness.stream(seed, randomness.FIRST_DICTIONARY)
   random_score = jax.random.uniform(first, label.shape)
   if options.weighting == "weight_net":
@@ -94,17 +94,15 @@ def init(
     expect(held_out_label=(held_out_label, "int K"))
     assert held_out_label is not None
     index = jnp.arange(held_out_label.shape[0], dtype=jnp.int32)
-    members = Dictionary(index, held_out_label)
+    drawn_from = Dictionary(index, held_out_label)
   elif options.draws_rewards:
-    members = _fill(options, num_classes, random_score, label, seed, 0)
+    drawn_from = _fill(options, num_classes, random_score, label, seed, 0)
   elif options.learned:
     trusted = _trusted(options, num_classes, random_score, label)
     available = jnp.bincount(
       label, trusted.astype(jnp.int32), length=num_classes
     )
-    entries = queue.init(
-      available.astype(jnp.int32), options.reward_batch_size, feature_shape
-    )
+    entries = queue.init(available, options.reward_batch_size, feature_shape)
   nothing = jnp.full((), jnp.nan, jnp.float32)
   return ReweightingState(
     epoch=jnp.zeros((), jnp.int32),
@@ -112,7 +110,7 @@ def init(
     tables=tables.init(label.shape[0], num_classes, keep_predictions),
     trusted=trusted,
     queue=entries,
-    dictionary=members,
+    dictionary=drawn_from,
     weight_net=net_state,
     zero_batches=jnp.zeros((), jnp.int32),
     last=LastStep(nothing, nothing),

@@ -5,18 +5,15 @@ target, and a MixUp sample whose two labels carry their own weights is one loss
 on the mix of the weighted targets.
 """
 
-from collections.abc import Callable
 import functools
 
 import jax
 import jax.numpy as jnp
 
 from fsr_jax.maths import collectives, losses, mixup, tables
+from fsr_jax.reweighting.weigh import SampleLoss
 from fsr_jax.train.input import Batch
 from fsr_jax.train.options import TrainOptions
-
-# (logits [b, C], target [b, C]) -> float [b].
-SampleLoss = Callable[[jax.Array, jax.Array], jax.Array]
 
 
 def sample_loss(

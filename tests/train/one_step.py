@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import optax
 
 from fsr_jax.train import feeder
 from fsr_jax.train import state as states
@@ -62,3 +63,18 @@ def step(state, resident, index, *, ctx, active):
 def images(resident, index):
   """Network input of un-augmented samples, un-mixed."""
   return (resident.image[index] / 255.0 - 0.5) / 0.25
+
+
+def mean_loss(ctx, resident, index):
+  """params -> mean cross entropy of a batch; without batch norm."""
+
+  def loss(params):
+    features, _ = ctx.network.features(
+      params, {}, images(resident, index), train=True
+    )
+    logits, _ = ctx.network.head(params["head"], {}, features, True)
+    return optax.softmax_cross_entropy_with_integer_labels(
+      logits, resident.label[index]
+    ).mean()
+
+  return loss

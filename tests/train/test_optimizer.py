@@ -13,7 +13,7 @@ from fsr_jax.errors import InputError
 from fsr_jax.train.optimizer import WITH_BUFFER, learning_rate, optimizer
 from fsr_jax.train.options import OPTIMIZERS, OptimizationOptions
 from tests import shrunk
-from tests.train.one_step import images, setup, step
+from tests.train.one_step import mean_loss, setup, step
 
 OPTIONS = OptimizationOptions(
   num_epochs=10, schedule="cosine", learning_rate=0.02, weight_decay=0.1
@@ -98,15 +98,7 @@ class OptimizerTest(parameterized.TestCase):
     index = jnp.arange(16)
     new, _ = step(state, resident, index, ctx=ctx, active=True)
 
-    def loss(params):
-      features, _ = ctx.network.features(
-        params, {}, images(resident, index), train=True
-      )
-      logits, _ = ctx.network.head(params["head"], {}, features, True)
-      return optax.softmax_cross_entropy_with_integer_labels(
-        logits, resident.label[index]
-      ).mean()
-
+    loss = mean_loss(ctx, resident, index)
     tx = direct(name, ctx.options.optimization.learning_rate)
     updates, _ = tx.update(
       jax.grad(loss)(state.params), tx.init(state.params), state.params

@@ -17,6 +17,7 @@ from tests import shrunk
 from tests.train.one_step import (
   at,
   images,
+  mean_loss,
   setup,
   step,
   with_reweighting,
@@ -30,15 +31,7 @@ class TrainStepTest(parameterized.TestCase):
     index = jnp.arange(16)
     new, metrics = step(state, resident, index, ctx=ctx, active=True)
 
-    def loss(params):
-      features, _ = ctx.network.features(
-        params, {}, images(resident, index), train=True
-      )
-      logits, _ = ctx.network.head(params["head"], {}, features, True)
-      return optax.softmax_cross_entropy_with_integer_labels(
-        logits, resident.label[index]
-      ).mean()
-
+    loss = mean_loss(ctx, resident, index)
     value, gradient = jax.value_and_grad(loss)(state.params)
     expected = jax.tree.map(
       lambda p, g: p - 0.1 * (g + 5e-4 * p), state.params, gradient

@@ -99,7 +99,7 @@ def pair(name: str, folder: pathlib.Path) -> Pair:
   step = programs._compiled.steps[programs.rewarded(0)]
   size = programs.steps_per_call(run._state.params)
   order = randomness.epoch_order(
-    np.uint32(seed), 0, len(run.data.train), len(run.data.train) // per_epoch
+    seed, 0, len(run.data.train), len(run.data.train) // per_epoch
   )
   chunks = [order[i : i + size] for i in range(0, per_epoch, size)]
   held = [programs.devices.put(programs.create_state())]

@@ -110,23 +110,16 @@ def pool(
   expect(score=(score, "float N"), label=(label, "int N"))
   size = _pool_size(jnp.bincount(label, length=num_classes), share)
   key = _ordered(score)
-  index = jnp.arange(label.shape[0], dtype=jnp.uint32)
-
-  def members(chosen):
-    """Samples of each class among `chosen`, int32 [C]."""
-    return jnp.zeros(num_classes, jnp.int32).at[label].add(chosen)
-
-  # The score of each class's last member, bit by bit: sorting all N samples
-  # to know where the boundary lies takes many times as long.
-  last = _largest(32, num_classes, lambda x: members(key >= x[label]) >= size)
+  everybody = jnp.ones(label.shape, bool)
+  # The score of each class's last member, found digit by digit: sorting all N
+  # samples to know where the boundary lies takes many times as long.
+  last, room = _kth_largest(key, label, everybody, size, 32)
   better, equal = key > last[label], key == last[label]
   # Of those that are level with it the first ones have what room is left.
-  room = size - members(better)
+  earlier = label.shape[0] - 1 - jnp.arange(label.shape[0], dtype=jnp.uint32)
   bits = max(1, (label.shape[0] - 1).bit_length())
-  end = _largest(
-    bits, num_classes, lambda x: members(equal & (index < x[label])) < room
-  )
-  return better | (equal & (index <= end[label]))
+  end, _ = _kth_largest(earlier, label, equal, room, bits)
+  return better | (equal & (earlier >= end[label]))
 
 
 def _ordered(score: jax.Array) -> jax.Array:
@@ -138,23 +131,44 @@ def _ordered(score: jax.Array) -> jax.Array:
   return jnp.where(negative, ~bits, bits | jnp.uint32(1 << 31))
 
 
-def _largest(bits: int, count: int, holds) -> jax.Array:
-  """The largest numbers of so many bits that a condition holds for.
+# Bits of a digit of `_kth_largest`.
+_DIGIT = 8
+
+
+def _kth_largest(
+  key: jax.Array,
+  label: jax.Array,
+  candidate: jax.Array,
+  rank: jax.Array,
+  bits: int,
+) -> tuple[jax.Array, jax.Array]:
+  """The key of rank k among each class's candidates, by radix selection.
 
   Args:
+    key: uint32 [N], of at most `bits` bits.
+    label: int32 [N], classes.
+    candidate: bool [N].
+    rank: int32 [C], k in 1..number of the class's candidates.
     bits: at most 32.
-    count: C, of the numbers.
-    holds: uint32 [C] -> bool [C]; each holds up to some number, and for 0.
 
   Returns:
-    uint32 [C].
+    (that key of each class, uint32 [C]; how many of the k are not above it,
+    int32 [C]).
   """
-
-  def body(step, found):
-    bit = jnp.uint32(1) << (bits - 1 - step).astype(jnp.uint32)
-    return jnp.where(holds(found | bit), found | bit, found)
-
-  return jax.lax.fori_loop(0, bits, body, jnp.zeros(count, jnp.uint32))
+  num_classes, radix = rank.shape[0], 1 << _DIGIT
+  found = jnp.zeros(num_classes, jnp.uint32)
+  for shift in range((bits - 1) // _DIGIT * _DIGIT, -1, -_DIGIT):
+    digit = (key >> shift).astype(jnp.int32) & (radix - 1)
+    count = jnp.zeros((num_classes, radix), jnp.int32)
+    count = count.at[label, digit].add(candidate)
+    at_least = jnp.cumsum(count[:, ::-1], axis=1)[:, ::-1]
+    # The largest digit that enough candidates reach.
+    best = jnp.sum(at_least >= rank[:, None], axis=1) - 1
+    above = jnp.pad(at_least, ((0, 0), (0, 1)))
+    rank -= jnp.take_along_axis(above, best[:, None] + 1, axis=1)[:, 0]
+    found |= best.astype(jnp.uint32) << shift
+    candidate = candidate & (digit == best[label])
+  return found, rank
 
 
 def _pool_size(count, share):

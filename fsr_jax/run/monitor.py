@@ -104,8 +104,8 @@ def _difficulty(tables, chosen, data, momentum) -> dict:
   clean_label = data.train.clean_label
   if tables.pseudo_label is None or clean_label is None:
     return result
-  predicted = _average(tables, tables.pseudo_label, momentum)
-  difficulty = 1 - predicted[np.arange(len(clean_label)), clean_label]
+  of_clean = tables.pseudo_label[np.arange(len(clean_label)), clean_label]
+  difficulty = 1 - _average(tables, of_clean, momentum)
   known = clean_label >= 0
   result["difficulty"] = _mean(difficulty[known & (tables.visits > 0)])
   if chosen is not None:

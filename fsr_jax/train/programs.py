@@ -121,9 +121,6 @@ class Programs:
     )
     self._host_train, test = feeder.residents(data, options, seed)
     self._train, self._test = devices.put(self._host_train), devices.put(test)
-    self._ahead: tuple[tuple[int, int], jax.Array] | None = (
-      None  # ((seed, epoch), order of its batches in the making).
-    )
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
@@ -169,28 +166,9 @@ class Programs:
     return reweighting.draws_rewards and epoch >= reweighting.warmup_epochs
 
   def batches(self, epoch: int, seed: int) -> np.ndarray:
-    """The batches of an epoch; those of the next are begun meanwhile.
-
-    Args:
-      epoch: int.
-      seed: of the run.
-
-    Returns:
-      int32 [S, B], as `randomness.epoch_order`.
-    """
+    """int32 [S, B], the batches of an epoch, as `randomness.epoch_order`."""
     size, batch = len(self.data.train), self.options.optimization.batch_size
-
-    def begun(epoch):
-      order = randomness.epoch_order(np.uint32(seed), epoch, size, batch)
-      return (seed, epoch), order
-
-    ahead = self._ahead
-    if ahead is None or ahead[0] != (seed, epoch):
-      ahead = begun(epoch)
-    order = np.asarray(ahead[1])
-    # Sorting 50,000 numbers is a twentieth of a small network's epoch.
-    self._ahead = begun(epoch + 1)
-    return order
+    return randomness.epoch_order(seed, epoch, size, batch)
 
   def feeds(
     self, state: TrainState, epoch: int, first: int, batches: np.ndarray

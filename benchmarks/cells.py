@@ -204,11 +204,11 @@ def dictionary_size(scale: Scale) -> Cells:
 
 def hyper_parameters(scale: Scale) -> Cells:
   """One hyper-parameter at a time; `default` belongs to every line."""
-  rewards, warmup = (
-    scale.value(name) for name in ("reward_batch_size", "warmup_epochs")
+  queue, warmup = (
+    scale.value(name) for name in ("queue_size", "warmup_epochs")
   )
   values = {
-    "reward_batch_size": (rewards // 4, rewards // 2, rewards * 2),
+    "queue_size": (queue // 4, queue // 2, queue * 2),
     "score_momentum": (0.0, 0.5, 0.99),
     "lookahead_lr": (0.01, 1.0),
     "weight_lr": (0.3, 3.0, 10.0),

@@ -86,7 +86,7 @@ def train(weighting: str) -> float:
   model = Model(nnx.Rngs(0))
   optimizer = nnx.Optimizer(model, optax.adam(3e-3), wrt=nnx.Param)
   options = fsr_jax.ReweightingOptions(
-    weighting=weighting, weight_lr=3.0, warmup_epochs=3, reward_batch_size=120
+    weighting=weighting, weight_lr=3.0, warmup_epochs=3, queue_size=120
   )
   reweighter = fsr_jax.reweighter(options, num_classes=len(PARTS))
   state = reweighter.init(label, feature_shape=(WIDTH,))

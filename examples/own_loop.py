@@ -51,7 +51,7 @@ def train(weighting: str) -> float:
   steps = EPOCHS * (len(image) // BATCH)
   optimizer = optax.sgd(optax.cosine_decay_schedule(0.1, steps), momentum=0.9)
   options = fsr_jax.ReweightingOptions(
-    weighting=weighting, weight_lr=3.0, warmup_epochs=5, reward_batch_size=100
+    weighting=weighting, weight_lr=3.0, warmup_epochs=5, queue_size=100
   )
   reweighter = fsr_jax.reweighter(options, num_classes=CLASSES)
 

@@ -34,16 +34,16 @@ class Queue(NamedTuple):
 
 
 def init(
-  available: jax.Array, reward_batch_size: int, feature_shape: tuple[int, ...]
+  available: jax.Array, queue_size: int, feature_shape: tuple[int, ...]
 ) -> Queue:
-  """An empty queue of max(1, Q // C) slots a class, or fewer.
+  """An empty queue of max(1, queue_size // C) slots a class, or fewer.
 
   A class uses no more slots than it has trusted samples: a second copy of a
   sample would be the older one, by epochs where a class is rare.
 
   Args:
     available: int [C], trusted samples of each class, at least 1.
-    reward_batch_size: Q, as many rewards as fit.
+    queue_size: slots of all classes together.
     feature_shape: of one sample's features, (F,) or (H, W, channels).
 
   Returns:
@@ -51,7 +51,7 @@ def init(
   """
   expect(available=(available, "int C"))
   num_classes = available.shape[0]
-  slots = max(1, reward_batch_size // num_classes)
+  slots = max(1, queue_size // num_classes)
   return Queue(
     jnp.zeros((num_classes, slots, *feature_shape), jnp.float32),
     jnp.clip(available, 1, slots).astype(jnp.int32),

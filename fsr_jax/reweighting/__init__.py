@@ -63,7 +63,7 @@ def reweighter(
 
   >>> import jax.numpy as jnp
   >>> label = jnp.array([0, 1, 0, 1])
-  >>> options = ReweightingOptions(warmup_epochs=0, reward_batch_size=2)
+  >>> options = ReweightingOptions(warmup_epochs=0, queue_size=2)
   >>> ours = reweighter(options, num_classes=2)
   >>> state = ours.init(label, feature_shape=(3,))
   >>> head = lambda params, features: features @ params

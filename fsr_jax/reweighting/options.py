@@ -62,9 +62,18 @@ class ReweightingOptions:
     unit="share 0-1",
     source="ours; the paper and the released code: 0",
   )
+  queue_size: int = field(
+    500,
+    "Slots of the queue, shared out equally to the classes; a class uses no"
+    " more of them than it has trusted samples, and has at least one.",
+    bound=POSITIVE,
+    unit="samples",
+    source="ours",
+  )
   reward_batch_size: int = field(
     200,
-    "Q: rewards a step, over all devices; slots of the queue.",
+    "Q: rewards that a step draws, over all devices, where they are not a"
+    " queue.",
     bound=POSITIVE,
     unit="samples",
     source="Table 4",

@@ -102,7 +102,7 @@ def init(
     available = jnp.bincount(
       label, trusted.astype(jnp.int32), length=num_classes
     )
-    entries = queue.init(available, options.reward_batch_size, feature_shape)
+    entries = queue.init(available, options.queue_size, feature_shape)
   nothing = jnp.full((), jnp.nan, jnp.float32)
   return ReweightingState(
     epoch=jnp.zeros((), jnp.int32),

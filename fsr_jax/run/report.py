@@ -131,7 +131,10 @@ def settings(options: Options, data: Data) -> str:
     f"batch {optimization.batch_size}",
   ]
   if reweighting.learned:
-    parts.append(f"rewards {reweighting.reward_batch_size}")
+    if reweighting.draws_rewards:
+      parts.append(f"rewards {reweighting.reward_batch_size}")
+    else:
+      parts.append(f"queue {reweighting.queue_size}")
     if reweighting.rewards == "dictionary":
       parts.append(f"dictionary {reweighting.dictionary_size}")
     if reweighting.rewards == "queue":

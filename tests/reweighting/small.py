@@ -29,7 +29,7 @@ def problem(seed=0, dtype=np.float32, **fields):
     **{
       "warmup_epochs": 0,
       "weight_momentum": 0.0,
-      "reward_batch_size": SLOTS * C,
+      "queue_size": SLOTS * C,
       "dictionary_size": 6,
       "dictionary_share": 0.4,
       **fields,

@@ -208,7 +208,7 @@ def validate_against_data(options: Options, data: Data) -> None:
 
 def notices(options: Options, data: Data) -> list[str]:
   """What is allowed but perhaps not meant, one line each."""
-  train, lines = options.train, []
+  train, lines = options.train, list(data.notes)
   reweighting, objective = train.reweighting, train.objective
   if data.skipped:
     lines.append(

@@ -68,6 +68,9 @@ class Data:
     skipped: why each image was left out that could not be read.
     test_set_aside: whether the test part was taken out of the training images,
       so that another one would be taken out of others.
+    class_numbers: by which the source itself calls the classes; None where it
+      has none and they are called by their names only.
+    notes: what was left out, guessed or changed, one line each.
   """
 
   train: Split
@@ -76,6 +79,8 @@ class Data:
   held_out: Split | None = None
   skipped: tuple[str, ...] = ()
   test_set_aside: bool = False
+  class_numbers: tuple[int, ...] | None = None
+  notes: tuple[str, ...] = ()
 
   @property
   def num_classes(self) -> int:

@@ -34,8 +34,9 @@ class DataOptions:
   )
   path: str | None = field(
     None,
-    "Where your own data are: the folder of folder and webvision, the .csv or"
-    " .parquet file of manifest, the .npz file or folder of arrays.",
+    "Where your own data are: the folder of folder and webvision, the table"
+    " (.csv, .tsv, .jsonl, .parquet) of manifest, the .npz file or folder of"
+    " arrays.",
     free=True,
   )
   test_share: float = field(
@@ -74,8 +75,8 @@ class DataOptions:
   )
   labels_file: str | None = field(
     None,
-    "Other training labels than those of the data: a .npz, .csv or .parquet"
-    " file.",
+    "Other training labels than those of the data, for all or some of the"
+    " examples: a .npz file or a table (.csv, .tsv, .jsonl, .parquet).",
     free=True,
   )
   resident_gb: float = field(
@@ -94,6 +95,13 @@ class DataOptions:
     " that the images have one size and stay as they are.",
     bound=NOT_NEGATIVE,
     unit="pixels",
+  )
+  class_names: str | None = field(
+    None,
+    "Names of all classes of folder, manifest or arrays in their order,"
+    " separated by commas; none means the labels that are there, numbers"
+    " sorted as numbers. A class that is called nan or -1 in a table has to be"
+    " listed.",
   )
   num_classes: int = field(
     0,

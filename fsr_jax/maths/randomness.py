@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 # First fold of the run's key: one stream a purpose. Never renumber: stored

@@ -1,91 +1,118 @@
 """Training labels from a file of their own, for any source."""
 
+from collections.abc import Sequence
 import dataclasses
+from decimal import Decimal
 import pathlib
 
 import numpy as np
 
-from fsr_jax.data.dataset import Split
-from fsr_jax.data.labels.classes import (
-  by_number_or_name,
-  check_ids,
-  indices,
-  renamed,
-)
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.labels import classes
+from fsr_jax.data.labels.classes import ARRAY, TABLE, Rows, Vocabulary
+from fsr_jax.data.labels.column import column
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
 
-def replace(split: Split, path: str, class_names: tuple[str, ...]) -> Split:
-  """The split with the labels of a file.
+def replace(data: Data, path: str, known: Sequence[np.ndarray | None]) -> Data:
+  """The data with training labels of a file in place of their own.
 
   Args:
-    split: training examples, all of the source.
-    path: .npz, .csv or .parquet file with label, optional clean_label and
-      optional id (or path). Labels are numbers 0..C-1 or names of classes; a
-      file with class_names says with them what its numbers mean. Rows are
-      matched by id where both the file and the source have ids, else by
-      position. A clean_label that is missing or -1 says that the label is
-      wrong. Without clean_label the true labels are those that the source
-      knows, if any.
-    class_names: of the C classes.
+    data: whose training part has all examples of the source.
+    path: .npz file or table with label, optional clean_label, and id (or
+      path). Labels are names of classes or, where the source has numbers for
+      them, those; label_index, or a file with class_names, has positions. Rows
+      are matched by id, and may be of some of the examples only; the others
+      keep their labels. Without ids there is a row for every example, in their
+      order. A clean_label that is missing or -1 says that the label is wrong.
+      Without clean_label the true labels are those that the source knows, if
+      any.
+    known: ids of examples that a row may be of without being in the training
+      part, [N] str each, or None.
 
   Returns:
-    Split.
+    Data, with a note of what changed.
 
   Raises:
-    InputError: unreadable, of another length, an unknown label, an id that is
-      missing or twice in it, ids under another name.
+    InputError: unreadable, an unknown label, an id that is twice in it or of no
+      example, without ids another length.
   """
-  file = pathlib.Path(path).expanduser()
-  columns = _read(file)
-  count = len(columns["label"])
-  order = np.arange(count)
-  ids = columns.get("id", columns.get("path"))
-  if ids is not None and split.id is not None:
-    order = _match(file, ids.astype(str), split.id)
-  else:
-    _check_no_ids(file, columns, split.id)
-    check(
-      count == len(split),
-      f"{file} has {count} labels for {len(split)} training examples;"
-      " expected one each",
-    )
+  file, train = pathlib.Path(path).expanduser(), data.train
+  columns, rows, notes = _read(file)
+  of_row = _examples(file, columns, train, known)
+  used = np.flatnonzero(of_row >= 0)
   found = {}
-  for name in ("label", "clean_label"):
-    if name in columns:
-      values = columns[name][order]
-      if "class_names" in columns:
-        values = renamed(values, columns["class_names"])
-      found[name] = indices(
-        file,
-        name,
-        values,
-        by_number_or_name(class_names),
-        unknown=name == "clean_label",
-      )
-  return dataclasses.replace(split, **found)
-
-
-def _check_no_ids(
-  file: pathlib.Path, columns: dict[str, np.ndarray], ids: np.ndarray | None
-) -> None:
-  """Refuses to match by position what could be matched by id."""
-  if ids is None:
-    return
-  for name, values in columns.items():
-    known = float(np.isin(values.astype(str), ids).mean()) if values.size else 0
-    check(
-      known < 0.5 or name in ("label", "clean_label"),
-      f"{file}: {name} looks like the ids of the examples; call it id, so"
-      " that rows are matched by it",
+  for what in ("label", "clean_label"):
+    name = what if what in columns else f"{what}_index"
+    if name not in columns:
+      continue
+    read = classes.indices(
+      file,
+      name,
+      columns[name][used],
+      _vocabulary(data, columns, name),
+      unknown=what == "clean_label",
+      rows=Rows(rows.word, rows.first, used),
     )
+    before = getattr(train, what)
+    check(
+      before is not None or used.size == len(train),
+      f"{file} has a {what} for {used.size} of {len(train)} training examples;"
+      " expected one for each, because the data have none themselves",
+    )
+    found[what] = np.full(len(train), -1, np.int32)
+    if before is not None:
+      found[what][:] = before
+    found[what][of_row[used]] = read
+  changed = int(np.sum(found["label"] != train.label))
+  notes += (
+    f"labels from {file.name}: {used.size:,} of {len(train):,} training"
+    f" examples have a row, {changed:,} get another label"
+    + (
+      f"; {len(of_row) - used.size:,} rows are of examples that are not trained"
+      " on"
+      if used.size < len(of_row)
+      else ""
+    ),
+  )
+  train = dataclasses.replace(train, **found)
+  return dataclasses.replace(data, train=train, notes=data.notes + notes)
 
 
-def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
-  if file.suffix != ".npz":
-    table = read_table(file, required=("label",))
-    return {name: np.array(column) for name, column in table.items()}
+def _vocabulary(
+  data: Data, columns: dict[str, np.ndarray], name: str
+) -> Vocabulary:
+  """What the labels of a column may be."""
+  if name.endswith("_index"):
+    return classes.by_number(data.class_names)
+  if "class_names" not in columns:
+    return classes.by_name_or_number(data.class_names, data.class_numbers)
+  if columns[name].dtype.kind not in "iuf":
+    return classes.by_name(data.class_names)
+  # Numbers are positions in the file's own list of names.
+  named = classes.by_name(data.class_names)
+  ours = classes.lookup(columns["class_names"], named).tolist()
+  readings: dict[classes.Value, tuple[int, ...]] = {
+    Decimal(n): (c,) for n, c in enumerate(ours) if c >= 0
+  }
+  words = f"positions in its class_names of {named.words}"
+  return Vocabulary({}, readings, words)
+
+
+def _read(
+  file: pathlib.Path,
+) -> tuple[dict[str, np.ndarray], Rows, tuple[str, ...]]:
+  """(columns [M], how their rows are counted, notes)."""
+  check(
+    file.is_file(),
+    f"data.labels_file={file} is no file; expected a .npz file or a table",
+  )
+  if file.suffix.lower() != ".npz":
+    table = read_table(file, required=())
+    columns = {name: np.array(x, object) for name, x in table.columns.items()}
+    _check_label(file, columns)
+    return columns, TABLE, table.note(file)
   try:
     with np.load(file) as archive:
       columns = {name: archive[name] for name in archive.files}
@@ -93,32 +120,79 @@ def _read(file: pathlib.Path) -> dict[str, np.ndarray]:
   except Exception as error:
     reason = " ".join(str(error).split())[:200]
     raise InputError(f"cannot read {file} ({reason})") from error
+  _check_label(file, columns)
+  named = "label" if "label" in columns else "label_index"
+  count = columns[named].shape[0] if columns[named].ndim else 0
+  for name in ("label", "clean_label", "label_index", "clean_label_index"):
+    if name in columns:
+      read = column(file, name, columns.pop(name), count)
+      positions = read.size is not None and not name.endswith("_index")
+      columns[f"{name}_index" if positions else name] = read.values
+  for name in ("id", "path"):
+    if name in columns:
+      columns[name] = column(file, name, columns[name], count).values
+  return columns, ARRAY, ()
+
+
+def _check_label(file: pathlib.Path, columns: dict) -> None:
   check(
-    "label" in columns,
-    f"{file} has no array label; it has: {', '.join(columns) or 'none'}",
+    ("label" in columns) != ("label_index" in columns),
+    f"{file} has no column label, or label_index besides; it has:"
+    f" {', '.join(columns) or 'none'}",
   )
-  for name in ("label", "clean_label", "id"):
-    values = columns.get(name)
-    check(
-      values is None or values.shape == (columns["label"].size,) != (0,),
-      f"{file}: {name} has not one value for each label",
-    )
-  return columns
 
 
-def _match(
-  file: pathlib.Path, in_file: np.ndarray, wanted: np.ndarray
+def _examples(
+  file: pathlib.Path,
+  columns: dict[str, np.ndarray],
+  train: Split,
+  known: Sequence[np.ndarray | None],
 ) -> np.ndarray:
-  """Row of the file for each wanted id, int64 [N]."""
-  check_ids(file, in_file)
-  by_id = np.argsort(in_file)
-  ordered = in_file[by_id]
-  place = np.searchsorted(ordered, wanted).clip(max=len(ordered) - 1)
-  missing = wanted[ordered[place] != wanted]
+  """Training example of each row, int64 [M]; -1 of none."""
+  count = len(columns.get("label", columns.get("label_index", ())))
+  ids = columns.get("id", columns.get("path"))
+  if ids is None or train.id is None:
+    _check_no_ids(file, columns, train.id)
+    check(
+      count == len(train),
+      f"{file} has {count} labels for {len(train)} training examples; expected"
+      " one each, or a column id of the examples that are meant",
+    )
+    return np.arange(count)
+  ids = ids.astype(str)
+  classes.check_ids(file, ids)
+  example = {name: i for i, name in enumerate(train.id.tolist())}
+  elsewhere = {
+    name for part in known if part is not None for name in part.tolist()
+  }
+  # A Windows path is the same path.
+  names = [
+    name
+    if name in example or "\\" not in name
+    else pathlib.PureWindowsPath(name).as_posix()
+    for name in ids.tolist()
+  ]
+  nobody = [n for n in names if n not in example and n not in elsewhere]
   check(
-    not missing.size,
-    f"{file} has no label for {missing.size} of {len(wanted)} training"
-    f" examples, e.g. {missing[0] if missing.size else ''}; its ids look"
-    f" like {in_file[0]}",
+    not nobody,
+    f"{file}: {len(nobody)} of {count} rows are of no example, e.g."
+    f" {nobody[0] if nobody else ''}; the ids of the data look like"
+    f" {train.id[0]}",
   )
-  return by_id[place]
+  return np.array([example.get(name, -1) for name in names], np.int64)
+
+
+def _check_no_ids(
+  file: pathlib.Path, columns: dict[str, np.ndarray], ids: np.ndarray | None
+) -> None:
+  """Refuses to match by position what could be matched by id."""
+  # Where examples have no names their ids are numbers, as much else is.
+  if ids is None or all(name.isdecimal() for name in ids.tolist()):
+    return
+  for name, values in columns.items():
+    known = float(np.isin(values.astype(str), ids).mean()) if values.size else 0
+    check(
+      known < 0.5 or name.removesuffix("_index") in ("label", "clean_label"),
+      f"{file}: {name} looks like the ids of the examples; call it id, so"
+      " that rows are matched by it",
+    )

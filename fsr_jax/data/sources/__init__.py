@@ -50,6 +50,7 @@ def load(options: DataOptions, seed: int) -> Data:
   choose("imbalance", options.imbalance, imbalance.IMBALANCES)
   choose("on_error", options.on_error, ON_ERROR)
   data = source_of(options.dataset)(options)
+  known = [data.train.id, data.test.id]
   if options.num_classes:
     data = _first_classes(data, options)
   if options.test_from:
@@ -62,7 +63,8 @@ def load(options: DataOptions, seed: int) -> Data:
   subset_rng, imbalance_rng, noise_rng, held_out_rng = rngs
   train, held_out = data.train, None
   if options.labels_file:
-    train = file.replace(train, options.labels_file, data.class_names)
+    data = file.replace(data, options.labels_file, known)
+    train = data.train
   if options.held_out:
     _check_size(options, "held_out", len(train) - 1)
     held_out, train = _hold_out(train, options, data.num_classes, held_out_rng)
@@ -101,7 +103,10 @@ def _first_classes(data: Data, options: DataOptions) -> Data:
       split = dataclasses.replace(split, clean_label=clean)
     splits[name] = split
   return dataclasses.replace(
-    data, **splits, class_names=data.class_names[:count]
+    data,
+    **splits,
+    class_names=data.class_names[:count],
+    class_numbers=data.class_numbers and data.class_numbers[:count],
   )
 
 

@@ -8,12 +8,16 @@ from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.labels.classes import (
   Vocabulary,
   by_name,
+  by_number,
   check_ids,
   class_names_of,
   indices,
+  listed,
 )
+from fsr_jax.data.labels.column import Column, column
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import existing, set_aside
+from fsr_jax.data.sources.pixels import pixels
 from fsr_jax.errors import InputError, check
 
 
@@ -21,10 +25,13 @@ def arrays(options: DataOptions) -> Data:
   """A .npz file, or a folder of .npy files, with the arrays named below.
 
   Args:
-    options: their `path` is the file or folder. Arrays: image uint8 [N, H, W]
-      or [N, H, W, channels], or feature vectors, float [N, F]; label [N]
-      integers or text; optional clean_label (-1: the label is wrong), id, and
-      test_image, test_label, test_clean_label.
+    options: their `path` is the file or folder, `class_names` may name the
+      classes. Arrays: image, of 0..255 [N, H, W] or [N, H, W, channels], or
+      feature vectors [N, F]; label, integers or text [N] or [N, 1], or one-hot
+      rows [N, C]; optional clean_label (-1: the label is wrong), id, and
+      test_image, test_label, test_clean_label, test_id. Images in other plain
+      forms (`pixels`) are converted. Without ids an example is called by its
+      row, from 0.
 
   Returns:
     Data.
@@ -45,18 +52,49 @@ def arrays(options: DataOptions) -> Data:
     ("test_image" in found) == ("test_label" in found),
     f"{path} has one of test_image and test_label; expected both or none",
   )
-  labels = ("label", "clean_label", "test_label", "test_clean_label")
-  names = class_names_of(*(found.get(name) for name in labels))
-  train = _split(path, found, "", by_name(names))
-  if "test_image" in found:
-    return Data(train, _split(path, found, "test_", by_name(names)), names)
+  parts = ("", "test_") if "test_image" in found else ("",)
+  images, notes = pixels(
+    path, {f"{part}image": found[f"{part}image"] for part in parts}
+  )
+  columns = {
+    name: column(path, name, found[name], len(images[f"{part}image"]))
+    for part in parts
+    for name in (f"{part}label", f"{part}clean_label", f"{part}id")
+    if name in found
+  }
+  names = _class_names(path, options, columns)
+  train, *tests = (
+    _split(path, images[f"{part}image"], columns, part, by_name(names))
+    for part in parts
+  )
+  if tests:
+    return Data(train, tests[0], names, notes=notes)
   is_test = set_aside(train.label, len(names), options.test_share)
   return Data(
     train.take(np.flatnonzero(~is_test)),
     train.take(np.flatnonzero(is_test)),
     names,
     test_set_aside=True,
+    notes=notes,
   )
+
+
+def _class_names(
+  path: pathlib.Path, options: DataOptions, columns: dict[str, Column]
+) -> tuple[str, ...]:
+  """Of the classes in all labels."""
+  labels = {n: c for n, c in columns.items() if n.endswith("label")}
+  if options.class_names is not None:
+    return listed(options.class_names)
+  sizes = {c.size for c in labels.values() if c.size is not None}
+  check(
+    len(sizes) <= 1,
+    f"{path}: one-hot labels of {sorted(sizes)} classes;"
+    " expected one number of them",
+  )
+  if sizes:
+    return tuple(str(c) for c in range(sizes.pop()))
+  return class_names_of(path, {name: c.values for name, c in labels.items()})
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -79,54 +117,32 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 def _split(
   path: pathlib.Path,
-  found: dict[str, np.ndarray],
-  prefix: str,
+  image: np.ndarray,
+  columns: dict[str, Column],
+  part: str,
   vocabulary: Vocabulary,
 ) -> Split:
-  """The arrays whose names begin with `prefix`, checked."""
-  image = found[prefix + "image"]
-  vectors = image.ndim == 2 and np.issubdtype(image.dtype, np.floating)
-  check(
-    vectors or (image.dtype == np.uint8 and image.ndim in (3, 4)),
-    f"{path}: {prefix}image is {image.dtype} {image.shape}; expected uint8"
-    " [N, H, W] or [N, H, W, channels], or float [N, F]",
-  )
-  if vectors:
-    image = np.asarray(image, np.float32)
-    bad = np.flatnonzero(~np.isfinite(image).all(1))
-    check(
-      not bad.size,
-      f"{path}: {bad.size} rows of {prefix}image are not finite numbers, the"
-      f" first is {bad[0] if bad.size else ''}",
-    )
-  for what in ("label", "clean_label", "id"):
-    values = found.get(prefix + what)
-    check(
-      values is None or values.shape == image.shape[:1],
-      f"{path}: {prefix}{what} has not one value for each of the"
-      f" {len(image)} images",
-    )
-  check(
-    image.ndim < 4 or image.shape[3] <= 4 or image.shape[1] not in (1, 3, 4),
-    f"{path}: {prefix}image is {image.shape}, channels first; expected them"
-    " last: image.transpose(0, 2, 3, 1)",
-  )
+  """The examples of a part ("" or "test_")."""
   labels = {
     what: indices(
       path,
-      prefix + what,
-      found[prefix + what],
-      vocabulary,
+      part + what,
+      columns[part + what].values,
+      _positions(columns[part + what], vocabulary),
       unknown=what == "clean_label",
     )
     for what in ("label", "clean_label")
-    if prefix + what in found
+    if part + what in columns
   }
-  identity = found.get(prefix + "id")
-  if identity is not None:
+  identity = np.arange(len(image))
+  if f"{part}id" in columns:
+    identity = columns[f"{part}id"].values
     check_ids(path, identity)
-  return Split(
-    image[..., None] if image.ndim == 3 else image,
-    **labels,
-    id=None if identity is None else identity.astype(str),
-  )
+  return Split(image, **labels, id=identity.astype(str))
+
+
+def _positions(labels: Column, vocabulary: Vocabulary) -> Vocabulary:
+  """What labels may be: of one-hot rows positions, whatever the names."""
+  if labels.size is None:
+    return vocabulary
+  return by_number(tuple(vocabulary.written))

@@ -8,10 +8,15 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Files, encoded
 from fsr_jax.data.labels.classes import (
+  ARRAY,
+  Rows,
   by_name,
   check_ids,
   class_names_of,
   indices,
+  listed,
+  sorted_names,
+  spelled,
 )
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import check
@@ -28,7 +33,7 @@ class Listing(NamedTuple):
     label: class names, str [N].
     id: str [N].
     clean_label: class names, str [N], or None.
-    part: "train", "test" or "" (not said), str [N].
+    part: "train", "test", "other" (not used) or "" (not said), str [N].
   """
 
   path: np.ndarray
@@ -66,28 +71,49 @@ def existing(path: str | None, dataset: str) -> pathlib.Path:
 
 
 def from_listing(
-  options: DataOptions, listing: Listing, where: pathlib.Path
+  options: DataOptions,
+  listing: Listing,
+  where: pathlib.Path,
+  rows: Rows | None = None,
 ) -> Data:
   """Data of labelled files, of which none is opened.
 
   Args:
-    options: their image_size, min_crop_area and test_share.
+    options: their class_names, image_size, min_crop_area and test_share.
     listing: Listing; where it names no test part, one is set aside.
     where: it is from, for messages.
+    rows: how those of its table are counted; None where it is no table, and
+      every label the name of a folder.
 
   Raises:
     InputError: an id is there twice, a label is missing, there is no training
       part.
   """
   check_ids(where, listing.id)
-  names = class_names_of(listing.label, listing.clean_label)
-  named = by_name(names)
-  label = indices(where, "label", listing.label, named, unknown=False)
-  clean_label = listing.clean_label
-  if clean_label is not None:
-    clean_label = indices(
-      where, "clean_label", clean_label, named, unknown=True
+  columns = {"label": listing.label, "clean_label": listing.clean_label}
+  if options.class_names is not None:
+    names = listed(options.class_names)
+  elif rows is None:
+    names = sorted_names(listing.label.tolist())
+  else:
+    names = class_names_of(where, columns, rows)
+  label, clean_label = (
+    None
+    if values is None
+    else indices(
+      where,
+      what,
+      values,
+      by_name(names),
+      unknown=what == "clean_label",
+      rows=rows or ARRAY,
     )
+    for what, values in columns.items()
+  )
+  assert label is not None
+  used = np.flatnonzero(listing.part != "other")
+  listing, label = listing.take(used), label[used]
+  clean_label = None if clean_label is None else clean_label[used]
   files, is_test = Files(listing.path), listing.part == "test"
   check(not is_test.all(), f"{where} has a test part and no training part")
   aside = not is_test.any()
@@ -99,7 +125,31 @@ def from_listing(
     ).take(np.flatnonzero(is_test != training))
     for training in (True, False)
   )
-  return Data(train, test, names, test_set_aside=aside)
+  return Data(
+    train,
+    test,
+    names,
+    test_set_aside=aside,
+    notes=_spellings(listing.label, label, names),
+  )
+
+
+def _spellings(
+  written: np.ndarray, label: np.ndarray, names: tuple[str, ...]
+) -> tuple[str, ...]:
+  """Which labels are written in several ways and taken for one class."""
+  pairs = sorted(set(zip(label.tolist(), map(spelled, written.tolist()))))
+  ways: dict[int, list[str]] = {}
+  for c, text in pairs:
+    ways.setdefault(c, []).append(text)
+  several = [(names[c], texts) for c, texts in ways.items() if len(texts) > 1]
+  if not several:
+    return ()
+  name, texts = several[0]
+  return (
+    f"{len(several)} classes are written in several ways, e.g. {name} as"
+    f" {', '.join(texts)}",
+  )
 
 
 def set_aside(label: np.ndarray, num_classes: int, share: float) -> np.ndarray:

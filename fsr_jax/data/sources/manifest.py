@@ -1,10 +1,13 @@
 """The user's images in a list of files."""
 
+import dataclasses
+import os
 import pathlib
 
 import numpy as np
 
 from fsr_jax.data.dataset import Data
+from fsr_jax.data.labels.classes import TABLE
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import (
   TEST,
@@ -21,7 +24,7 @@ def manifest(options: DataOptions) -> Data:
   """A table with the columns path, label[, clean_label][, split][, id].
 
   Args:
-    options: their `path` is a .csv or .parquet file. Relative paths in it are
+    options: their `path` is a table (`read_table`). Relative paths in it are
       below the folder that it lies in; `split` is train or test (val,
       validation too), `test_split` which of several is tested. A clean_label
       that is missing or -1 says that the label is wrong.
@@ -35,21 +38,44 @@ def manifest(options: DataOptions) -> Data:
       twice in it, a split has another name.
   """
   file = existing(options.path, "manifest")
-  columns = read_table(file, required=("path", "label"))
-  path = [str(file.parent / p) for p in columns["path"]]
+  table = read_table(file, required=("path", "label"))
+  columns = table.columns
   clean = columns.get("clean_label")
   listing = Listing(
-    path=np.array(path),
-    label=np.array(columns["label"]),
+    path=np.array(_places(file, columns["path"])),
+    label=np.array(columns["label"], object),
     id=np.array(columns.get("id", columns["path"])),
-    clean_label=None if clean is None else np.array(clean),
-    part=np.full(len(path), ""),
+    clean_label=None if clean is None else np.array(clean, object),
+    part=np.full(len(columns["path"]), ""),
   )
   if "split" in columns:
     split = np.array(columns["split"])
     part = _part_of(file, split, options.test_split)
-    listing = listing._replace(part=part).take(np.flatnonzero(part != "other"))
-  return from_listing(options, listing, file)
+    listing = listing._replace(part=part)
+  data = from_listing(options, listing, file, TABLE)
+  return dataclasses.replace(data, notes=table.note(file) + data.notes)
+
+
+def _places(file: pathlib.Path, paths: list[str]) -> list[str]:
+  """Where the files are; a path as Windows writes it is the same path."""
+  found = []
+  for position, text in enumerate(paths):
+    path = file.parent / text
+    if "\\" in text and not path.exists():
+      windows = pathlib.PureWindowsPath(text)
+      check(
+        os.name == "nt" or not windows.drive,
+        f"{file}, {TABLE.name(position)}: {text} is a path of another machine;"
+        " write paths as they are below the folder of this file, e.g."
+        f" {'/'.join(windows.parts[-2:])}",
+      )
+      path = file.parent / windows.as_posix()
+    check(
+      "\0" not in text and text != "",
+      f"{file}, {TABLE.name(position)}: path {text!r} is none",
+    )
+    found.append(str(path))
+  return found
 
 
 def _part_of(

@@ -85,6 +85,7 @@ def load(options: DataOptions) -> Data:
       _split(options, builder, train, labels, True),
       _split(options, builder, test, labels, False),
       names,
+      class_numbers=tuple(range(len(names))),
     )
 
 

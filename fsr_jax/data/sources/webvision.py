@@ -54,7 +54,7 @@ def webvision(options: DataOptions) -> Data:
       ("val_filelist.txt", folders[0], False),
     )
   )
-  return Data(train, test, names)
+  return Data(train, test, names, class_numbers=tuple(range(len(names))))
 
 
 def _split(

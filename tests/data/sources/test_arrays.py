@@ -100,13 +100,27 @@ class ArraysTest(OwnDataTest):
     image = np.zeros((20, 3))
     image[7, 1] = np.nan
     path, _ = self.arrays(image=image)
-    with self.assertRaisesRegex(InputError, "1 rows .* the first is 7"):
+    with self.assertRaisesRegex(InputError, "image of example 7 has values"):
       load("arrays", path, data__image_size=0)
 
   @parameterized.named_parameters(
     ("missing", {"label": None}, "no array label; it has: image"),
-    ("dtype", {"image": np.zeros((20, 5, 5))}, "image is float64.*uint8"),
-    ("length", {"label": np.zeros(3, int)}, "label has not one value"),
+    ("dtype", {"image": np.array(["x"] * 20)}, "image is <U1 .* 0..255, or"),
+    (
+      "length",
+      {"label": np.zeros(3, int)},
+      r"label is int64 \(3,\).*one value",
+    ),
+    ("scalar", {"label": np.array(3)}, r"label is int64 \(\);.*one value"),
+    ("no pixels", {"image": np.zeros((20, 0, 5), np.uint8)}, "is nothing in"),
+    (
+      "no features",
+      {"image": np.zeros((20, 0))},
+      r"\(20, 0\): there is nothing",
+    ),
+    ("no images", {"image": np.zeros((0, 5, 5))}, "for each of the 0 examples"),
+    ("scalar image", {"image": np.array(3.0)}, r"image is float64 \(\); expec"),
+    ("ids", {"id": np.arange(40).reshape(20, 2)}, "row 1 is not one-hot"),
     ("half", {"test_label": np.zeros(3, int)}, "one of test_image and test"),
     ("pickled", {"id": np.array([{}] * 20)}, "cannot read .*pickled"),
   )
@@ -127,16 +141,11 @@ class ArraysFlawsTest(OwnDataTest):
     return load("arrays", self.root / "data.npz", data__image_size=0)
 
   @parameterized.named_parameters(
-    (
-      "channels",
-      {"image": np.zeros((20, 3, 32, 32), np.uint8)},
-      r"channels first; .* image.transpose\(0, 2, 3, 1\)",
-    ),
     ("id", {"id": np.array(["x"] * 20)}, "x is there 20 times"),
     (
       "nan",
       {"label": np.array([np.nan] + [1.0, 0.0] * 9 + [1.0])},
-      "1 of 20 values of label are missing, the first is number 1",
+      "1 of 20 values of label are missing, the first in entry 0",
     ),
     ("unknown", {"label": np.arange(20) % 3 - 1}, "7 of 20 values of label"),
     (
@@ -145,12 +154,47 @@ class ArraysFlawsTest(OwnDataTest):
         "test_image": np.zeros((0, 5, 5, 3), np.uint8),
         "test_label": np.zeros(0, int),
       },
-      "no test examples",
+      "for each of the 0 examples",
     ),
   )
   def test_wrong_arrays(self, changes, message):
     with self.assertRaisesRegex(InputError, message):
       self.arrays(**changes)
+
+  @parameterized.named_parameters(
+    ("column", lambda y: y[:, None]),
+    ("one hot", lambda y: np.eye(2)[y]),
+    ("one hot, whole", lambda y: np.eye(2, dtype=np.int64)[y]),
+    ("one hot, bool", lambda y: np.eye(2, dtype=bool)[y]),
+    ("bytes", lambda y: np.array([b"0", b"1"])[y]),
+    ("text", lambda y: np.array(["00", "01"])[y]),
+    ("float", lambda y: y.astype(np.float16)),
+    ("wide", lambda y: y.astype(np.uint64)),
+    ("column of text", lambda y: np.array(["0", "1"])[y][:, None]),
+  )
+  def test_forms_of_labels(self, form):
+    expected = self.arrays()
+    got = self.arrays(label=form(np.arange(20) % 2))
+    self.assertLen(got.class_names, 2)
+    np.testing.assert_array_equal(got.train.label, expected.train.label)
+    np.testing.assert_array_equal(got.test.label, expected.test.label)
+
+  @parameterized.named_parameters(
+    ("shares", np.full((20, 2), 0.5), "row 0 is not one-hot; expected one cla"),
+    ("two", np.ones((20, 3)), "row 0 is not one-hot"),
+    ("cube", np.zeros((20, 2, 2)), r"expected \[20\], \[20, 1\] or one-hot"),
+  )
+  def test_no_labels(self, label, message):
+    with self.assertRaisesRegex(InputError, message):
+      self.arrays(label=label)
+
+  def test_examples_without_ids_are_called_by_their_row(self):
+    data = self.arrays()
+    rows = np.concatenate([data.train.id, data.test.id]).astype(int)
+    np.testing.assert_array_equal(np.sort(rows), np.arange(20))
+    np.testing.assert_array_equal(
+      data.train.label, data.train.id.astype(int) % 2
+    )
 
   def test_many_channels_are_not_channels_first(self):
     data = self.arrays(image=np.zeros((20, 8, 8, 13), np.uint8))

@@ -13,6 +13,22 @@ from tests.data.own import OwnDataTest, levels, load, picture, tree
 
 
 class FolderTest(OwnDataTest):
+  def test_one_value_is_one_class_and_said_so(self):
+    tree(self.root, classes=("1", "01", "10", "2"), count=4)
+    data = load("folder", self.root)
+    self.assertEqual(data.class_names, ("1", "2", "10"))
+    self.assertEqual(
+      data.notes, ("1 classes are written in several ways, e.g. 1 as 01, 1",)
+    )
+
+  def test_classes_in_an_order_of_ones_own(self):
+    tree(self.root, classes=("a", "nan", "-1"), count=4)
+    data = load("folder", self.root, data__class_names="nan,-1,a")
+    self.assertEqual(data.class_names, ("nan", "-1", "a"))
+    self.assertEqual(sorted(data.train.label), [0] * 3 + [1] * 3 + [2] * 3)
+    with self.assertRaisesRegex(InputError, "4 of 12 values of label are no"):
+      load("folder", self.root, data__class_names="nan,a")
+
   def test_a_part_of_every_class_is_set_aside(self):
     data = load("folder", tree(self.root), data__test_share=1 / 3)
     self.assertEqual(data.class_names, ("dog", "ä cat"))

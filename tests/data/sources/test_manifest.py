@@ -61,7 +61,23 @@ class ManifestTest(OwnDataTest):
     self.assertIn(data.train.id[0], [row[0] for row in self.rows("path")])
 
   @parameterized.named_parameters(
-    ("column", [["path", "class"], ["a", "b"]], "no column label.*path, cl"),
+    ("column", [["path", "klass"], ["a", "b"]], "no column label.*path, kl"),
+    (
+      "columns",
+      [["image", "filename", "label"], ["a", "b", "c"]],
+      "no column path, and several that could be it: image, filename; call one",
+    ),
+    (
+      "drive",
+      [["path", "label"], ["C:\\x\\a.png", "b"]],
+      "row 2: C:.* x/a.png$",
+    ),
+    ("nul", [["path", "label"], ["a\0.png", "b"]], "row 2: path .* is none"),
+    (
+      "no path",
+      [["path", "label"], ["a", "b"], ["", "b"]],
+      "row 3: path '' is",
+    ),
     ("empty", [["path", "label"]], "no column path, label or no rows"),
     ("ragged", [["path", "label"], ["a"]], "row 2: 1 values.* 2 columns"),
     (
@@ -84,6 +100,97 @@ class ManifestTest(OwnDataTest):
     path.write_bytes(b"\xff\xfe\x00")
     with self.assertRaisesRegex(InputError, "cannot read .*list.csv"):
       load("manifest", path)
+
+
+class ColumnsTest(OwnDataTest):
+  """Tables as programs write them."""
+
+  def load(self, text, name="list.csv", encoding="utf-8", **fields):
+    tree(self.root)
+    (self.root / name).write_text(text, encoding=encoding)
+    return load("manifest", self.root / name, **fields)
+
+  @parameterized.parameters(
+    ("list.csv", ",", "utf-8-sig"),
+    ("list.csv", ";", "utf-8-sig"),
+    ("list.csv", "\t", "utf-16"),
+    ("list.tsv", "\t", "utf-8"),
+    ("LIST.TSV", "\t", "utf-8"),
+    ("list.csv", "|", "utf-8"),
+  )
+  def test_separators_and_byte_order_marks(self, name, separator, encoding):
+    rows = [("path", "label", "note")] + [
+      (f"dog/{i}.png", "äb"[i % 2], '"x,y;z"') for i in range(6)
+    ]
+    text = "".join(separator.join(row) + "\r\n" for row in rows)
+    data = self.load(text, name, encoding)
+    self.assertEqual(data.class_names, ("b", "ä"))
+    self.assertLen(data.train, 4)
+
+  @parameterized.parameters(
+    "image", "filename", "file_name", "FilePath", "img_path"
+  )
+  def test_other_names(self, path):
+    data = self.load(
+      f"{path},Target\n" + "".join(f"dog/{i}.png,{i % 2}\n" for i in range(6))
+    )
+    self.assertEqual(data.class_names, ("0", "1"))
+    self.assertIn("dog/5.png", [*data.train.id, *data.test.id])
+    self.assertEqual(
+      data.notes,
+      (
+        "columns of list.csv that are read as others:"
+        f" path: {path}, label: Target",
+      ),
+    )
+
+  def test_own_names_come_first(self):
+    data = self.load(
+      "path,image,label,class\n"
+      + "".join(f"dog/{i}.png,x,{i % 2},y\n" for i in range(6))
+    )
+    self.assertEqual((data.class_names, data.notes), (("0", "1"), ()))
+
+  def test_windows_paths(self):
+    rows = "".join(f"dog\\{i}.png,{i % 2}\n" for i in range(6))
+    data = self.load("path,label\n" + rows)
+    self.assertEqual(sorted(levels(data.train))[0] // 100, 1)
+
+  def test_lines_of_json(self):
+    rows = [
+      f'{{"file_name": "dog/{i}.png", "label": {i % 2}, "text": "a, b"}}\n'
+      for i in range(6)
+    ]
+    data = self.load("".join(rows), "metadata.jsonl")
+    self.assertEqual(data.class_names, ("0", "1"))
+    with self.assertRaisesRegex(InputError, "line 2: 7 is no object"):
+      self.load(rows[0] + "7\n", "metadata.jsonl")
+    with self.assertRaisesRegex(InputError, "cannot read .*, line 1 "):
+      self.load("[" * 100_000, "metadata.jsonl")
+
+  def test_labels_and_clean_labels_of_two_programs(self):
+    rows = "".join(
+      f"{name}/{i}.png,{i},{i}.0\n"
+      for name in ("dog", "ä cat")
+      for i in range(5)
+    )
+    data = self.load("path,label,clean_label\n" + rows)
+    self.assertEqual(data.class_names, tuple("01234"))
+    self.assertEqual(data.notes, ())
+    np.testing.assert_array_equal(data.train.label, data.train.clean_label)
+
+  def test_rows_are_counted_in_the_file(self):
+    """Those of parts that are not used too."""
+    text = "path,label,split\n" + "".join(
+      f"dog/{i}.png,{'a' if i < 4 else 'b'},{part}\n"
+      for i, part in enumerate(["val", "val", "train", "test", "train"])
+    )
+    text = text.replace("dog/4.png,b", "dog/4.png,NA")
+    with self.assertRaisesRegex(InputError, "e.g. NA in row 6; .*class_names"):
+      self.load(text, data__test_split="test")
+    data = self.load(text, data__test_split="test", data__class_names="NA,a")
+    self.assertEqual(data.class_names, ("NA", "a"))
+    self.assertEqual(data.train.label.tolist(), [1, 0])
 
 
 class TableTest(OwnDataTest):
@@ -126,7 +233,7 @@ class TableTest(OwnDataTest):
     (
       "label",
       "path,label\na,x\nb,\nc,\n",
-      "2 of 3 values of label are missing, the first is number 2",
+      "2 of 3 values of label are missing, the first in row 3",
     ),
     ("twice", "path,label,Label\na,x,y\n", "column label more than once"),
     (

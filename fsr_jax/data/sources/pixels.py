@@ -1,0 +1,134 @@
+"""Pixels as uint8 [N, H, W, channels], from the forms that arrays have."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from fsr_jax.errors import check
+
+# Images that are converted at a time.
+_CHUNK = 1000
+_CHANNELS = (1, 3, 4)
+_EXPECTED = (
+  "expected images [N, H, W] or [N, H, W, channels] of 0..255, or feature"
+  " vectors [N, F]"
+)
+
+
+class _Scale(NamedTuple):
+  """How values become 0..255.
+
+  Attributes:
+    factor: they are multiplied by it and rounded.
+    words: what they are, for the opening lines; "" where nothing is changed.
+  """
+
+  factor: float
+  words: str
+
+
+def pixels(
+  where: object, found: Mapping[str, np.ndarray]
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+  """The same inputs in the one form that the rest of the program knows.
+
+  Args:
+    where: they are from, for messages.
+    found: name -> array; all of them are of one kind.
+
+  Returns:
+    ({name: uint8 [N, H, W, channels], or float32 [N, F] of vectors}, notes of
+    what was changed).
+
+  Raises:
+    InputError: no pixels, values that are no numbers, or whose scale or shape
+      is not plain.
+  """
+  for name, values in found.items():
+    seen = f"{where}: {name} is {values.dtype} {values.shape}"
+    check(
+      values.dtype.kind in "biuf" and values.ndim in (2, 3, 4),
+      f"{seen}; {_EXPECTED}",
+    )
+    check(0 not in values.shape[1:], f"{seen}: there is nothing in an example")
+    _check_finite(where, name, values)
+  if all(values.ndim == 2 for values in found.values()):
+    return {
+      name: np.asarray(values, np.float32) for name, values in found.items()
+    }, ()
+  for name, values in found.items():
+    check(
+      values.ndim > 2,
+      f"{where}: {name} is {values.shape}, vectors beside images; {_EXPECTED}",
+    )
+  notes = []
+  first = all(map(_channels_first, found.values()))
+  if first:
+    notes.append("images have their channels first; they are put last")
+    found = {name: np.moveaxis(x, 1, 3) for name, x in found.items()}
+  scale = _scale(where, found)
+  if scale.words:
+    notes.append(f"images are {scale.words}; they become 0..255")
+  images = {
+    name: _as_bytes(x if x.ndim == 4 else x[..., None], scale.factor)
+    for name, x in found.items()
+  }
+  return images, tuple(notes)
+
+
+def _check_finite(where, name: str, values: np.ndarray) -> None:
+  if values.dtype.kind != "f":
+    return
+  for start in range(0, len(values), _CHUNK):
+    rows = values[start : start + _CHUNK].reshape(-1, values[0].size)
+    bad = start + np.flatnonzero(~np.isfinite(rows).all(1))
+    check(
+      not bad.size,
+      f"{where}: {name} of example {bad[0] if bad.size else ''} has values"
+      " that are not finite numbers",
+    )
+
+
+def _channels_first(values: np.ndarray) -> bool:
+  """Whether [N, channels, H, W] is the only way to read the shape."""
+  shape = values.shape
+  return len(shape) == 4 and shape[1] in _CHANNELS and shape[3] > 4
+
+
+def _scale(where, found: Mapping[str, np.ndarray]) -> _Scale:
+  """What the values are, judged by all of them together."""
+  arrays = [x for x in found.values() if x.size]
+  dtype = np.result_type(*(x.dtype for x in found.values()))
+  least = min((float(x.min()) for x in arrays), default=0.0)
+  most = max((float(x.max()) for x in arrays), default=0.0)
+  if dtype == np.bool_:
+    return _Scale(255.0, "true or false")
+  if dtype == np.uint8:
+    return _Scale(1.0, "")
+  whole = dtype.kind in "iu"
+  if least >= 0 and most <= 255 and (whole or most >= 2):
+    return _Scale(1.0, f"{dtype} in 0..255")
+  if least >= 0 and most <= 1:
+    return _Scale(255.0, f"{dtype} in 0..1")
+  if dtype == np.uint16 and most > 32767:
+    return _Scale(1 / 257, "of 16 bits")
+  names = ", ".join(found)
+  check(
+    False,
+    f"{where}: {names} is {dtype} with values from {least:g} to {most:g}, of"
+    " which it is not plain what is black and what is white; expected 0..255,"
+    " or fractions in 0..1",
+  )
+  raise AssertionError
+
+
+def _as_bytes(values: np.ndarray, factor: float) -> np.ndarray:
+  """uint8, of the same shape."""
+  if values.dtype == np.uint8 and factor == 1:
+    return values
+  result = np.empty(values.shape, np.uint8)
+  for start in range(0, len(values), _CHUNK):
+    rows = slice(start, start + _CHUNK)
+    result[rows] = np.rint(values[rows].astype(np.float32) * factor)
+  return result

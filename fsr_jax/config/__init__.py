@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
 from fsr_jax import fields
+from fsr_jax.config import own_data
 from fsr_jax.config.methods import METHODS, PARTS, TABLE_4
 from fsr_jax.config.options import (
   DATA,
@@ -15,6 +16,7 @@ from fsr_jax.config.options import (
   RunOptions,
   all_fields,
 )
+from fsr_jax.config.own_data import leave_open
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import check, choose
 from fsr_jax.reweighting import ReweightingOptions
@@ -35,7 +37,8 @@ FREE_FIELDS = frozenset(
 def base() -> ConfigDict:
   """The base configuration: CIFAR noise settings of the paper's Table 4.
 
-  Options that some method sets are left open; `resolve` fills them in.
+  Options that some method sets are left open; `resolve` fills them in, and
+  those that follow from the user's own data where a config file opens them.
   """
   config = ConfigDict({"data": ConfigDict()})
   for name, (group, entry) in all_fields().items():
@@ -48,10 +51,11 @@ def base() -> ConfigDict:
 
 
 def resolve(config: ConfigDict) -> ConfigDict:
-  """A copy in which the options left open are filled in from the method.
+  """A copy in which what is left open is filled in: by method and own data.
 
   Raises:
-    InputError: an unknown method; lists the choices.
+    InputError: an unknown method (lists the choices); the user's own data,
+      where they are looked at, are not there or not what they seem to be.
   """
   choose("method", config.method, METHODS)
   config = ConfigDict(config.to_dict())
@@ -59,6 +63,7 @@ def resolve(config: ConfigDict) -> ConfigDict:
   for name in PARTS:
     if config[name] is None:
       config[name] = preset.get(name, known[name][1].default)
+  own_data.fill(config)
   return config
 
 
@@ -135,6 +140,7 @@ __all__ = [
   "arguments",
   "base",
   "flatten",
+  "leave_open",
   "resolve",
   "typed",
 ]

@@ -1,6 +1,8 @@
 """What a source hands to a run: two splits over the same classes."""
 
+from collections.abc import Callable
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +58,10 @@ class Split:
     return self
 
 
+# Fields of Data that are a Split.
+SPLITS = ("train", "test", "held_out", "val")
+
+
 @dataclasses.dataclass(frozen=True)
 class Data:
   """A training and a test split over the same classes.
@@ -65,6 +71,8 @@ class Data:
       training images, unless random-resized crops will be taken of them.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
+    val: what is evaluated at the ends of epochs, as the network sees it; None
+      where the test part is. With it the test part is evaluated at the end.
     skipped: why each image was left out that could not be read.
     test_set_aside: whether the test part was taken out of the training images,
       so that another one would be taken out of others.
@@ -77,6 +85,7 @@ class Data:
   test: Split
   class_names: tuple[str, ...]
   held_out: Split | None = None
+  val: Split | None = None
   skipped: tuple[str, ...] = ()
   test_set_aside: bool = False
   class_numbers: tuple[int, ...] | None = None
@@ -88,13 +97,21 @@ class Data:
 
   def decoded(self) -> "Data":
     """With all images in memory."""
-    held_out = self.held_out and self.held_out.decoded()
-    return dataclasses.replace(
-      self,
-      train=self.train.decoded(),
-      test=self.test.decoded(),
-      held_out=held_out,
-    )
+    return self.each(lambda name, split: split.decoded())
+
+  def each(self, change: Callable[[str, Split], Split]) -> "Data":
+    """With every split that there is changed.
+
+    Args:
+      change: ("train", "test", "held_out" or "val", Split) -> Split.
+    """
+    there = {name: getattr(self, name) for name in SPLITS}
+    changed: dict[str, Any] = {
+      name: change(name, split)
+      for name, split in there.items()
+      if split is not None
+    }
+    return dataclasses.replace(self, **changed)
 
   def validate(self, side: int | None = None) -> "Data":
     """Returns itself.
@@ -113,14 +130,18 @@ class Data:
       f"there is one class only: {', '.join(self.class_names)}",
     )
     check(len(self.test) > 0, "no test examples are left")
+    check(
+      self.val is None or len(self.val) > 0,
+      "no examples are left to validate on",
+    )
     shape = self.train.image.shape[1:]
-    for name in ("train", "test", "held_out"):
+    for name in SPLITS:
       split = getattr(self, name)
       if split is None:
         continue
       _validate_split(name, split, self.num_classes)
       expected = shape
-      if side is not None and name == "test":
+      if side is not None and name in ("test", "val"):
         expected = (side, side, shape[2])
       check(
         split.image.shape[1:] == expected,

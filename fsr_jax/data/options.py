@@ -49,13 +49,22 @@ class DataOptions:
   )
   train_split: str | None = field(
     None,
-    "Which part is trained on: a split of the TFDS set, none means train; of"
-    " webvision google, flickr or all, none means google.",
+    "Which part is trained on: of your own data a folder, or a value of the"
+    " column split, none means the one that is called so and . that the folders"
+    " are classes, whatever they are called; of TFDS a split, a slice"
+    " (train[:80%]) or a sum of them, none means train; of webvision google,"
+    " flickr or all, none means google.",
+  )
+  val_split: str | None = field(
+    None,
+    "Which part is evaluated while the run is going on, so that the test part"
+    " is kept for its end; none means the one that is called so where there is"
+    " a test part besides, unless data.test_split is set.",
   )
   test_split: str | None = field(
     None,
-    "Which part is tested where there are several; of TFDS none means test,"
-    " else validation, whichever has labels.",
+    "Which part is tested where there are several; none means test, else"
+    " validation, of TFDS whichever has labels.",
   )
   test_from: str | None = field(
     None,

@@ -235,29 +235,6 @@ class ConfigsTest(parameterized.TestCase):
       (0.1, 2),
     )
 
-  def test_folder_needs_its_argument(self):
-    with self.assertRaisesRegex(InputError, "where are the images"):
-      get_config("folder")
-
-  @parameterized.parameters(
-    ((30, 40), 32, 4, "resnet32"),
-    ((60, 60), 64, 4, "resnet32"),
-    ((300, 200), 224, 0, "resnet18"),
-  )
-  def test_folder_fits_the_size_of_the_images(
-    self, size, side, padding, network
-  ):
-    root = pathlib.Path(self.create_tempdir())
-    own.tree(root, count=30, size=size)
-    c = get_config("folder", str(root))
-    validate(options_of(c))
-    self.assertEqual(
-      (c.data.image_size, c.data.crop_padding, c.network),
-      (side, padding, network),
-    )
-    # 54 of 60 are left to train on.
-    self.assertEqual((c.batch_size, c.dictionary_size), (2, 4))
-
   @parameterized.parameters(1.0, 0.25)
   def test_folder_trained_shrunk_and_continued(self, min_crop_area):
     root = pathlib.Path(self.create_tempdir())

@@ -1,6 +1,6 @@
 """Bytes of an image file to uint8 RGB pixels, upright.
 
-JPEG, PNG, GIF, WebP, BMP and TIFF; the content decides, never a file's name.
+The content decides, never a file's name (`formats`).
 Of several frames or pages the first counts. Transparency shows white, as a web
 page would. ICC profiles are ignored: numbers are taken as sRGB.
 
@@ -8,20 +8,13 @@ No function here keeps or sets anything global: any number of threads
 and worker processes may decode at the same time.
 """
 
-from collections.abc import Callable
-import io
 import struct
 
 import numpy as np
 from PIL import Image
-from PIL.BmpImagePlugin import BmpImageFile
-from PIL.GifImagePlugin import GifImageFile
-from PIL.ImageFile import ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.TiffImagePlugin import TiffImageFile
-from PIL.WebPImagePlugin import WebPImageFile
+from PIL.PpmImagePlugin import PpmImageFile
 
+from fsr_jax.data.images import formats
 from fsr_jax.errors import InputError, check
 
 # 100-megapixel cameras pass; Pillow needs 4 bytes a pixel, here 1/2 GiB, and
@@ -34,26 +27,6 @@ MAX_PIXELS = 2**27
 # (RMS) in 0.4-0.55 of the time; 1 by 1.4-3.5 levels, 10-30 % faster still.
 _OVERSAMPLING = 2
 
-
-class _Jpeg(JpegImageFile):
-  """JPEG whose EXIF is not searched for a resolution: slow, warns of others."""
-
-  def _read_dpi_from_exif(self):
-    pass
-
-
-# First bytes -> reader. Not `Image.open`: it warns of large images, which only
-# global state can silence, and its other readers may start other programs.
-_READERS: dict[bytes, Callable[[io.BytesIO], ImageFile]] = {
-  b"\xff\xd8\xff": _Jpeg,
-  b"\x89PNG\r\n\x1a\n": PngImageFile,
-  b"GIF8": GifImageFile,
-  b"RIFF": WebPImageFile,
-  b"BM": BmpImageFile,
-  b"II*\0": TiffImageFile,
-  b"MM\0*": TiffImageFile,
-}
-_EXPECTED = "expected a whole JPEG, PNG, GIF, WebP, BMP or TIFF file"
 
 # TIFF 6.0 and EXIF 2.32.
 _BITS_PER_SAMPLE, _ORIENTATION = 0x0102, 0x0112
@@ -129,15 +102,8 @@ def _read(
     (image of mode L or RGB as stored, perhaps at a reduced scale; its width
     and height, perhaps not whole after a reduction; EXIF orientation 1-8).
   """
-  reader = next(
-    (r for first, r in _READERS.items() if blob.startswith(first)), None
-  )
-  if reader is None:
-    raise InputError(
-      f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}"
-    )
   try:
-    image = reader(io.BytesIO(blob))
+    image = formats.opened(blob, where)
     width, height = image.size
     check(
       width * height <= MAX_PIXELS,
@@ -155,11 +121,7 @@ def _read(
     raise
   # Pillow raises many types for damaged files.
   except Exception as error:
-    reason = " ".join(str(error).split())[:200]
-    raise InputError(
-      f"cannot decode {where} ({len(blob)} bytes; {type(error).__name__}:"
-      f" {reason}); {_EXPECTED}"
-    ) from error
+    raise formats.unreadable(blob, where, error) from error
 
 
 def _plain(image: Image.Image, where: str) -> Image.Image:
@@ -168,6 +130,9 @@ def _plain(image: Image.Image, where: str) -> Image.Image:
     # The upper 8 of 16 bits, as Pillow does for colours; of 12 in some TIFF.
     (bits,) = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
     return Image.fromarray((np.asarray(image) >> bits - 8).astype(np.uint8))
+  if image.mode == "I" and isinstance(image, PpmImageFile):
+    # Brought to 0-65535 by its reader, whatever its largest value.
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
   if image.has_transparency_data:
     image = image.convert("RGBA")
     page = Image.new("RGB", image.size, "white")

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 import dataclasses
+import functools
+import os
 
 import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.images.reader import Encoded, unreadable
+from fsr_jax.data.images.reader import Encoded, Files, unreadable
 from fsr_jax.data.labels import file, imbalance, noise
 from fsr_jax.data.options import ON_ERROR, DataOptions
 from fsr_jax.data.sources import (
@@ -44,18 +46,22 @@ def load(options: DataOptions, seed: int) -> Data:
     holds the labels before it, unless the source knows better.
 
   Raises:
-    InputError: an unknown name, missing or damaged files, bad labels.
+    InputError: an unknown name, missing or damaged files, bad labels,
+      a file that is in two parts.
   """
   choose("noise", options.noise, noise.NOISES)
   choose("imbalance", options.imbalance, imbalance.IMBALANCES)
   choose("on_error", options.on_error, ON_ERROR)
   data = source_of(options.dataset)(options)
-  known = [data.train.id, data.test.id]
+  known = [split.id for split in (data.train, data.test, data.val) if split]
   if options.num_classes:
     data = _first_classes(data, options)
   if options.test_from:
-    test = test_part.load(options, data.class_names)
-    data = dataclasses.replace(data, test=test, test_set_aside=False)
+    test, notes = test_part.load(options, data.class_names)
+    data = dataclasses.replace(
+      data, test=test, test_set_aside=False, notes=data.notes + notes
+    )
+  _check_apart(data)
   if options.on_error == "skip":
     data = _without_unreadable(data)
   # Separate streams, so that e.g. the noise does not move with the subset.
@@ -89,22 +95,48 @@ def load(options: DataOptions, seed: int) -> Data:
   )
 
 
+def _check_apart(data: Data) -> None:
+  """Refuses a file that is in two parts, also by way of linked folders."""
+  # The smaller parts first: they are remembered, the training part looked up.
+  parts = {"test": data.test, "val": data.val, "training": data.train}
+  known: dict[tuple[str, str], str] = {}
+  shared, real = [], functools.cache(os.path.realpath)
+  for part, split in parts.items():
+    if split is None or not isinstance(split.image, Encoded):
+      continue
+    if not isinstance(split.image.blobs, Files):
+      continue
+    for path in split.image.blobs.paths[split.image.position].tolist():
+      folder, name = os.path.split(path)
+      if known.get((real(folder), name), part) != part:
+        shared.append((path, known[real(folder), name], part))
+      elif part != "training":
+        known[real(folder), name] = part
+  path, *both = shared[0] if shared else ("",)
+  check(
+    not shared,
+    f"{len(shared)} files are in more than one part, by links or by rows that"
+    f" name one file twice, e.g. {path} in the {' and the '.join(both)} part;"
+    " what is trained on cannot be tested on",
+  )
+
+
 def _first_classes(data: Data, options: DataOptions) -> Data:
   """The examples whose given label is one of the first `num_classes`."""
   count = options.num_classes
   _check_size(options, "num_classes", data.num_classes)
-  splits = {}
-  for name in ("train", "test"):
-    split = getattr(data, name)
+
+  def first(name, split):
+    del name
     split = split.take(np.flatnonzero(split.label < count))
     if split.clean_label is not None:
       # Truly of a class left out: wrong, and no class here is right.
       clean = np.where(split.clean_label < count, split.clean_label, -1)
       split = dataclasses.replace(split, clean_label=clean)
-    splits[name] = split
+    return split
+
   return dataclasses.replace(
-    data,
-    **splits,
+    data.each(first),
     class_names=data.class_names[:count],
     class_numbers=data.class_numbers and data.class_numbers[:count],
   )
@@ -124,20 +156,17 @@ def _hold_out(
 
 
 def _without_unreadable(data: Data) -> Data:
-  train, why_train = _readable(data.train)
-  test, why_test = _readable(data.test)
-  return dataclasses.replace(
-    data, train=train, test=test, skipped=(*why_train, *why_test)
-  )
+  why: list[str] = []
 
+  def readable(name, split):
+    del name
+    if not isinstance(split.image, Encoded):
+      return split
+    bad = unreadable(split.image)
+    why.extend(bad.values())
+    return split.take(np.setdiff1d(np.arange(len(split)), list(bad)))
 
-def _readable(split: Split) -> tuple[Split, list[str]]:
-  """(the images that can be read, why each of the others cannot)."""
-  if not isinstance(split.image, Encoded):
-    return split, []
-  bad = unreadable(split.image)
-  left = np.setdiff1d(np.arange(len(split)), list(bad))
-  return split.take(left), list(bad.values())
+  return dataclasses.replace(data.each(readable), skipped=tuple(why))
 
 
 def _with_noise(

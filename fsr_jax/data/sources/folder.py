@@ -1,150 +1,106 @@
 """The user's images in a tree of folders."""
 
-import os
+import dataclasses
 import pathlib
 
 import numpy as np
 
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
-from fsr_jax.data.sources.listing import (
-  TEST,
-  TRAIN,
-  Listing,
-  existing,
-  from_listing,
-)
-from fsr_jax.errors import InputError, check
-
-SUFFIXES = (
-  ".jpg",
-  ".jpeg",
-  ".jfif",
-  ".png",
-  ".webp",
-  ".bmp",
-  ".gif",
-  ".tif",
-  ".tiff",
-)
+from fsr_jax.data.sources import metadata
+from fsr_jax.data.sources.layout import Layout, layout
+from fsr_jax.data.sources.listing import Listing, existing, from_listing
+from fsr_jax.data.sources.tree import Tree, tree_of
+from fsr_jax.data.table import SUFFIXES
+from fsr_jax.errors import check
 
 
 def folder(options: DataOptions) -> Data:
   """root/CLASS/.../*.jpg, or root/train/CLASS/... beside root/test/CLASS/...
 
+  A metadata.csv or metadata.jsonl in the root or in its parts says the labels
+  instead of class folders.
+
   Args:
-    options: their `path` is the root, `test_split` the test folder where
-      there are several.
+    options: their `path` is the root; `train_split`, `val_split` and
+      `test_split` name folders of it where their names do not say enough.
 
   Returns:
     Data; a class is named as its folder, an image's id is its path below the
-    root. Files whose suffix is none of SUFFIXES are left out.
+    root. What is left out stands in its notes.
 
   Raises:
-    InputError: no such folder, no image, an unreadable folder, folders that
-      are neither classes nor parts.
+    InputError: no such folder, no image, an unreadable folder, a class folder
+      without any image, folders that may be classes or parts.
   """
   root = existing(options.path, "folder")
   check(root.is_dir(), f"data.path={root} is not a folder")
-  found = _parts(root, options.test_split) or [("", root)]
+  found = layout(root, options)
+  trees = {
+    part: tree_of(base, found.without if base == root else frozenset())
+    for part, base in found.parts.items()
+  }
+  notes = list(found.notes)
+  labelled = metadata.labelled(root, found.parts)
+  if labelled:
+    notes += labelled.notes(list(trees.values()))
+    listing, rows = labelled.listing, labelled.rows
+  else:
+    rows = None
+    listing = _by_folders(root, found, trees, options.labels_file)
+    for part, tree in trees.items():
+      tree.check_classes(found.parts[part])
+      notes += tree.notes(found.parts[part])
+  data = from_listing(options, listing, root, rows)
+  return dataclasses.replace(data, notes=(*notes, *data.notes))
+
+
+def _by_folders(
+  root: pathlib.Path,
+  found: Layout,
+  trees: dict[str, Tree],
+  labels_file: str | None,
+) -> Listing:
+  """Each picture of a class folder, the folder its label."""
   rows = [
     (
       str(path),
-      path.relative_to(base).parts[0],
+      path.relative_to(found.parts[part]).parts[0],
       path.relative_to(root).as_posix(),
       part,
     )
-    for part, base in found
-    for path in images_below(base)
+    for part, tree in trees.items()
+    for path in tree.images
   ]
+  if not rows:
+    _refuse_flat(root, next(iter(trees.values())).beside, labels_file)
   check(
     bool(rows),
-    f"no images under {root}; expected {root}/CLASS/IMAGE with a suffix"
-    f" among {' '.join(SUFFIXES)}",
+    f"no images under {root}; expected {root}/CLASS/IMAGE, pictures with a"
+    " suffix that Pillow reads (.jpg, .png, ...)",
   )
   path, label, name, part = (np.array(column) for column in zip(*rows))
-  return from_listing(options, Listing(path, label, name, None, part), root)
+  return Listing(path, label, name, None, part)
 
 
-def _parts(
-  root: pathlib.Path, test_split: str | None
-) -> list[tuple[str, pathlib.Path]]:
-  """[(part, folder)] where root has parts; [] where it has classes.
-
-  A folder without folders is a class, whatever it is called: a train is a
-  vehicle too.
-  """
-  folders = sorted(_folders(root))
-  named = {
-    part: [
-      root / name
-      for name in folders
-      if (name.lower() in names or (name, part) == (test_split, "test"))
-      and _folders(root / name)
-    ]
-    for part, names in (("train", TRAIN), ("test", TEST))
-  }
-  if test_split and named["train"]:
-    named["test"] = [f for f in named["test"] if f.name == test_split]
-    check(
-      bool(named["test"]),
-      f"data.test_split={test_split}: there is no such folder in {root}",
-    )
-  for part, several in named.items():
-    check(
-      len(several) <= 1,
-      f"data.path={root} has several folders for the {part} part:"
-      f" {', '.join(f.name for f in several)}"
-      + ("; choose one by data.test_split" if part == "test" else ""),
-    )
-  if not named["train"]:
-    return []
-  others = [name for name in folders if root / name not in named["train"]]
-  check(
-    bool(named["test"]) or not others,
-    f"data.path={root} has {named['train'][0].name}/ with folders of its own"
-    f" beside {', '.join(others)}; expected folders of classes, or"
-    " train/CLASS beside test/CLASS",
+def _refuse_flat(
+  root: pathlib.Path, pictures: list[pathlib.Path], labels_file: str | None
+) -> None:
+  """Names the command for pictures that lie in no class folder."""
+  if not pictures:
+    return
+  tables = [pathlib.Path(labels_file).expanduser()] if labels_file else []
+  for place in (root, root.parent):
+    tables += sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES)
+  head = (
+    f"{root} has {len(pictures)} pictures and no class folders: nothing says"
+    " what they show"
   )
-  return [(part, f) for part, found in named.items() for f in found]
-
-
-def _folders(folder: pathlib.Path) -> list[str]:
-  """Names of the folders in `folder`, without hidden ones."""
-  try:
-    with os.scandir(folder) as entries:
-      return [e.name for e in entries if e.is_dir() and e.name[0] != "."]
-  except OSError as error:
-    raise InputError(
-      f"cannot read folder {folder} ({error.strerror})"
-    ) from error
-
-
-def _is_image(name: str) -> bool:
-  return not name.startswith(".") and name.lower().endswith(SUFFIXES)
-
-
-def images_below(base: pathlib.Path) -> list[pathlib.Path]:
-  """Images in the class folders below `base`, sorted; links are followed."""
-  found: list[pathlib.Path] = []
-  above: dict[str, frozenset[tuple[int, int]]] = {}
-
-  def fail(error):
-    raise InputError(f"cannot read folder {error.filename} ({error.strerror})")
-
-  for where, folders, files in os.walk(base, onerror=fail, followlinks=True):
-    status = os.stat(where)
-    here = (status.st_dev, status.st_ino)
-    # Folders from the base down to this one; two links to one folder are two.
-    line = above.get(os.path.dirname(where), frozenset())
-    if here in line:  # A loop of links.
-      folders.clear()
-      continue
-    above[where] = line | {here}
-    folders[:] = sorted(f for f in folders if not f.startswith("."))
-    if pathlib.Path(where) == base:
-      continue  # A file beside the class folders has no class.
-    found += [
-      pathlib.Path(where, name) for name in sorted(files) if _is_image(name)
-    ]
-  return found
+  form = f"{root / 'metadata.csv'} with the columns file_name and label"
+  check(bool(tables), f"{head}; expected {root}/CLASS/IMAGE, or {form}")
+  check(
+    False,
+    f"{head}. If {tables[0]} does, with the columns path and label, train with"
+    f" --config=configs/folder.py:{tables[0]} (paths are below the folder of"
+    f" that file), or make of it {form}",
+  )

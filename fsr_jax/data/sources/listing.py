@@ -19,10 +19,8 @@ from fsr_jax.data.labels.classes import (
   spelled,
 )
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources.parts import OTHER, TEST, VAL
 from fsr_jax.errors import check
-
-# Names of the parts, most usual first.
-TRAIN, TEST = ("train", "training"), ("test", "val", "valid", "validation")
 
 
 class Listing(NamedTuple):
@@ -33,7 +31,7 @@ class Listing(NamedTuple):
     label: class names, str [N].
     id: str [N].
     clean_label: class names, str [N], or None.
-    part: "train", "test", "other" (not used) or "" (not said), str [N].
+    part: TRAIN, VAL, TEST, OTHER (left out) or "" (not said), str [N].
   """
 
   path: np.ndarray
@@ -111,26 +109,37 @@ def from_listing(
     for what, values in columns.items()
   )
   assert label is not None
-  used = np.flatnonzero(listing.part != "other")
+  notes = _spellings(listing.label, label, names)
+  used = np.flatnonzero(listing.part != OTHER)
+  if others := len(label) - used.size:
+    notes += (
+      f"{others} examples of {where} are in other parts than those trained on,"
+      " validated and tested, and are left out",
+    )
   listing, label = listing.take(used), label[used]
   clean_label = None if clean_label is None else clean_label[used]
-  files, is_test = Files(listing.path), listing.part == "test"
-  check(not is_test.all(), f"{where} has a test part and no training part")
-  aside = not is_test.any()
+  part = listing.part.astype("U5")
+  held = np.isin(part, (VAL, TEST))
+  check(not held.all(), f"{where} has a test part and no training part")
+  aside = TEST not in part
   if aside:
-    is_test = set_aside(label, len(names), options.test_share)
-  train, test = (
-    Split(
-      encoded(files, options, training), label, clean_label, listing.id
-    ).take(np.flatnonzero(is_test != training))
-    for training in (True, False)
-  )
+    trained = np.flatnonzero(~held)
+    chosen = set_aside(label[trained], len(names), options.test_share)
+    part[trained[chosen]] = TEST
+  files = Files(listing.path)
+
+  def split(which: np.ndarray, training: bool = False) -> Split:
+    images = encoded(files, options, training)
+    everything = Split(images, label, clean_label, listing.id)
+    return everything.take(np.flatnonzero(which))
+
   return Data(
-    train,
-    test,
-    names,
+    train=split(~np.isin(part, (VAL, TEST)), training=True),
+    test=split(part == TEST),
+    class_names=names,
+    val=split(part == VAL) if VAL in part else None,
     test_set_aside=aside,
-    notes=_spellings(listing.label, label, names),
+    notes=notes,
   )
 
 

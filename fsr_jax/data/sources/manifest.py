@@ -9,13 +9,8 @@ import numpy as np
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.labels.classes import TABLE
 from fsr_jax.data.options import DataOptions
-from fsr_jax.data.sources.listing import (
-  TEST,
-  TRAIN,
-  Listing,
-  existing,
-  from_listing,
-)
+from fsr_jax.data.sources.listing import Listing, existing, from_listing
+from fsr_jax.data.sources.parts import parts_of
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import check
 
@@ -25,8 +20,8 @@ def manifest(options: DataOptions) -> Data:
 
   Args:
     options: their `path` is a table (`read_table`). Relative paths in it are
-      below the folder that it lies in; `split` is train or test (val,
-      validation too), `test_split` which of several is tested. A clean_label
+      below the folder that it lies in; `split` is train, val or test, or what
+      train_split, val_split and test_split say. A clean_label
       that is missing or -1 says that the label is wrong.
 
   Returns:
@@ -49,8 +44,7 @@ def manifest(options: DataOptions) -> Data:
     part=np.full(len(columns["path"]), ""),
   )
   if "split" in columns:
-    split = np.array(columns["split"])
-    part = _part_of(file, split, options.test_split)
+    part = parts_of(file, columns["split"], options)
     listing = listing._replace(part=part)
   data = from_listing(options, listing, file, TABLE)
   return dataclasses.replace(data, notes=table.note(file) + data.notes)
@@ -76,26 +70,3 @@ def _places(file: pathlib.Path, paths: list[str]) -> list[str]:
     )
     found.append(str(path))
   return found
-
-
-def _part_of(
-  file: pathlib.Path, split: np.ndarray, test_split: str | None
-) -> np.ndarray:
-  """ "train", "test" or "other" for each value of `split`, str [N]."""
-  part = {}
-  for name in np.unique(split).tolist():
-    if name.lower() in TRAIN:
-      part[name] = "train"
-    else:
-      check(
-        name.lower() in TEST or name == test_split,
-        f"{file}: split {name!r}; expected train or test",
-      )
-      part[name] = "test" if test_split in (None, name) else "other"
-  tests = [name for name, p in part.items() if p == "test"]
-  check(
-    len(tests) <= 1,
-    f"{file} has several splits for the test part: {', '.join(tests)}; choose"
-    " one by data.test_split",
-  )
-  return np.array([part[name] for name in split])

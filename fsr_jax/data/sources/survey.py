@@ -1,18 +1,20 @@
-"""What a config for the user's own data needs to know before it is made."""
+"""The user's own data at a glance, before anything is chosen for them."""
 
 import dataclasses
-import io
+import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
+from fsr_jax.data.images import formats
 from fsr_jax.data.images.reader import Encoded
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.arrays import arrays
 from fsr_jax.data.sources.folder import folder
 from fsr_jax.data.sources.listing import existing
 from fsr_jax.data.sources.manifest import manifest
-from fsr_jax.errors import InputError, check
+from fsr_jax.data.table import SUFFIXES
+from fsr_jax.errors import InputError, check, choose
 
 # Files that are opened for their size.
 _SAMPLE = 100
@@ -38,12 +40,16 @@ class Survey(NamedTuple):
   vectors: bool
 
 
-def survey(path: str, options: DataOptions) -> Survey:
-  """Looks at a folder, a manifest (.csv, .parquet) or arrays (.npz, .npy).
+# dataset -> source, of those that read what data.path names.
+_SOURCES = {"folder": folder, "manifest": manifest, "arrays": arrays}
+
+
+def survey(options: DataOptions, dataset: str | None = None) -> Survey:
+  """Looks at the data that options.path names.
 
   Args:
-    path: of it.
-    options: their other fields say how it is read.
+    options: their other fields say how they are read; image_size may be 0.
+    dataset: folder, manifest or arrays; None for what they look like.
 
   Returns:
     Survey.
@@ -51,26 +57,17 @@ def survey(path: str, options: DataOptions) -> Survey:
   Raises:
     InputError: nothing there, or not what it seems to be.
   """
-  root = existing(path, "data")
-  suffix = root.suffix.lower()
-  if suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
-    dataset, source = "arrays", arrays
-  elif root.is_dir():
-    dataset, source = "folder", folder
-  else:
-    check(
-      suffix in (".csv", ".parquet"),
-      f"data.path={root}; expected a folder of images, a .csv or .parquet"
-      " manifest, or a .npz file",
-    )
-    dataset, source = "manifest", manifest
-  read = {
-    entry.name: getattr(options, entry.name)
-    for entry in dataclasses.fields(DataOptions)
-  }
+  check(
+    bool(options.path),
+    "where are the images? --config=configs/folder.py:IMAGES or"
+    " --config.data.path=IMAGES",
+  )
+  root = existing(options.path, "data")
+  dataset = dataset or _looks_like(root)
+  choose("data.dataset of your own data", dataset, _SOURCES)
   # No image is decoded here.
-  read |= {"path": str(root), "image_size": options.image_size or 1}
-  data = source(DataOptions(**read))
+  size = options.image_size or 1
+  data = _SOURCES[dataset](dataclasses.replace(options, image_size=size))
   image = data.train.image
   fixed = not isinstance(image, Encoded)
   vectors = len(image.shape) == 2
@@ -84,20 +81,31 @@ def survey(path: str, options: DataOptions) -> Survey:
   )
 
 
+def _looks_like(root: pathlib.Path) -> str:
+  """Key of _SOURCES."""
+  suffix = root.suffix.lower()
+  if suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
+    return "arrays"
+  if root.is_dir():
+    return "folder"
+  check(
+    suffix in SUFFIXES,
+    f"data.path={root}; expected a folder of images, a table"
+    f" ({', '.join(SUFFIXES)}) that lists them, or a .npz file",
+  )
+  return "manifest"
+
+
 def _side(images: np.ndarray | Encoded) -> int:
   """Median of the shorter sides, pixels; 0 of vectors."""
   if not isinstance(images, Encoded):
     return 0 if images.ndim == 2 else min(images.shape[1:3])
-  # Imported here: only pictures need it.
-  from PIL import Image
-
   sides = []
   for i in np.linspace(0, len(images) - 1, _SAMPLE).astype(int):
     try:
       blob, path = images.blobs[images.position[i]]
-      with Image.open(io.BytesIO(blob)) as picture:  # Its header.
-        sides.append(min(picture.size))
-    except (InputError, OSError, Image.DecompressionBombError) as error:
+      sides.append(min(formats.opened(blob, path).size))
+    except InputError as error:
       reason = error  # Named by the run that reads it.
   if not sides:
     raise InputError(f"none of {_SAMPLE} files tried is an image: {reason}")

@@ -10,11 +10,13 @@ from fsr_jax.data.images.reader import Files, encoded
 from fsr_jax.data.labels.classes import by_name, lookup
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import tfds
-from fsr_jax.data.sources.folder import images_below
+from fsr_jax.data.sources.tree import tree_of
 from fsr_jax.errors import check
 
 
-def load(options: DataOptions, class_names: tuple[str, ...]) -> Split:
+def load(
+  options: DataOptions, class_names: tuple[str, ...]
+) -> tuple[Split, tuple[str, ...]]:
   """The images of `options.test_from` whose class is one of `class_names`.
 
   Args:
@@ -22,7 +24,8 @@ def load(options: DataOptions, class_names: tuple[str, ...]) -> Split:
     class_names: C names.
 
   Returns:
-    Split; classes without images there are not tested.
+    (Split, what is left out, a sentence each); classes without images there
+    are not tested.
 
   Raises:
     InputError: no such folder or set, or no class of any of these names.
@@ -30,8 +33,9 @@ def load(options: DataOptions, class_names: tuple[str, ...]) -> Split:
   where = options.test_from or ""
   if where.startswith(tfds.PREFIX):
     split, names = tfds.test_part(options, where.removeprefix(tfds.PREFIX))
+    notes: list[str] = []
   else:
-    split, names = _folder(options, where)
+    split, names, notes = _folder(options, where, class_names)
   theirs = lookup(names, by_name(class_names))
   # What has no label there (-1) has none here.
   label = np.where(split.label < 0, -1, theirs[split.label])
@@ -41,21 +45,25 @@ def load(options: DataOptions, class_names: tuple[str, ...]) -> Split:
     f"data.test_from={where} has no class of {options.dataset}, which are"
     f" {', '.join(class_names[:3])}, ...; it has {', '.join(names[:3])}, ...",
   )
-  return dataclasses.replace(split.take(known), label=label[known])
+  split = dataclasses.replace(split.take(known), label=label[known])
+  return split, tuple(notes)
 
 
-def _folder(options: DataOptions, where: str) -> tuple[Split, tuple[str, ...]]:
-  """(images, names of their classes) of a folder."""
+def _folder(
+  options: DataOptions, where: str, class_names: tuple[str, ...]
+) -> tuple[Split, tuple[str, ...], list[str]]:
+  """(images, names of their classes, notes) of a folder."""
   root = pathlib.Path(where).expanduser()
   check(root.is_dir(), f"data.test_from={root} is not a folder")
-  paths = images_below(root)
-  check(bool(paths), f"no images under data.test_from={root}")
-  relative = [path.relative_to(root) for path in paths]
+  tree = tree_of(root)
+  tree.check_classes(root, class_names)
+  check(bool(tree.images), f"no images under data.test_from={root}")
+  relative = [path.relative_to(root) for path in tree.images]
   folders = [path.parts[0] for path in relative]
   names = tuple(sorted(set(folders)))
   split = Split(
-    encoded(Files([str(path) for path in paths]), options, False),
+    encoded(Files([str(path) for path in tree.images]), options, False),
     lookup(folders, by_name(names)),
     id=np.array([path.as_posix() for path in relative]),
   )
-  return split, names
+  return split, names, tree.notes(root)

@@ -1,8 +1,6 @@
 """Image-classification sets of TFDS, read without TensorFlow."""
 
-import contextlib
-import pathlib
-import re
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
@@ -11,17 +9,18 @@ from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, encoded
 from fsr_jax.data.labels.classes import Vocabulary, by_number, indices
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import tfds_splits
+from fsr_jax.data.sources.listing import set_aside
+from fsr_jax.data.sources.parts import TEST, TRAIN, VAL
+from fsr_jax.data.sources.tfds_folder import opened
 from fsr_jax.errors import InputError, check
 
 # Of data.dataset where TFDS's name of the set follows.
 PREFIX = "tfds:"
 # Examples decoded at a time.
 _CHUNK = 1000
-_PREPARED_HERE = ("cifar10", "cifar100")  # By fsr_jax.data.prepare.
 # Where the label of every example is right, as far as anybody knows.
 _CURATED = ("cifar10", "cifar100")
-# In this order; many a `test` has no labels (-1).
-_TEST_SPLITS = ("test", "validation", "val")
 # What sets call the names of their examples, most wanted first.
 _IDS = ("id", "file_name")
 
@@ -44,7 +43,7 @@ class Records:
     where = f"{self._name}, record {i}"
     try:
       return self._source[i]["image"], where
-    # As in `_opened`.
+    # As in `tfds_folder.opened`.
     except Exception as error:
       reason = " ".join(str(error).split())[:300]
       raise InputError(
@@ -64,29 +63,39 @@ def load(options: DataOptions) -> Data:
       there is `is_clean`, labels without it are wrong (clean label -1).
 
   Returns:
-    Data; small images of one size decoded, others Encoded.
+    Data; small images of one size decoded, others Encoded. Classes without
+    any example are left out, and named in its notes. Where no split can be
+    tested, a part of the training split is set aside.
 
   Raises:
     InputError: not prepared there in the random-access format (the message is
-      the command that prepares it), damaged, or without such features.
+      the command that prepares it), damaged, without such features or splits,
+      or parts share examples.
   """
   name = options.dataset.removeprefix(PREFIX)
-  with _opened(options, name) as builder:
-    train = options.train_split or "train"
-    check(
-      train in builder.info.splits,
-      f"{name} has no split {train}; it has:"
-      f" {', '.join(builder.info.splits)}; data.train_split names it",
-    )
+  with opened(options, name) as builder:
     labels = _labels(builder, options.label_key)
     names = tuple(builder.info.features[labels.true].names)
-    test = _test_split(options, builder, labels.true)
-    return Data(
-      _split(options, builder, train, labels, True),
-      _split(options, builder, test, labels, False),
-      names,
-      class_numbers=tuple(range(len(names))),
+    parts, notes = tfds_splits.splits_of(
+      builder, options, lambda split: _labelled(builder, split, labels.true)
     )
+    splits = {
+      part: _split(options, builder, split, labels, part == TRAIN)
+      for part, split in parts.items()
+    }
+  aside = TEST not in splits
+  if aside:
+    splits |= _set_aside(options, splits[TRAIN], len(names))
+  data = Data(
+    splits[TRAIN],
+    splits[TEST],
+    names,
+    val=splits.get(VAL),
+    test_set_aside=aside,
+    class_numbers=tuple(range(len(names))),
+    notes=tuple(notes),
+  )
+  return _without_empty_classes(data, name)
 
 
 def test_part(options: DataOptions, name: str) -> tuple[Split, tuple[str, ...]]:
@@ -94,70 +103,67 @@ def test_part(options: DataOptions, name: str) -> tuple[Split, tuple[str, ...]]:
 
   Args and Raises: as `load`; the given labels are the true ones here.
   """
-  with _opened(options, name) as builder:
+  with opened(options, name) as builder:
     features = builder.info.features
     key = options.label_key if options.label_key in features else "label"
     labels = _labels(builder, key)
-    test = _test_split(options, builder, labels.true)
+    trained = {}
+    if name == options.dataset.removeprefix(PREFIX):
+      trained = {TRAIN: options.train_split or TRAIN}
+    test = tfds_splits.test_split_of(
+      builder, options, lambda split: _labelled(builder, split, labels.true)
+    )
+    tfds_splits.check_apart(builder, {**trained, TEST: test})
     names = tuple(features[labels.true].names)
     return _split(options, builder, test, labels, False), names
 
 
-@contextlib.contextmanager
-def _opened(options: DataOptions, name: str):
-  """The builder of a prepared set; what goes wrong with it is an InputError."""
-  root = pathlib.Path(options.data_dir or "~/tensorflow_datasets").expanduser()
-  fix = f"prepare it with: {_preparation(name, root)}"
-  check(root.is_dir(), f"data.data_dir={root} is not a directory; {fix}")
-  folder = _newest(root, name)
-  check(
-    folder is not None,
-    f"no {name} in array_record format under {root}; {fix}",
+def _set_aside(
+  options: DataOptions, train: Split, num_classes: int
+) -> dict[str, Split]:
+  """A test part out of the training split; its labels are the clean ones."""
+  is_test = set_aside(train.label, num_classes, options.test_share)
+  chosen = np.flatnonzero(is_test)
+  test = train.take(chosen)
+  if isinstance(train.image, Encoded):
+    images = encoded(train.image.blobs, options, False)
+    test = dataclasses.replace(test, image=images.take(chosen))
+  if test.clean_label is not None and test.clean_label.min() >= 0:
+    test = dataclasses.replace(test, label=test.clean_label)
+  return {TRAIN: train.take(np.flatnonzero(~is_test)), TEST: test}
+
+
+def _without_empty_classes(data: Data, name: str) -> Data:
+  """Without the classes that no example has, in no part."""
+  seen = np.zeros(data.num_classes, bool)
+  for split in (data.train, data.test, data.val):
+    for label in (split.label, split.clean_label) if split else ():
+      if label is not None:
+        seen[label[label >= 0]] = True
+  if seen.all():
+    return data
+  # -1, where nothing is known, stays.
+  number = np.append(np.cumsum(seen) - 1, -1).astype(np.int32)
+
+  def renumbered(_, split):
+    clean = split.clean_label
+    return dataclasses.replace(
+      split,
+      label=number[split.label],
+      clean_label=None if clean is None else number[clean],
+    )
+
+  empty = [n for n, there in zip(data.class_names, seen) if not there]
+  note = (
+    f"{len(empty)} of the {data.num_classes} classes that {name} names have no"
+    f" example and are left out: {', '.join(empty[:20])}"
+    f"{', ...' * (len(empty) > 20)}"
   )
-  try:
-    # Imported here: only this source needs it.
-    import tensorflow_datasets as tfds
-
-    yield tfds.builder_from_directory(folder, file_format="array_record")
-  except InputError:
-    raise
-  # TFDS and ArrayRecord raise many types for a damaged or partial copy.
-  except Exception as error:
-    reason = " ".join(str(error).split())[:300]
-    raise InputError(
-      f"cannot read {name} under {root} ({type(error).__name__}:"
-      f" {reason}); {fix}"
-    ) from error
-
-
-def _newest(root: pathlib.Path, name: str) -> pathlib.Path | None:
-  """The folder of its highest version; None where there is none."""
-  name, _, version = name.partition(":")
-  found = {
-    file.parent
-    for file in (root / name).rglob("*.array_record*")
-    if re.fullmatch(r"\d+\.\d+\.\d+", file.parent.name)
-    and version in ("", file.parent.name)
-  }
-  configs = sorted({folder.parent.relative_to(root) for folder in found})
-  check(
-    len(configs) <= 1,
-    f"{root} has several of {name}: {', '.join(map(str, configs))};"
-    " data.dataset names one",
-  )
-  return max(
-    found,
-    key=lambda folder: [int(x) for x in folder.name.split(".")],
-    default=None,
-  )
-
-
-def _preparation(name: str, root) -> str:
-  if name in _PREPARED_HERE:
-    return f"python -m fsr_jax.data.prepare --dataset={name} --data_dir={root}"
-  return (
-    f"tfds build {name} --file_format=array_record --data_dir={root} (needs"
-    " TensorFlow, once)"
+  return dataclasses.replace(
+    data.each(renumbered),
+    class_names=tuple(n for n, there in zip(data.class_names, seen) if there),
+    class_numbers=tuple(np.flatnonzero(seen).tolist()),
+    notes=(*data.notes, note),
   )
 
 
@@ -195,17 +201,9 @@ def _labels(builder, given: str) -> _Labels:
   return _Labels(given, true, true if curated else None)
 
 
-def _test_split(options: DataOptions, builder, key: str) -> str:
-  """The first of those wanted that is there and has labels."""
-  there = builder.info.splits
-  wanted = (options.test_split,) if options.test_split else _TEST_SPLITS
-  for split in wanted:
-    if split in there and _records(builder, split)[0][key] >= 0:
-      return split
-  raise InputError(
-    f"{builder.name} has no split {' or '.join(wanted)} with labels; it has:"
-    f" {', '.join(there)}; data.test_split names it"
-  )
+def _labelled(builder, split: str, key: str) -> bool:
+  """Whether the first example has a label: all of a split or none have."""
+  return _records(builder, split)[0][key] >= 0
 
 
 def _one_size(builder) -> bool:

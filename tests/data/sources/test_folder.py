@@ -6,6 +6,8 @@ import pathlib
 from absl.testing import absltest, parameterized
 import numpy as np
 
+from fsr_jax.config.validation import notices
+from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.survey import survey
 from fsr_jax.errors import InputError
 from tests import shrunk
@@ -67,16 +69,64 @@ class FolderTest(OwnDataTest):
     with self.assertRaisesRegex(InputError, "no training example: c"):
       load("folder", self.root)
 
-  def test_what_is_not_an_image_of_a_class_is_left_out(self):
+  def test_what_is_not_an_image_of_a_class_is_left_out_and_said(self):
     tree(self.root)
-    (self.root / "dog" / "notes.txt").write_text("x")
-    (self.root / "dog" / ".hidden.png").write_bytes(b"x")
-    (self.root / ".cache").mkdir()
-    picture(self.root / ".cache" / "0.png", 0)
+    for name in ("a.txt", "b.TXT", "c.svg", "no_suffix"):
+      (self.root / "dog" / name).write_text("x")
+    (self.root / "ä cat" / "d.heic").write_bytes(b"x")
+    (self.root / "none").mkdir()
     picture(self.root / "0.png", 0)
     picture(self.root / "dog" / "deeper" / "7.JPEG", 107)
     data = load("folder", self.root)
     self.assertLen(data.train.label.tolist() + data.test.label.tolist(), 13)
+    left_out, empty, beside = data.notes
+    self.assertIn("5 files of", left_out)
+    self.assertIn(": 2 .txt, 1 .", left_out)
+    for words in (
+      "1 .svg",
+      "1 no suffix",
+      "1 .heic",
+      "pip install pillow-heif",
+    ):
+      self.assertIn(words, left_out)
+    self.assertRegex(empty, "^1 folders of .* are empty and no classes: none$")
+    self.assertRegex(beside, "^1 pictures of .* in no class folder .* 0.png$")
+    options = shrunk.options(data__image_size=8)
+    self.assertContainsSubset(data.notes, notices(options, data))
+
+  def test_litter_is_not_worth_a_word(self):
+    tree(self.root)
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini", "._0.png", ".x.png"):
+      (self.root / "dog" / name).write_bytes(b"x")
+    picture(self.root / ".cache" / "0.png", 0)
+    picture(self.root / "__MACOSX" / "dog" / "0.png", 0)
+    data = load("folder", self.root)
+    self.assertEqual(data.class_names, ("dog", "ä cat"))
+    self.assertEqual(len(data.train) + len(data.test), 12)
+    self.assertEmpty(data.notes)
+
+  @parameterized.parameters("PPM", "JP2", "tga", "Webp", "avif")
+  def test_a_class_of_any_kind_of_picture(self, suffix):
+    tree(self.root)
+    for i in range(6):
+      picture(self.root / "newt" / f"{i}.{suffix}", 200 + i)
+    data = load("folder", self.root)
+    self.assertEqual(data.class_names, ("dog", "newt", "ä cat"))
+    got = levels(data.train)[data.train.label == 1]
+    np.testing.assert_allclose(np.sort(got) // 10, 20)
+    self.assertLen(got, 5)
+    self.assertEmpty(data.notes)
+
+  def test_a_class_that_loses_all_its_files(self):
+    tree(self.root)
+    for i in range(3):
+      (self.root / "drawings").mkdir(exist_ok=True)
+      (self.root / "drawings" / f"{i}.svg").write_text("<svg/>")
+    with self.assertRaisesRegex(
+      InputError,
+      r"1 folders of files without any picture, e.g. drawings/ \(3 .svg\);",
+    ):
+      load("folder", self.root)
 
   def test_loop_of_links_ends(self):
     tree(self.root)
@@ -153,30 +203,42 @@ class FolderLayoutTest(OwnDataTest):
   def test_a_test_part_without_classes_is_not_ignored(self):
     tree(self.root / "train")
     picture(self.root / "test" / "0.png", 0)
-    with self.assertRaisesRegex(InputError, "has train/ .* beside test;"):
-      load("folder", self.root)
-
-  def test_several_test_parts(self):
-    for part, count in (("train", 6), ("valid", 2), ("test", 1)):
-      tree(self.root / part, count=count)
     with self.assertRaisesRegex(
-      InputError, "for the test part: test, valid; choose one by data.test_s"
+      InputError,
+      "/test has pictures and no class folders.* data.path=.*/train trains on",
     ):
       load("folder", self.root)
-    data = load("folder", self.root, data__test_split="valid")
-    self.assertLen(data.train, 12)
-    self.assertLen(data.test, 4)
-    with self.assertRaisesRegex(InputError, "test_split=dev: there is no such"):
-      load("folder", self.root, data__test_split="dev")
+    data = load("folder", self.root / "train")
+    self.assertTrue(data.test_set_aside)
 
   def test_two_links_to_one_folder_are_two_classes(self):
-    tree(self.root / "store", classes=("x",))
-    for name in ("cat", "dog"):
-      (self.root / "set").mkdir(exist_ok=True)
-      (self.root / "set" / name).symlink_to(self.root / "store" / "x")
+    tree(self.root / "store", classes=("x", "y"))
+    for part, stored in (("train", "x"), ("test", "y")):
+      (self.root / "set" / part).mkdir(parents=True)
+      for name in ("cat", "dog"):
+        link = self.root / "set" / part / name
+        link.symlink_to(self.root / "store" / stored)
     data = load("folder", self.root / "set")
     self.assertEqual(data.class_names, ("cat", "dog"))
-    self.assertEqual(len(data.train) + len(data.test), 12)
+    self.assertEqual((len(data.train), len(data.test)), (12, 12))
+
+  def test_another_test_part_that_is_the_training_part(self):
+    tree(self.root)
+    with self.assertRaisesRegex(InputError, "10 files are in more than one"):
+      load("folder", self.root, data__test_from=str(self.root))
+
+  @parameterized.parameters("part", "class")
+  def test_a_test_part_that_is_the_training_part(self, link):
+    tree(self.root / "train")
+    if link == "part":
+      (self.root / "test").symlink_to(self.root / "train")
+    else:
+      (self.root / "test").mkdir()
+      (self.root / "test" / "dog").symlink_to(self.root / "train" / "dog")
+    with self.assertRaisesRegex(
+      InputError, r"\d+ files are in more .*dog/0.png in the test and the tr"
+    ):
+      load("folder", self.root)
 
   def test_a_pipe_is_not_waited_for(self):
     tree(self.root, count=3)
@@ -184,7 +246,7 @@ class FolderLayoutTest(OwnDataTest):
     data = load("folder", self.root)
     with self.assertRaisesRegex(InputError, "dog/9.png is no regular file"):
       data.decoded()
-    seen = survey(str(self.root), shrunk.config(data__image_size=0).data)
+    seen = survey(DataOptions(path=str(self.root)))
     self.assertEqual(seen.side, 9)
     data = load("folder", self.root, data__on_error="skip")
     self.assertLen(data.skipped, 1)

@@ -87,8 +87,8 @@ class ManifestTest(OwnDataTest):
     ),
     (
       "split",
-      [["path", "label", "split"], ["a", "b", "dev"]],
-      "split 'dev'; expected train or test",
+      [["path", "label", "split"], ["a", "b", "extra"]],
+      "split 'extra'; expected train, val or test; data.train_split and",
     ),
   )
   def test_wrong_tables(self, rows, message):
@@ -216,18 +216,41 @@ class TableTest(OwnDataTest):
     self.assertEqual(data.class_names, ("a", "b"))
     np.testing.assert_array_equal(data.train.clean_label, [1, -1, -1])
 
-  def test_test_and_validation_are_two_parts(self):
-    text = "path,label,split\n" + "".join(
+  def three_parts(self):
+    return "path,label,split\n" + "".join(
       f"dog/{i}.png,{'ab'[i % 2]},{part}\n"
       for i, part in enumerate(["train", "train", "val", "val", "test"])
     )
-    with self.assertRaisesRegex(
-      InputError, "several splits for the test part: test, val; choose one"
-    ):
-      self.manifest(text)
-    data = self.manifest(text, data__test_split="val")
-    self.assertEqual(data.test.id.tolist(), ["dog/2.png", "dog/3.png"])
+
+  def test_test_and_validation_are_two_parts(self):
+    data = self.manifest(self.three_parts())
+    self.assertEqual(data.test.id.tolist(), ["dog/4.png"])
+    self.assertEqual(data.val.id.tolist(), ["dog/2.png", "dog/3.png"])
     self.assertLen(data.train, 2)
+    self.assertEmpty(data.notes)
+    data = self.manifest(self.three_parts(), data__test_split="val")
+    self.assertEqual(data.test.id.tolist(), ["dog/2.png", "dog/3.png"])
+    self.assertIsNone(data.val)
+    self.assertRegex(data.notes[0], "^1 examples of .* are in other parts")
+
+  def test_parts_of_other_names(self):
+    text = self.three_parts().replace("val", "a").replace("test", "b")
+    fields = {"data__train_split": "train", "data__test_split": "b"}
+    data = self.manifest(text, **fields)
+    self.assertEqual((len(data.train), len(data.test)), (2, 1))
+    data = self.manifest(text, **fields, data__val_split="a")
+    self.assertLen(data.val, 2)
+    with self.assertRaisesRegex(InputError, "name one part twice: b, b"):
+      self.manifest(text, data__train_split="b", data__test_split="b")
+
+  def test_a_file_in_two_parts(self):
+    with self.assertRaisesRegex(
+      InputError, "1 files are in more .*dog/0.png in the test and the tr"
+    ):
+      self.manifest(
+        "path,label,split,id\ndog/0.png,a,train,1\ndog/1.png,b,train,2\n"
+        "dog/../dog/0.png,a,test,3\n"
+      )
 
   @parameterized.named_parameters(
     (

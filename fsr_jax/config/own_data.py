@@ -1,0 +1,106 @@
+"""What follows from the user's own data: sizes and a network that fit them.
+
+configs/folder.py leaves these fields open, so that flags say first where the
+data are and how they are read; `config.resolve` fills in what is still open.
+"""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+from fsr_jax import fields
+from fsr_jax.config.options import DATA, all_fields
+from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources.survey import Survey, survey
+
+FOLLOWS = (
+  "data.dataset",
+  "data.image_size",
+  "data.crop_padding",
+  "data.min_crop_area",
+  "data.flip",
+  "network",
+  "batch_size",
+  "dictionary_size",
+  "reward_batch_size",
+)
+# Pictures at least so large get random-resized crops, as ImageNet does; a
+# network sees no larger ones without its first layers shrinking them.
+_LARGE = 96
+
+
+def leave_open(config: ConfigDict) -> None:
+  """Opens the fields of FOLLOWS, in place."""
+  known = all_fields()
+  for name in FOLLOWS:
+    group, entry = known[name]
+    holder = config.data if name.startswith(DATA) else config
+    holder[entry.name] = placeholder(fields.type_of(group, entry.name))
+
+
+def fill(config: ConfigDict) -> None:
+  """Fills in the fields of FOLLOWS that are open, in place.
+
+  Args:
+    config: its other fields say where the data are and how they are read.
+
+  Raises:
+    InputError: no data there, or not what they seem to be.
+  """
+  left = [name for name in FOLLOWS if _value(config, name) is None]
+  if not left:
+    return
+  given = {k: v for k, v in config.data.to_dict().items() if v is not None}
+  seen = survey(DataOptions(**given), given.get("dataset"))
+  for name in left:
+    value = _chosen(name, config, seen)
+    holder = config.data if name.startswith(DATA) else config
+    holder[name.removeprefix(DATA)] = value
+
+
+def _value(config: ConfigDict, name: str) -> Any:
+  holder = config.data if name.startswith(DATA) else config
+  return holder[name.removeprefix(DATA)]
+
+
+def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
+  """Value of a field; those before it in FOLLOWS have theirs."""
+  data, usual = config.data, all_fields()[name][1].default
+  count = min(seen.num_examples, data.max_examples or seen.num_examples)
+  large = seen.side > _LARGE and not seen.fixed
+  match name:
+    case "data.dataset":
+      return seen.dataset
+    case "data.image_size":
+      return 0 if seen.fixed else _size(seen.side)
+    case "data.crop_padding":
+      return 0 if large or seen.vectors else usual
+    case "data.min_crop_area":
+      return 0.08 if large else usual
+    case "data.flip":
+      return False if seen.vectors else usual
+    case "network":
+      if seen.vectors:
+        return "mlp"
+      if (data.image_size or seen.side) <= _LARGE:
+        return "resnet32"
+      return "resnet18" if count < 50_000 or seen.fixed else "resnet50"
+    case "batch_size":
+      # As many steps an epoch as fit a small set, at most the usual 100 a
+      # batch.
+      return max(2, min(100, count // 20 // 2 * 2))
+    case "dictionary_size":
+      # A twentieth of the examples, two of every class at least.
+      most = max(5000, seen.num_classes)
+      return min(count, max(count // 20, 2 * seen.num_classes), most)
+    case "reward_batch_size":
+      return min(config.dictionary_size, config.batch_size)
+  raise ValueError(name)
+
+
+def _size(side: int) -> int:
+  """Side of the square that a network sees of pictures of such a side."""
+  if side > _LARGE:
+    return 224
+  return 32 if side < 48 else 64

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fsr_jax.data.images import formats
+from fsr_jax.data.images import decode
 from fsr_jax.data.images.reader import Encoded
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.arrays import arrays
@@ -104,7 +104,7 @@ def _side(images: np.ndarray | Encoded) -> int:
   for i in np.linspace(0, len(images) - 1, _SAMPLE).astype(int):
     try:
       blob, path = images.blobs[images.position[i]]
-      sides.append(min(formats.opened(blob, path).size))
+      sides.append(min(decode.size_of(blob, path)))
     except InputError as error:
       reason = error  # Named by the run that reads it.
   if not sides:

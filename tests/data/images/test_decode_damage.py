@@ -30,10 +30,10 @@ class DamageTest(parameterized.TestCase):
     (
       b"",
       r"^x \(0 bytes\) is not an image; expected a whole JPEG, PNG, GIF,"
-      r" WebP, BMP or TIFF file, or of another kind that Pillow reads$",
+      r" WebP, BMP or TIFF file, or another image that Pillow reads$",
     ),
     (b"<html></html>", r"^x \(13 bytes\) is not an image; expected a whole"),
-    (b"RIFF\0\0\0\0WAVEfmt " * 9, "^x .* is not an image; expected a whole"),
+    (b"RIFF\0\0\0\0WAVEfmt " * 9, "^cannot decode x .*; expected a whole"),
     (b"\xff\xd8\xff", "^cannot decode x .*; expected a whole JPEG"),
   )
   def test_not_an_image(self, blob, message):

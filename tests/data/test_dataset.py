@@ -1,5 +1,7 @@
 """Bad data are refused."""
 
+import dataclasses
+
 from absl.testing import absltest, parameterized
 import numpy as np
 
@@ -56,6 +58,52 @@ class ValidationTest(parameterized.TestCase):
       InputError, r"test images are \(4, 4, 1\); expected \(5, 5, 1\)"
     ):
       self.break_train(image=image).validate()
+
+
+class ValidationPartTest(parameterized.TestCase):
+  def data(self, **changes):
+    data = shrunk.random_data()
+    val = dataclasses.replace(data.test.take(np.arange(7)), **changes)
+    return dataclasses.replace(data, val=val)
+
+  def test_is_checked_as_the_others(self):
+    self.data().validate()
+    for changes, message in (
+      (
+        {"label": np.full(7, 4, np.int32)},
+        r"val labels must be in 0\.\.3; 7 a",
+      ),
+      (
+        {"image": np.zeros((7, 5, 5, 1), np.uint8)},
+        r"val images are \(5, 5, 1",
+      ),
+      (
+        {"label": np.zeros(3, np.int32)},
+        r"val label has shape \(3,\) for 7 im",
+      ),
+    ):
+      with self.assertRaisesRegex(InputError, message):
+        self.data(**changes).validate()
+    empty = dataclasses.replace(self.data(), val=self.data().val.take([]))
+    with self.assertRaisesRegex(InputError, "no examples are left to valid"):
+      empty.validate()
+
+  def test_is_read_with_the_others(self):
+    data = self.data().decoded()
+    np.testing.assert_array_equal(data.val.aspect, np.ones(7))
+
+  def test_each_split_that_is_there(self):
+    seen = []
+
+    def halved(name, split):
+      seen.append(name)
+      return split.take(np.arange(len(split) // 2))
+
+    data = self.data().each(halved)
+    self.assertEqual(seen, ["train", "test", "val"])
+    self.assertEqual(
+      [len(data.train), len(data.test), len(data.val)], [32, 10, 3]
+    )
 
 
 if __name__ == "__main__":

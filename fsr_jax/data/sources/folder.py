@@ -10,6 +10,7 @@ from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import metadata
 from fsr_jax.data.sources.layout import Layout, layout
 from fsr_jax.data.sources.listing import Listing, existing, from_listing
+from fsr_jax.data.sources.parts import TRAIN
 from fsr_jax.data.sources.tree import Tree, tree_of
 from fsr_jax.data.table import SUFFIXES
 from fsr_jax.errors import check
@@ -37,7 +38,7 @@ def folder(options: DataOptions) -> Data:
   check(root.is_dir(), f"data.path={root} is not a folder")
   found = layout(root, options)
   trees = {
-    part: tree_of(base, found.without if base == root else frozenset())
+    part: tree_of(base, found.without if part == TRAIN else frozenset())
     for part, base in found.parts.items()
   }
   notes = list(found.notes)

@@ -20,8 +20,8 @@ from fsr_jax.errors import check
 # Of data.train_split: the folders of data.path are classes, all of them.
 HERE = "."
 _HOW = (
-  "data.train_split and data.test_split name the parts; data.train_split=. says"
-  " that all folders are classes"
+  "--config.data.train_split=NAME and data.test_split=NAME name the parts,"
+  " --config.data.train_split=. says that all folders are classes"
 )
 
 
@@ -29,9 +29,9 @@ class Layout(NamedTuple):
   """What the folders of a root are.
 
   Attributes:
-    parts: {TRAIN, VAL, TEST: folder of class folders}; {"": root} where the
-      folders of the root are the classes.
-    without: names of folders of the root that are no classes of it.
+    parts: {TRAIN, VAL, TEST: folder of class folders}; {"": folder} where
+      nothing says which part its classes are.
+    without: names of folders that are no classes of the training part.
     notes: what is left out, a sentence each.
   """
 
@@ -54,10 +54,11 @@ def layout(root: pathlib.Path, options: DataOptions) -> Layout:
     InputError: what could be classes or parts, and nothing says which; parts
       without a training part, or without classes.
   """
+  root, notes = _unwrapped(root)
   names = folders_of(root)
   given = (options.train_split, options.val_split, options.test_split)
   if options.train_split == HERE:
-    return _classes_beside(root, names, options)
+    return _classes_beside(root, names, options)._replace(notes=notes)
   if not any(given) and metadata.file_of(root) is None:
     nested = [name for name in names if _is_part(root / name)]
   else:
@@ -76,20 +77,43 @@ def layout(root: pathlib.Path, options: DataOptions) -> Layout:
       f" {', '.join(names)}; {_HOW}",
     )
     _refuse_parts(root, names, nested)
-    return Layout({"": root})
+    return Layout({"": root}, notes=notes)
   parts = {p: parts[p] for p in (TRAIN, VAL, TEST) if p in parts}
   others = [n for n in names if root / n not in parts.values()]
+  # Archives are often unpacked into a folder of the same name.
+  parts = {p: _without_copy(folder) for p, folder in parts.items()}
   if TEST not in parts:
     _refuse_others(root, parts[TRAIN], others)
   _check_classes(root, parts)
-  notes: tuple[str, ...] = ()
   if others:
     verb = "is" if len(others) == 1 else "are"
-    notes = (
+    notes += (
       f"{', '.join(others)} of {root} {verb} left out: neither the training nor"
       " the test part nor that to validate on; data.test_split chooses",
     )
   return Layout(parts, notes=notes)
+
+
+def _unwrapped(root: pathlib.Path) -> tuple[pathlib.Path, tuple[str, ...]]:
+  """(the folder below which there is more than one, what is said of it)."""
+  inner = root
+  while len(names := folders_of(inner)) == 1 and not has_images(inner):
+    below = inner / names[0]
+    if not folders_of(below) or has_images(below):
+      break
+    if roles(names)[names[0]] != OTHER or metadata.file_of(inner) is not None:
+      break
+    inner = below
+  if inner == root:
+    return root, ()
+  return inner, (f"{inner} is read, all that there is in {root}",)
+
+
+def _without_copy(folder: pathlib.Path) -> pathlib.Path:
+  """train/train/CLASS is train/CLASS."""
+  if folders_of(folder) == [folder.name] and not has_images(folder):
+    return folder / folder.name
+  return folder
 
 
 def _classes_beside(
@@ -123,9 +147,8 @@ def _refuse_others(
   check(
     not flat,
     f"{root / flat[0] if flat else ''} has pictures and no class folders, so"
-    " that nothing says what they show, and nothing can be tested on them;"
-    f" data.path={train} trains on the others and sets some of every class"
-    " aside for testing",
+    " that nothing says what they show; train without it, with some of every"
+    f" class set aside for testing, by --config=configs/folder.py:{train}",
   )
   check(
     not others,
@@ -147,8 +170,8 @@ def _check_classes(root: pathlib.Path, parts: dict[str, pathlib.Path]) -> None:
         bool(trained.intersection(classes)) or not trained,
         f"{folder}, to {part} on, has no class folder of {parts[TRAIN]}, which"
         f" has {', '.join(sorted(trained)[:5])}; it has:"
-        f" {', '.join(classes[:5]) or 'no folders'}; data.path={parts[TRAIN]}"
-        " trains without it",
+        f" {', '.join(classes[:5]) or 'no folders'}; train without it by"
+        f" --config=configs/folder.py:{parts[TRAIN]}",
       )
 
 
@@ -163,8 +186,8 @@ def _refuse_parts(
   check(
     not (TRAIN in said and len(said) > 1 and OTHER not in said),
     f"{root} has the folders {', '.join(names)}, which are called as parts are"
-    " and have no class folders in them; expected train/CLASS beside"
-    f" test/CLASS, or a list of files with labels as data.path; {_HOW}",
+    " but have pictures in them and no class folders; expected train/CLASS"
+    f" beside test/CLASS, or a list of files with labels as data.path; {_HOW}",
   )
   hinted = [name for name in nested if hints_at_a_part(name)]
   inside = [folders_of(root / name) for name in nested]
@@ -175,7 +198,7 @@ def _refuse_parts(
   )
   check(
     not hinted and not alike,
-    f"{root} has the folders {', '.join(names[:10])}, and"
-    f" {', '.join((hinted or names)[:10])} with folders of their own, as parts"
-    f" of a set have; {_HOW}",
+    f"{root} has the folders {', '.join(names[:10])}: are they parts of a set"
+    f" or its classes? {', '.join((hinted or names)[:10])} hold folders of"
+    f" their own ({', '.join(inside[0][:5]) if inside else ''}); {_HOW}",
   )

@@ -66,7 +66,7 @@ class PartsTest(OwnDataTest):
     tree(self.root / "pruefen", count=1)
     with self.assertRaisesRegex(
       InputError,
-      "lernen, pruefen with folders of their own.* data.train_split and",
+      "parts of a set or its .* lernen, pruefen hold folders of their own.* d",
     ):
       load("folder", self.root)
     fields = {"data__train_split": "lernen", "data__test_split": "pruefen"}
@@ -80,13 +80,31 @@ class PartsTest(OwnDataTest):
     (("train", "training"), "several parts to train: train, training; choose"),
     (("train", "test", "testing"), "several parts to test: test, testing"),
     (("part_a_test", "learn"), "part_a_test, learn|learn, part_a_test"),
-    (("train_val", "learn"), "with folders of their own, as parts"),
+    (("train_val", "learn"), "hold folders of their own .a, "),
   )
   def test_what_looks_like_parts_and_is_not_understood(self, names, message):
     for name in names:
       tree(self.root / name, classes=("a", name))
     with self.assertRaisesRegex(InputError, message):
       load("folder", self.root)
+
+  def test_a_folder_around_all_of_it(self):
+    tree(self.root / "archive" / "data")
+    data = load("folder", self.root)
+    self.assertEqual(data.class_names, ("dog", "ä cat"))
+    self.assertRegex(data.notes[0], "archive/data is read, all that there is")
+    self.assertTrue(data.train.id[0].startswith("archive/data/"))
+    with self.assertRaisesRegex(InputError, "one class only: dog"):
+      load("folder", tree(self.root / "one", classes=("dog",)))
+
+  def test_a_folder_around_the_parts_and_each_of_them(self):
+    tree(self.root / "x" / "seg_train" / "seg_train")
+    tree(self.root / "x" / "seg_test" / "seg_test", count=1)
+    picture(self.root / "x" / "seg_pred" / "seg_pred" / "0.png", 0)
+    data = load("folder", self.root)
+    self.assertEqual(data.class_names, ("dog", "ä cat"))
+    self.assertEqual((len(data.train), len(data.test)), (12, 2))
+    self.assertRegex(data.notes[1], "^seg_pred of .* is left out")
 
   def test_other_folders_beside_the_parts_are_said(self):
     for name in ("train", "test", "extra"):
@@ -108,7 +126,7 @@ class PartsTest(OwnDataTest):
     tree(self.root / "train")
     picture(self.root / "test" / "images" / "0.png", 0)
     with self.assertRaisesRegex(
-      InputError, "/test, to test on, has no class folder of .*/train, which"
+      InputError, r"/test, to test on, has no class folder of .*/train, which"
     ):
       load("folder", self.root)
 
@@ -140,7 +158,7 @@ class ClassesTest(OwnDataTest):
   def test_kinds_of_trains(self):
     for name in ("freight_train", "passenger_train"):
       tree(self.root / name, classes=("1999", "2000"))
-    with self.assertRaisesRegex(InputError, "freight_train, passenger_train w"):
+    with self.assertRaisesRegex(InputError, "freight_train, passenger_train h"):
       load("folder", self.root)
     data = load("folder", self.root, data__train_split=".")
     self.assertLen(data.class_names, 2)

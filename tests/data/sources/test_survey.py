@@ -35,7 +35,7 @@ class SurveyTest(OwnDataTest):
   def test_all_options_reach_it(self):
     tree(self.root / "learn")
     tree(self.root / "check", count=2)
-    with self.assertRaisesRegex(InputError, "data.train_split and"):
+    with self.assertRaisesRegex(InputError, "are they parts of a set or its"):
       self.survey(self.root)
     fields = {"train_split": "learn", "test_split": "check"}
     self.assertEqual(self.survey(self.root, **fields).num_examples, 12)

@@ -1,15 +1,20 @@
 """Bytes of an image file to uint8 RGB pixels, upright.
 
-JPEG, PNG, GIF, WebP, BMP and TIFF; the content decides, never a file's name.
-Of several frames or pages the first counts. Transparency shows white, as a web
-page would. ICC profiles are ignored: numbers are taken as sRGB.
+JPEG, PNG, GIF, WebP, BMP, TIFF, and what else Pillow and its plugins know by
+the first bytes (JPEG 2000, AVIF, PPM, HEIC with pillow-heif, ...); a file's name
+counts only where a kind has no such bytes (TGA). Of several frames or pages the
+first counts. Transparency shows white, as a web page would. ICC profiles are
+ignored: numbers are taken as sRGB.
 
-No function here keeps or sets anything global: any number of threads
-and worker processes may decode at the same time.
+No function here keeps or sets anything global but Pillow's list of plugins: any
+number of threads and worker processes may decode at the same time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+import contextlib
+import functools
 import io
+import pathlib
 import struct
 
 import numpy as np
@@ -53,7 +58,14 @@ _READERS: dict[bytes, Callable[[io.BytesIO], ImageFile]] = {
   b"II*\0": TiffImageFile,
   b"MM\0*": TiffImageFile,
 }
-_EXPECTED = "expected a whole JPEG, PNG, GIF, WebP, BMP or TIFF file"
+_EXPECTED = (
+  "expected a whole JPEG, PNG, GIF, WebP, BMP or TIFF file, or another image"
+  " that Pillow reads"
+)
+# Starts another program to read a file.
+_NEVER = ("EPS",)
+# Bytes 4 to 12 of the pictures of phones.
+_HEIC = tuple(b"ftyp" + kind for kind in (b"heic", b"heix", b"mif1", b"hevc"))
 
 # TIFF 6.0 and EXIF 2.32.
 _BITS_PER_SAMPLE, _ORIENTATION = 0x0102, 0x0112
@@ -116,6 +128,15 @@ def decode_centre(
   return _upright(_resize(image, size, box), orientation)
 
 
+def size_of(blob: bytes, where: str) -> tuple[int, int]:
+  """Width and height in pixels as the head of the file claims; cheap.
+
+  Args and Raises: as in `decode`, but the pixels may be damaged.
+  """
+  with _explained(blob, where):
+    return _opened(blob, where).size
+
+
 def _read(
   blob: bytes, where: str, wanted: int
 ) -> tuple[Image.Image, tuple[float, float], int]:
@@ -129,28 +150,22 @@ def _read(
     (image of mode L or RGB as stored, perhaps at a reduced scale; its width
     and height, perhaps not whole after a reduction; EXIF orientation 1-8).
   """
-  reader = next(
-    (r for first, r in _READERS.items() if blob.startswith(first)), None
-  )
-  if reader is None:
-    raise InputError(
-      f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}"
-    )
-  try:
-    image = reader(io.BytesIO(blob))
-    width, height = image.size
-    check(
-      width * height <= MAX_PIXELS,
-      f"{where} claims {width} x {height} pixels; expected at most"
-      f" {MAX_PIXELS}",
-    )
+  with _explained(blob, where):
+    image = _opened(blob, where)
     least = _OVERSAMPLING * wanted
     reduced = image.draft(None, (least, least))
-    extent = reduced[1][2:] if reduced else (width, height)
+    extent = reduced[1][2:] if reduced else image.size
     image.load()
     # After `load`: a PNG may hold its EXIF behind the pixels.
     orientation = _orientation(image.info.get("exif", b""))
     return _plain(image, where), extent, orientation
+
+
+@contextlib.contextmanager
+def _explained(blob: bytes, where: str) -> Iterator[None]:
+  """Makes what goes wrong while a picture is read an InputError."""
+  try:
+    yield
   except InputError:
     raise
   # Pillow raises many types for damaged files.
@@ -162,12 +177,62 @@ def _read(
     ) from error
 
 
+def _opened(blob: bytes, where: str) -> ImageFile:
+  """The picture, of which the head alone is read."""
+  reader = next(
+    (r for first, r in _READERS.items() if blob.startswith(first)), None
+  )
+  image = reader(io.BytesIO(blob)) if reader else _of_plugins(blob, where)
+  if image is None:
+    heic = blob[4:12] in _HEIC
+    raise InputError(
+      f"{where} ({len(blob)} bytes) is not an image; {_EXPECTED}"
+      + ("; it looks like HEIC: pip install pillow-heif" if heic else "")
+    )
+  width, height = image.size
+  check(
+    0 < width * height <= MAX_PIXELS,
+    f"{where} claims {width} x {height} pixels; expected at most {MAX_PIXELS}",
+  )
+  return image
+
+
+def _of_plugins(blob: bytes, where: str) -> ImageFile | None:
+  """What the first plugin makes of a file whose first bytes it knows."""
+  for name, (factory, accept) in _plugins():
+    # What Pillow takes for "not mine".
+    with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
+      if accept is None:  # Such files all begin in their own ways: TGA.
+        suffix = pathlib.PurePath(where).suffix.lower()
+        known = Image.EXTENSION.get(suffix) == name
+      else:  # A text says why this build of Pillow cannot read it.
+        known = accept(blob[:16]) is True
+      if known:
+        return factory(io.BytesIO(blob), "")
+  return None
+
+
+@functools.cache
+def _plugins() -> tuple[tuple[str, tuple[Callable, Callable | None]], ...]:
+  """(name, (reader, whether it knows some first bytes)) of all plugins."""
+  with contextlib.suppress(ImportError):
+    # Imported here, and where it is installed.
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+  Image.init()
+  return tuple(p for p in Image.OPEN.items() if p[0] not in _NEVER)
+
+
 def _plain(image: Image.Image, where: str) -> Image.Image:
   """`image` in mode L or RGB, 8 bits, over white where it is transparent."""
   if image.mode.startswith("I;16"):
     # The upper 8 of 16 bits, as Pillow does for colours; of 12 in some TIFF.
     (bits,) = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, (16,))
     return Image.fromarray((np.asarray(image) >> bits - 8).astype(np.uint8))
+  if image.mode == "I" and image.format == "PPM":
+    # Pillow's range of these is 16 bits, whatever the file's is.
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
   if image.has_transparency_data:
     image = image.convert("RGBA")
     page = Image.new("RGB", image.size, "white")

@@ -14,6 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 from fsr_jax.train.state import TrainState
 
 
@@ -51,6 +52,9 @@ class Checkpoints:
         everything in it as it is, a training run's save in flight too.
     """
     self._directory = directory
+    for path in directory.rglob("*"):
+      if not path.is_dir():  # A pipe would never end.
+        require_file(path)
     writing = keep is not None
     self._manager = ocp.CheckpointManager(
       directory,
@@ -116,7 +120,7 @@ class Checkpoints:
     with self._explained():
       state = self._directory / str(self.latest_step()) / "state"
       stored = ocp.StandardCheckpointHandler().metadata(state).tree
-    theirs = {name: tuple(array.shape) for name, array in stored.items()}
+      theirs = {name: tuple(array.shape) for name, array in stored.items()}
     ours = {name: array.shape for name, array in arrays.items()}
     differing = sorted(
       name
@@ -143,11 +147,9 @@ class Checkpoints:
     Raises:
       InputError: damaged.
     """
-    names = [
-      name
-      for name in self._restore(digests=ocp.args.JsonRestore()).digests
-      if name.split(".")[0] in fields
-    ]
+    with self._explained():
+      digests = self._restore(digests=ocp.args.JsonRestore()).digests
+      names = [name for name in digests if name.split(".")[0] in fields]
     as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
     return self._read(
       ocp.args.PyTreeRestore(
@@ -164,11 +166,12 @@ class Checkpoints:
   def _read(self, args: ocp.args.CheckpointArgs) -> dict[str, np.ndarray]:
     """Arrays of the newest checkpoint, compared with their digests."""
     restored = self._restore(state=args, digests=ocp.args.JsonRestore())
-    damaged = [
-      name
-      for name, array in restored.state.items()
-      if restored.digests.get(name) != _digest(array)
-    ]
+    with self._explained():
+      damaged = [
+        name
+        for name, array in restored.state.items()
+        if restored.digests.get(name) != _digest(array)
+      ]
     check(
       not damaged,
       f"{self._where} is damaged in {', '.join(damaged[:3])}; move it away"
@@ -188,6 +191,8 @@ class Checkpoints:
     """Makes what goes wrong while a checkpoint is read an InputError."""
     try:
       yield
+    except InputError:
+      raise
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
       reason = " ".join(str(error).split())[:300]

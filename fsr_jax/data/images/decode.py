@@ -1,8 +1,8 @@
 """Bytes of an image file to uint8 RGB pixels, upright.
 
 JPEG, PNG, GIF, WebP, BMP, TIFF, and what else Pillow and its plugins know by
-the first bytes (JPEG 2000, AVIF, PPM, HEIC with pillow-heif, ...); a file's name
-counts only where a kind has no such bytes (TGA). Of several frames or pages the
+the first bytes (JPEG 2000, AVIF, PPM, HEIC with pillow-heif, ...); the name
+counts only where a kind has no such bytes (TGA). Of several frames the
 first counts. Transparency shows white, as a web page would. ICC profiles are
 ignored: numbers are taken as sRGB.
 

@@ -211,9 +211,10 @@ def _check_number(
 def _in_float32(number: float) -> float:
   """The nearest float32; 0 for the numbers that devices take for it."""
   limits = np.finfo(np.float32)
-  if abs(number) > limits.max:
+  if abs(number) > float(limits.max):
     return math.copysign(math.inf, number)
-  return 0.0 if abs(number) < limits.tiny else float(np.float32(number))
+  small = abs(number) < float(limits.tiny)
+  return 0.0 if small else float(np.float32(number))
 
 
 def unusual(options: Any, prefix: str = "") -> list[str]:

@@ -30,7 +30,7 @@ class DamageTest(parameterized.TestCase):
     (
       b"",
       r"^x \(0 bytes\) is not an image; expected a whole JPEG, PNG, GIF,"
-      r" WebP, BMP or TIFF file$",
+      r" WebP, BMP or TIFF file, or another image that Pillow reads$",
     ),
     (b"<html></html>", r"^x \(13 bytes\) is not an image; expected a whole"),
     (b"RIFF\0\0\0\0WAVEfmt " * 9, "^cannot decode x .*; expected a whole"),

@@ -15,11 +15,12 @@ _KINDS = {
 }
 
 
-def require_file(path: str | pathlib.Path) -> None:
+def require_file(path: str | pathlib.Path, name: str = "") -> None:
   """Refuses what is no regular file: reading a pipe may wait for ever.
 
   Args:
     path: links are followed.
+    name: of the file in messages, where its path does not say enough.
 
   Raises:
     InputError: nothing there, a folder, pipe, device or socket, or no path at
@@ -28,11 +29,13 @@ def require_file(path: str | pathlib.Path) -> None:
   try:
     mode = os.stat(path).st_mode
   except OSError as error:
-    raise InputError(f"cannot read {path} ({error.strerror})") from error
+    raise InputError(
+      f"cannot read {name or path} ({error.strerror})"
+    ) from error
   except ValueError as error:  # NUL, or what no file name can be encoded from.
-    raise InputError(f"{str(path)!r} is no path ({error})") from error
+    raise InputError(f"{name or str(path)!r} is no path ({error})") from error
   kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-  check(stat.S_ISREG(mode), f"{path} is {kind}; expected a file")
+  check(stat.S_ISREG(mode), f"{name or path} is {kind}; expected a file")
 
 
 def read_file(path: str | pathlib.Path) -> bytes:

@@ -111,13 +111,13 @@ def _names(arrays: dict[str, np.ndarray], *fields: str) -> dict[str, str]:
 
 def _read_run(path: str) -> dict[str, np.ndarray]:
   """Moving averages of the newest checkpoint of another run."""
-  folder = pathlib.Path(path).expanduser()
-  check(
-    folder.is_dir() and has_checkpoint(folder.absolute() / "checkpoints"),
+  nothing = (
     f"pretrained={path} is neither a workdir with a checkpoint nor a"
-    f" {_SUFFIX} file",
+    f" {_SUFFIX} file"
   )
+  check(not pathlib.Path(path).expanduser().is_file(), nothing)
   work = Workdir(path)
+  check(has_checkpoint(work.checkpoints), nothing)
   arrays = Checkpoints(work.checkpoints).read("ema_params", "ema_batch_stats")
   names = _names(arrays, "ema_params", "ema_batch_stats")
   return {names[name]: array for name, array in arrays.items()}
@@ -127,7 +127,7 @@ def _read_file(path: str) -> dict[str, np.ndarray]:
   """Arrays of a file of PyTorch weights in our layout."""
   where, arrays = f"pretrained={path}", {}
   file = pathlib.Path(path).expanduser()
-  require_file(file)
+  require_file(file, where)
   try:
     with safetensors.safe_open(file, framework="np") as archive:
       for name in archive.keys():  # noqa: SIM118  Not a dict.

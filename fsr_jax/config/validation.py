@@ -51,8 +51,6 @@ def validate(options: Options) -> None:
       options that contradict each other.
   """
   train = options.train
-  blocks_of(train.network.network)
-  sources.source_of(train.data.dataset)
   for group in (
     options.run,
     train.network,
@@ -62,6 +60,8 @@ def validate(options: Options) -> None:
   ):
     fields.validate(group)
   fields.validate(train.data, DATA)
+  blocks_of(train.network.network)
+  sources.source_of(train.data.dataset)
   data_options.check_options(train.data)
   _check_schedule(train.optimization)
   _check_rewards(options)

@@ -35,6 +35,11 @@ def _digest(array: np.ndarray) -> int:
   return zlib.crc32(data, zlib.crc32(head))
 
 
+def _reason(error: Exception) -> str:
+  """One line."""
+  return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def has_checkpoint(directory: pathlib.Path) -> bool:
   """Whether `directory` is there and has a checkpoint; changes nothing."""
   return directory.is_dir() and Checkpoints(directory).latest_step() is not None
@@ -50,21 +55,30 @@ class Checkpoints:
       directory: made if it is missing and `keep` is given.
       keep: how many to keep; None opens it for reading alone and leaves
         everything in it as it is, a training run's save in flight too.
+
+    Raises:
+      InputError: a checkpoint without readable dates, or no files in it.
     """
     self._directory = directory
     for path in directory.rglob("*"):
       if not path.is_dir():  # A pipe would never end.
         require_file(path)
     writing = keep is not None
-    self._manager = ocp.CheckpointManager(
-      directory,
-      options=ocp.CheckpointManagerOptions(
-        max_to_keep=keep,
-        create=writing,
-        cleanup_tmp_directories=writing,
-      ),
-      item_names=("state", "digests"),
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=keep, create=writing, cleanup_tmp_directories=writing
     )
+    try:
+      self._manager = ocp.CheckpointManager(
+        directory, options=options, item_names=("state", "digests")
+      )
+    except OSError:
+      raise
+    # Orbax reads the dates of all steps.
+    except Exception as error:
+      raise InputError(
+        f"cannot read the checkpoints in {directory} ({_reason(error)}); move"
+        " the damaged one away to use the one before it"
+      ) from error
 
   def latest_step(self) -> int | None:
     """Step of the newest checkpoint; None where there is none."""
@@ -195,10 +209,9 @@ class Checkpoints:
       raise
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
-      reason = " ".join(str(error).split())[:300]
       raise InputError(
-        f"cannot restore {self._where} ({type(error).__name__}: {reason});"
-        " move it away to use the one before it"
+        f"cannot restore {self._where} ({_reason(error)}); move it away to use"
+        " the one before it"
       ) from error
 
   def close(self) -> None:

@@ -80,6 +80,7 @@ def field(
   unit: str = "",
   source: str = "",
   free: bool = False,
+  of: tuple[str, Any] | None = None,
 ) -> Any:
   """A field of an options dataclass.
 
@@ -95,6 +96,7 @@ def field(
     source: of the default: a section of the paper, "released code", "ours".
     free: whether a run may be continued with another value, because it says
       where and how a run is done, not what it computes.
+    of: (name, value) of the option that must be so for this one to be read.
 
   Returns:
     dataclasses.Field.
@@ -107,6 +109,7 @@ def field(
     "unit": unit,
     "source": source,
     "free": free,
+    "of": of,
   }
   return dataclasses.field(default=default, metadata=metadata)
 

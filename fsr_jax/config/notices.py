@@ -1,7 +1,7 @@
 """What is allowed but perhaps not meant: numbers, and epochs that are few."""
 
 from fsr_jax import fields
-from fsr_jax.config.options import DATA, Options
+from fsr_jax.config.options import DATA, Options, all_fields
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
 from fsr_jax.train.options import TrainOptions
@@ -9,16 +9,22 @@ from fsr_jax.train.options import TrainOptions
 
 def numbers(options: Options) -> list[str]:
   """One line for each number that is far from what is usual."""
-  train = options.train
-  groups = (
-    options.run,
-    train.network,
-    train.optimization,
-    train.objective,
-    train.reweighting,
-  )
-  lines = [line for group in groups for line in fields.unusual(group)]
-  return lines + fields.unusual(train.data, DATA)
+  lines = [x for group in options.groups for x in fields.unusual(group)]
+  return lines + fields.unusual(options.train.data, DATA)
+
+
+def unread(options: Options) -> list[str]:
+  """One line for each option that another one switches off."""
+  values = {k: v for group in options.groups for k, v in vars(group).items()}
+  lines = []
+  for name, value in values.items():
+    _, entry = all_fields()[name]
+    switch, on = entry.metadata["of"] or (name, value)
+    if values[switch] != on and value != entry.default:
+      lines.append(
+        f"{name}={value} is not used: {switch}={values[switch]}, not {on}"
+      )
+  return lines
 
 
 def epochs(train: TrainOptions) -> list[str]:
@@ -28,20 +34,21 @@ def epochs(train: TrainOptions) -> list[str]:
     optimization.num_epochs,
     train.reweighting.warmup_epochs,
   )
+  whole = f"all {count} epochs" if count > 1 else "the one epoch"
   if warmup_epochs >= count and (train.reweighting.learned or train.relabels):
     lines.append(
-      f"warmup_epochs={warmup_epochs} covers all {count} epochs:"
+      f"warmup_epochs={warmup_epochs} covers {whole}:"
       " neither learned weights nor re-labelling will begin"
     )
   if warmup_epochs >= count and train.estimates_transition:
     lines.append(
-      f"warmup_epochs={warmup_epochs} covers all {count} epochs: the"
+      f"warmup_epochs={warmup_epochs} covers {whole}: the"
       " transition matrix, estimated at its end, will never correct a loss"
     )
   rise = optimization.lr_warmup_epochs
   if rise >= count:
     lines.append(
-      f"lr_warmup_epochs={rise} covers all {count} epochs: the learning rate"
+      f"lr_warmup_epochs={rise} covers {whole}: the learning rate"
       f" only rises, as far as {optimization.learning_rate * count / rise:.3g}"
     )
   elif (
@@ -49,8 +56,8 @@ def epochs(train: TrainOptions) -> list[str]:
     and min(optimization.lr_decay_epochs, default=count) >= count
   ):
     lines.append(
-      f"lr_decay_epochs={optimization.lr_decay_epochs} come after all {count}"
-      " epochs: the learning rate does not fall"
+      f"lr_decay_epochs={optimization.lr_decay_epochs} come after {whole}:"
+      " the learning rate does not fall"
     )
   return lines
 

@@ -96,6 +96,18 @@ class Options:
   run: RunOptions = RunOptions()
   train: TrainOptions = TrainOptions()
 
+  @property
+  def groups(self) -> tuple:
+    """The instances of TOP, in its order."""
+    train = self.train
+    return (
+      self.run,
+      train.network,
+      train.optimization,
+      train.objective,
+      train.reweighting,
+    )
+
 
 # Groups whose fields stand at the top of a config; those of DataOptions stand
 # below `data`.

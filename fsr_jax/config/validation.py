@@ -51,13 +51,7 @@ def validate(options: Options) -> None:
       options that contradict each other.
   """
   train = options.train
-  for group in (
-    options.run,
-    train.network,
-    train.optimization,
-    train.objective,
-    train.reweighting,
-  ):
+  for group in options.groups:
     fields.validate(group)
   fields.validate(train.data, DATA)
   blocks_of(train.network.network)
@@ -232,7 +226,8 @@ def notices(options: Options, data: Data) -> list[str]:
       " skipped.txt in the workdir"
     )
   lines += readers.unused(train.data, data)
-  lines += notices_lib.numbers(options) + notices_lib.epochs(train)
+  lines += notices_lib.unread(options) + notices_lib.numbers(options)
+  lines += notices_lib.epochs(train)
   lines += notices_lib.crops(train.data, data)
   return lines + _notices_of_rewards(reweighting, objective, data)
 

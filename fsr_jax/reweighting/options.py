@@ -147,6 +147,7 @@ class ReweightingOptions:
     bound=Bound(0, 1000, above=True),
     usual=Bound(1e-6, 0.1),
     source="Meta-Weight-Net",
+    of=("weighting", "weight_net"),
   )
 
   @property

@@ -104,6 +104,7 @@ class OptimizationOptions:
     bound=POSITIVE,
     unit="epochs",
     source="released code, long tails",
+    of=("schedule", "step"),
   )
   lr_decay_factors: tuple[float, ...] = field(
     (0.01, 0.0001),
@@ -116,7 +117,6 @@ class OptimizationOptions:
     0.9,
     "Of SGD; beta_1 of the others.",
     bound=BELOW_ONE,
-    usual=Bound(0, 0.999),
     unit="share 0-1",
     source="released code",
   )
@@ -162,7 +162,6 @@ class ObjectiveOptions:
     0.0,
     "Share of a label that is spread over all classes.",
     bound=BELOW_ONE,
-    usual=Bound(0, 0.5),
     unit="share 0-1",
     source="section 5.2: 0.1 on long tails",
   )
@@ -198,7 +197,6 @@ class ObjectiveOptions:
     1.0,
     "p: factor of the re-labelling loss; 0 = none.",
     bound=Bound(0, 1000),
-    usual=Bound(0, 20),
     source="ours; Table 4: 2, WebVision 1",
   )
   pseudo_loss_on_mixed: bool = field(
@@ -218,16 +216,16 @@ class ObjectiveOptions:
   focal_gamma: float = field(
     2.0,
     "gamma of loss=focal.",
-    bound=Bound(0, 100),
-    usual=Bound(0, 10),
+    bound=Bound(0, 20),
     source="Lin et al. 2017",
+    of=("loss", "focal"),
   )
   gce_q: float = field(
     0.7,
     "q of loss=gce: towards 0 cross entropy, 1 = half the absolute error.",
     bound=Bound(0.001, 1),
-    usual=Bound(0.1, 1),
     source="Zhang & Sabuncu 2018",
+    of=("loss", "gce"),
   )
   transition: str = field(
     "estimated",
@@ -235,12 +233,14 @@ class ObjectiveOptions:
     " estimated at the end of the warm-up, or known from clean labels.",
     choices=("known", "estimated"),
     source="Patrini et al. 2017",
+    of=("loss", "forward_correction"),
   )
   class_balance_beta: float = field(
     0.9999,
     "beta of class_balanced.",
     bound=BELOW_ONE,
     source="Cui et al. 2019",
+    of=("class_balanced", True),
   )
   remix_ratio: float = field(
     3.0,
@@ -248,6 +248,7 @@ class ObjectiveOptions:
     " all.",
     bound=Bound(1, 1e6),
     source="Chou et al. 2020",
+    of=("remix", True),
   )
 
 

@@ -4,6 +4,8 @@ import dataclasses
 
 from absl.testing import absltest, parameterized
 
+from fsr_jax import config as config_lib
+from fsr_jax import fields
 from fsr_jax.config import notices, validation
 from fsr_jax.data.options import DataOptions
 from tests import shrunk
@@ -45,6 +47,37 @@ class NumbersTest(parameterized.TestCase):
     self.assertEmpty(notices.numbers(options))
 
 
+class UnreadTest(parameterized.TestCase):
+  def test_none_by_default(self):
+    self.assertEmpty(notices.unread(shrunk.options()))
+
+  @parameterized.parameters(
+    ({"focal_gamma": 3.0}, {"loss": "focal"}, "loss=cross_entropy, not focal"),
+    ({"gce_q": 0.5}, {"method": "gce"}, "loss=cross_entropy, not gce"),
+    ({"remix_ratio": 2.0}, {"method": "remix"}, "remix=False, not True"),
+    (
+      {"lr_decay_epochs": (1, 2)},
+      {"schedule": "step"},
+      "schedule=cosine_restarts, not step",
+    ),
+  )
+  def test_switched_off_by_another(self, changes, on, reason):
+    ((name, value),) = changes.items()
+    self.assertEqual(
+      notices.unread(shrunk.options(**changes)),
+      [f"{name}={value} is not used: {reason}"],
+    )
+    self.assertEmpty(notices.unread(shrunk.options(**changes, **on)))
+
+  def test_what_must_be_so_can_be_so(self):
+    for name, (_, entry) in config_lib.all_fields().items():
+      if entry.metadata["of"] is not None:
+        switch, on = entry.metadata["of"]
+        group, other = config_lib.all_fields()[switch]
+        self.assertIsInstance(on, fields.type_of(group, switch), name)
+        self.assertIn(on, other.metadata["choices"] or (True,))
+
+
 class EpochsTest(parameterized.TestCase):
   @parameterized.parameters(
     ({}, []),
@@ -68,6 +101,13 @@ class EpochsTest(parameterized.TestCase):
       [
         "lr_warmup_epochs=4 covers all 2 epochs: the learning rate only rises,"
         " as far as 0.05"
+      ],
+    ),
+    (
+      {"num_epochs": 1, "lr_warmup_epochs": 1, "method": "plain"},
+      [
+        "lr_warmup_epochs=1 covers the one epoch: the learning rate only rises,"
+        " as far as 0.1"
       ],
     ),
     (

@@ -116,7 +116,7 @@ class FieldsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("is_zero", "learning_rate", 1e-300, "=1e-300 is 0 in float32, .* above 0"),
     ("diverges", "learning_rate", 1e5, "a number above 0, at most 1000$"),
-    ("vanishes", "focal_gamma", 1e30, "expected a number in 0-100$"),
+    ("vanishes", "focal_gamma", 1e30, "expected a number in 0-20$"),
     ("is_one", "momentum", 1 - 1e-12, "is 1 in float32.* below 1$"),
     ("is_off", "weight_decay", 1e-42, "is 0 in float32"),
     ("steps", "num_epochs", 2**31, "above 0, at most 2147483647$"),

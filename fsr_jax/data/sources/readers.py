@@ -7,24 +7,24 @@ from fsr_jax.data.images.reader import Encoded
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.tfds import PREFIX
 
-_TFDS = "tfds"
+_TFDS = ("cifar10", "cifar100", f"{PREFIX}NAME")
 _OWN = ("folder", "manifest", "arrays")
 
-# Field of DataOptions -> the sources that read it; what is not here, all do.
+# Field of DataOptions -> the data.datasets that read it; what is not here, all
+# do.
 READERS: dict[str, tuple[str, ...]] = {
   "path": (*_OWN, "webvision"),
-  "data_dir": (_TFDS,),
-  "label_key": (_TFDS,),
-  "train_split": (_TFDS, "webvision"),
-  "test_split": (_TFDS, "folder", "manifest"),
+  "data_dir": _TFDS,
+  "label_key": _TFDS,
+  "train_split": (*_TFDS, "webvision"),
+  "test_split": (*_TFDS, "folder", "manifest"),
   "test_share": _OWN,
 }
 
 
 def kind_of(dataset: str) -> str:
-  """The source of a data.dataset, as READERS has it."""
-  prepared = dataset in ("cifar10", "cifar100") or dataset.startswith(PREFIX)
-  return _TFDS if prepared else dataset
+  """A data.dataset as READERS has it."""
+  return f"{PREFIX}NAME" if dataset.startswith(PREFIX) else dataset
 
 
 def unused(options: DataOptions, data: Data) -> list[str]:
@@ -38,7 +38,8 @@ def unused(options: DataOptions, data: Data) -> list[str]:
   if options.test_from:
     kinds.add(kind_of(options.test_from))
   reasons = {
-    name: f"only {', '.join(readers)} have such"
+    name: f"data.dataset={options.dataset} does not read it;"
+    f" {', '.join(readers)} do"
     for name, readers in READERS.items()
     if not kinds & {*readers}
   }

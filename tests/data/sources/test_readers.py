@@ -77,8 +77,8 @@ class ReadersTest(parameterized.TestCase):
     lines = readers.unused(DataOptions(dataset="digits", **SOME), data)
     self.assertLen(lines, len(SOME))
     self.assertIn(
-      "data.path=x is not used: only folder, manifest, arrays, webvision have"
-      " such",
+      "data.path=x is not used: data.dataset=digits does not read it; folder,"
+      " manifest, arrays, webvision do",
       lines,
     )
     self.assertEmpty(readers.unused(DataOptions(dataset="digits"), data))

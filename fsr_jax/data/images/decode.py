@@ -62,8 +62,8 @@ _EXPECTED = (
   "expected a whole JPEG, PNG, GIF, WebP, BMP or TIFF file, or another image"
   " that Pillow reads"
 )
-# Starts another program to read a file.
-_NEVER = ("EPS",)
+# Known to Pillow by name only, or read by starting another program (EPS).
+_NEVER = ("BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF")
 # Bytes 4 to 12 of the pictures of phones.
 _HEIC = tuple(b"ftyp" + kind for kind in (b"heic", b"heix", b"mif1", b"hevc"))
 
@@ -199,7 +199,7 @@ def _opened(blob: bytes, where: str) -> ImageFile:
 
 def _of_plugins(blob: bytes, where: str) -> ImageFile | None:
   """What the first plugin makes of a file whose first bytes it knows."""
-  for name, (factory, accept) in _plugins():
+  for name, (factory, accept) in plugins():
     # What Pillow takes for "not mine".
     with contextlib.suppress(SyntaxError, IndexError, TypeError, struct.error):
       if accept is None:  # Such files all begin in their own ways: TGA.
@@ -213,8 +213,8 @@ def _of_plugins(blob: bytes, where: str) -> ImageFile | None:
 
 
 @functools.cache
-def _plugins() -> tuple[tuple[str, tuple[Callable, Callable | None]], ...]:
-  """(name, (reader, whether it knows some first bytes)) of all plugins."""
+def plugins() -> tuple[tuple[str, tuple[Callable, Callable | None]], ...]:
+  """(name, (reader, whether it knows some first bytes)) of what is read."""
   with contextlib.suppress(ImportError):
     # Imported here, and where it is installed.
     import pillow_heif

@@ -79,9 +79,9 @@ class PluginsTest(parameterized.TestCase):
       mock.patch.dict(Image.OPEN),
       mock.patch.object(Image, "ID", [*Image.ID]),
     ):
-      decode._plugins.cache_clear()
+      decode.plugins.cache_clear()
       image, _ = decode.decode(b"\0\0\0\x18ftypheic" + FILES["png"], "x", 24)
-    decode._plugins.cache_clear()
+    decode.plugins.cache_clear()
     np.testing.assert_array_equal(
       image, decode.decode(FILES["png"], "x", 24)[0]
     )

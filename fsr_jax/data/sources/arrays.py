@@ -14,7 +14,7 @@ from fsr_jax.data.labels.classes import (
   indices,
   listed,
 )
-from fsr_jax.data.labels.column import Column, column
+from fsr_jax.data.labels.column import Column, column, texts
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import existing, set_aside
 from fsr_jax.data.sources.pixels import pixels
@@ -135,11 +135,11 @@ def _split(
     for what in ("label", "clean_label")
     if part + what in columns
   }
-  identity = np.arange(len(image))
+  identity = np.arange(len(image)).astype(str)
   if f"{part}id" in columns:
-    identity = columns[f"{part}id"].values
+    identity = texts(path, f"{part}id", columns[f"{part}id"].values)
     check_ids(path, identity)
-  return Split(image, **labels, id=identity.astype(str))
+  return Split(image, **labels, id=identity)
 
 
 def _positions(labels: Column, vocabulary: Vocabulary) -> Vocabulary:

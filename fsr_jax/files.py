@@ -35,7 +35,7 @@ def require_file(path: str | pathlib.Path, name: str = "") -> None:
   except ValueError as error:  # NUL, or what no file name can be encoded from.
     raise InputError(f"{name or str(path)!r} is no path ({error})") from error
   kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-  check(stat.S_ISREG(mode), f"{name or path} is {kind}; expected a file")
+  check(stat.S_ISREG(mode), f"{name or path} is no regular file but {kind}")
 
 
 def read_file(path: str | pathlib.Path) -> bytes:

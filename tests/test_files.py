@@ -37,7 +37,9 @@ class FilesTest(parameterized.TestCase):
         ("socket", "a socket"),
       ):
         path = self.root / name
-        with self.assertRaisesRegex(InputError, f"^{path} is {kind}; expect"):
+        with self.assertRaisesRegex(
+          InputError, f"^{path} is no regular file but {kind}$"
+        ):
           files.read_file(path)
 
   @parameterized.parameters(

@@ -70,14 +70,16 @@ class DamageTest(parameterized.TestCase):
   def test_a_pipe_in_the_place_of_a_file(self, name):
     (self.workdir / name).unlink(missing_ok=True)
     os.mkfifo(self.workdir / name)
-    self.refused(f"{name} is a pipe; expected a file")
+    self.refused(f"{name} is no regular file but a pipe")
 
   def test_a_device_among_the_checkpoints(self):
     folder = self.workdir / "checkpoints"
     (file, *_) = [p for p in folder.rglob("*") if p.is_file()]
     file.unlink()
     file.symlink_to("/dev/zero")
-    with self.assertRaisesRegex(InputError, f"{file} is a device; expected"):
+    with self.assertRaisesRegex(
+      InputError, f"{file} is no regular file but a device"
+    ):
       commands.evaluate(str(self.workdir))
 
   def test_a_file_in_the_place_of_the_checkpoints(self):

@@ -87,8 +87,12 @@ class RunTest(parameterized.TestCase):
     ("no_file", "nowhere.safetensors", "cannot read pretrained=.*No such"),
     ("no_weights", __file__, "neither a workdir with a checkpoint nor"),
     ("device", "/dev/zero", "is a file; expected a directory"),
-    ("pipe", "pipe.safetensors", "pretrained=.* is a pipe; expected a file"),
-    ("folder", "folder.safetensors", "pretrained=.* is a folder; expected"),
+    ("pipe", "pipe.safetensors", "pretrained=.* is no regular file but a pipe"),
+    (
+      "folder",
+      "folder.safetensors",
+      "pretrained=.* is no regular file but a folder",
+    ),
     ("damaged", "damaged.safetensors", "cannot read pretrained=.*header"),
     ("bucket", "gs://bucket/run", "only local or mounted"),
   )

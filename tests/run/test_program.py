@@ -48,8 +48,8 @@ class CheckFieldsTest(parameterized.TestCase):
     root = pathlib.Path(self.create_tempdir())
     os.mkfifo(root / "pipe")
     for name, message in (
-      ("pipe", "is a pipe; expected a file"),
-      ("", "is a folder; expected a file"),
+      ("pipe", "is no regular file but a pipe"),
+      ("", "is no regular file but a folder"),
       ("nothing.py:x", r"^cannot read .*nothing\.py \(No such file"),
     ):
       with self.assertRaisesRegex(InputError, message):

@@ -26,9 +26,9 @@ class FilesTest(absltest.TestCase):
     bad = unreadable(images)
     words = (
       "cannot decode",
-      "is a folder",
-      "is a pipe",
-      "is a device",
+      "is no regular file but a folder",
+      "is no regular file but a pipe",
+      "is no regular file but a device",
       "No such file",
       "is no path",
     )
@@ -36,7 +36,9 @@ class FilesTest(absltest.TestCase):
     for reason, word in zip(bad.values(), words):
       self.assertIn(word, reason)
       self.assertNotIn("\n", reason)
-    with self.assertRaisesRegex(InputError, "pipe.png is a pipe; expected"):
+    with self.assertRaisesRegex(
+      InputError, "pipe.png is no regular file but a pipe"
+    ):
       images.read(np.array([0, 3]))
 
 

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 class InputError(ValueError):
   """Wrong input: one line saying what, where, and what was expected."""
 
+  def __init__(self, message: str):
+    # Libraries explain in several, and names of files may have some.
+    super().__init__(" ".join(line.strip() for line in message.splitlines()))
+
 
 def check(condition: bool, message: str) -> None:
   """Raises InputError(message) unless `condition` holds."""

@@ -11,7 +11,7 @@ from fsr_jax import config as config_lib
 PACKAGE = pathlib.Path(fsr_jax.__file__).parent
 LAYERS = ["maths", "reweighting", "models", "data", "train", "config", "run"]
 # Leaves that any layer may use.
-LEAVES = {"errors", "fields"}
+LEAVES = {"errors", "fields", "files"}
 # What a layer may import besides itself and the leaves, where that is not
 # every layer below it.
 ALLOWED = {

@@ -118,7 +118,15 @@ class ReadmeTest(absltest.TestCase):
 class MainTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("field", ["--config.num_epoch=1"], "no field 'num_epoch'.*num_epochs"),
-    ("type", ["--config.num_epochs=many"], "invalid literal"),
+    (
+      "type",
+      ["--config.num_epochs=many"],
+      "num_epochs=many; expected a whole number above 0$",
+    ),
+    ("seeds", ["--config.seed=0,1,2"], r"benchmarks/sweep.py --seeds=0,1,2"),
+    ("underflow", ["--config.learning_rate=1e-300"], "is 0 in float32"),
+    ("overflow", ["--config.num_epochs=2000000000"], "expected at most 1533"),
+    ("padding", ["--config.data.crop_padding=9"], "8 x 8 .*expected below 8"),
     ("flag", ["--wrkdir=x"], "wrkdir"),
     ("mode", ["--mode=test"], "train|evaluate"),
     ("file", ["--config=configs/nothing.py"], "configs/nothing.py"),
@@ -149,6 +157,8 @@ class MainTest(parameterized.TestCase):
     self.assertRegex(main_py("--workdir=x").stderr, "^error: --config is")
     result = main_py("--config=configs/quickstart.py")
     self.assertRegex(result.stderr, "^error: --workdir is missing")
+    result = main_py("--workdir=x", "--config.data.path=y")
+    self.assertRegex(result.stderr, "^error: --config.data.path=y .* missing")
 
   def test_evaluate_needs_no_config(self):
     workdir = self.create_tempdir().full_path

@@ -62,7 +62,9 @@ def _allowed(entry: dataclasses.Field) -> str:
   if entry.metadata["choices"] is not None:
     return ", ".join(f"`{choice}`" for choice in entry.metadata["choices"])
   bound = entry.metadata["bound"]
+  usual = entry.metadata["usual"]
   words = [] if bound is None else [bound.words]
+  words += [] if usual is None else [f"usually {usual.words}"]
   if entry.metadata["unit"] and entry.metadata["unit"] != "share 0-1":
     words.append(entry.metadata["unit"])
   if entry.type is bool or entry.type == "bool":

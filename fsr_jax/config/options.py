@@ -4,7 +4,12 @@ import dataclasses
 
 from fsr_jax.config.methods import METHODS
 from fsr_jax.data.options import DataOptions
-from fsr_jax.fields import NOT_NEGATIVE, POSITIVE, Bound, field
+from fsr_jax.fields import (
+  NOT_NEGATIVE,
+  POSITIVE,
+  Bound,
+  field,
+)
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
   NetworkOptions,
@@ -26,7 +31,7 @@ class RunOptions:
   seed: int = field(
     0,
     "Decides everything random, the noisy labels included.",
-    bound=Bound(lambda x: 0 <= x < 2**32, "in 0-4294967295"),
+    bound=Bound(0, 2**32 - 1),
   )
   num_devices: int = field(
     0,
@@ -64,7 +69,11 @@ class RunOptions:
     free=True,
   )
   keep_checkpoints: int = field(
-    2, "How many checkpoints are kept, the newest.", bound=POSITIVE, free=True
+    2,
+    "How many checkpoints are kept, the newest.",
+    bound=POSITIVE,
+    usual=Bound(1, 100),
+    free=True,
   )
   log_every_seconds: float = field(
     10.0,
@@ -86,6 +95,18 @@ class Options:
 
   run: RunOptions = RunOptions()
   train: TrainOptions = TrainOptions()
+
+  @property
+  def groups(self) -> tuple:
+    """The instances of TOP, in its order."""
+    train = self.train
+    return (
+      self.run,
+      train.network,
+      train.optimization,
+      train.objective,
+      train.reweighting,
+    )
 
 
 # Groups whose fields stand at the top of a config; those of DataOptions stand

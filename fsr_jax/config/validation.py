@@ -4,11 +4,12 @@ from ml_collections import ConfigDict
 
 from fsr_jax import config as config_lib
 from fsr_jax import fields
+from fsr_jax.config import notices as notices_lib
 from fsr_jax.config.options import DATA, Options
 from fsr_jax.data import options as data_options
 from fsr_jax.data import sources
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images.reader import Encoded
+from fsr_jax.data.sources import readers
 from fsr_jax.errors import check
 from fsr_jax.models import blocks_of
 from fsr_jax.train.optimizer import WITH_BUFFER
@@ -50,17 +51,11 @@ def validate(options: Options) -> None:
       options that contradict each other.
   """
   train = options.train
-  blocks_of(train.network.network)
-  sources.source_of(train.data.dataset)
-  for group in (
-    options.run,
-    train.network,
-    train.optimization,
-    train.objective,
-    train.reweighting,
-  ):
+  for group in options.groups:
     fields.validate(group)
   fields.validate(train.data, DATA)
+  blocks_of(train.network.network)
+  sources.source_of(train.data.dataset)
   data_options.check_options(train.data)
   _check_schedule(train.optimization)
   _check_rewards(options)
@@ -69,24 +64,16 @@ def validate(options: Options) -> None:
 
 
 def _check_schedule(o: OptimizationOptions) -> None:
-  check(
-    o.lr_warmup_epochs < o.num_epochs,
-    f"lr_warmup_epochs={o.lr_warmup_epochs} leaves nothing of"
-    f" num_epochs={o.num_epochs}",
-  )
   epochs, factors = o.lr_decay_epochs, o.lr_decay_factors
   check(
     o.schedule != "step"
     or (
-      all(isinstance(x, int) for x in epochs)
-      and all(isinstance(x, int | float) and 0 <= x <= 1 for x in factors)
-      and len(epochs) == len(factors)
+      len(epochs) == len(factors)
       and list(epochs) == sorted(set(epochs))
       and all(epoch > o.lr_warmup_epochs for epoch in epochs)
     ),
     f"lr_decay_epochs={tuple(epochs)} and lr_decay_factors={tuple(factors)};"
-    " expected increasing epochs after lr_warmup_epochs and a factor in 0-1 for"
-    " each",
+    " expected increasing epochs after lr_warmup_epochs and a factor for each",
   )
 
 
@@ -147,7 +134,7 @@ def _check_passes(options: Options) -> None:
 
 def _check_loss(options: Options) -> None:
   """Whether the parts of the loss go together."""
-  train, optimization = options.train, options.train.optimization
+  train = options.train
   check(
     options.run.method != "elr" or train.relabels,
     "method=elr but pseudo_loss_weight=0, which switches it off; expected a"
@@ -155,11 +142,9 @@ def _check_loss(options: Options) -> None:
   )
   warmup_epochs = train.reweighting.warmup_epochs
   check(
-    not train.estimates_transition
-    or 0 < warmup_epochs < optimization.num_epochs,
-    f"warmup_epochs={warmup_epochs} of num_epochs={optimization.num_epochs},"
-    " but transition=estimated, which is done at the end of the warm-up;"
-    " expected 1 or more, and fewer than num_epochs",
+    not train.estimates_transition or warmup_epochs > 0,
+    f"warmup_epochs={warmup_epochs}, but transition=estimated, which is done at"
+    " the end of the warm-up; expected 1 or more",
   )
 
 
@@ -204,6 +189,31 @@ def validate_against_data(options: Options, data: Data) -> None:
       f"{field}={size} is larger than the {len(data.train)} training examples"
       f" of {train.data.dataset}",
     )
+  _check_steps(train.optimization, len(data.train))
+  if len(data.train.image.shape) == 4:
+    _check_crops(train.data, data.train.image.shape)
+
+
+def _check_steps(o: OptimizationOptions, num_examples: int) -> None:
+  """Whether the steps of a run can be counted on a device."""
+  per_epoch = num_examples // o.batch_size
+  for field in ("num_epochs", "lr_warmup_epochs"):
+    epochs = getattr(o, field)
+    check(
+      epochs * per_epoch <= fields.INT32_MAX,
+      f"{field}={epochs} with {per_epoch} steps an epoch; expected at most"
+      f" {fields.INT32_MAX // per_epoch}, as steps are counted in int32",
+    )
+
+
+def _check_crops(o: data_options.DataOptions, shape: tuple[int, ...]) -> None:
+  """Whether every crop shows something of its picture."""
+  side = min(shape[1:3])
+  check(
+    o.crop_padding < side,
+    f"data.crop_padding={o.crop_padding} of images of {shape[1]} x {shape[2]}"
+    f" pixels; expected below {side}: a crop could miss the whole picture",
+  )
 
 
 def notices(options: Options, data: Data) -> list[str]:
@@ -215,24 +225,10 @@ def notices(options: Options, data: Data) -> list[str]:
       f"{len(data.skipped)} images cannot be read and are left out; see"
       " skipped.txt in the workdir"
     )
-  if (
-    train.data.image_size
-    and train.data.min_crop_area == 1
-    and not isinstance(data.train.image, Encoded)
-    and not train.data.test_from
-  ):
-    lines.append(
-      f"data.image_size={train.data.image_size} is not used: the images of"
-      f" {train.data.dataset} keep their size"
-    )
-  epochs = train.optimization.num_epochs
-  if (
-    reweighting.learned or train.relabels
-  ) and reweighting.warmup_epochs >= epochs:
-    lines.append(
-      f"warmup_epochs={reweighting.warmup_epochs} covers all {epochs} epochs:"
-      " neither learned weights nor re-labelling will begin"
-    )
+  lines += readers.unused(train.data, data)
+  lines += notices_lib.unread(options) + notices_lib.numbers(options)
+  lines += notices_lib.epochs(train)
+  lines += notices_lib.crops(train.data, data)
   return lines + _notices_of_rewards(reweighting, objective, data)
 
 

@@ -9,8 +9,7 @@ from fsr_jax.fields import (
   BELOW_ONE,
   FRACTION,
   NOT_NEGATIVE,
-  ONE_OR_ABOVE,
-  SHARE,
+  Bound,
   field,
 )
 
@@ -44,6 +43,7 @@ class DataOptions:
     "Share of each class that is set aside for testing where the data name no"
     " test part.",
     bound=BELOW_ONE,
+    usual=Bound(0.01, 0.5),
     unit="share 0-1",
     source="ours",
   )
@@ -102,7 +102,8 @@ class DataOptions:
     0,
     "Side of the square that the network sees of pictures of any size; 0 means"
     " that the images have one size and stay as they are.",
-    bound=NOT_NEGATIVE,
+    bound=Bound(0, 4096),
+    usual=Bound(8, 1024),
     unit="pixels",
   )
   class_names: str | None = field(
@@ -137,7 +138,7 @@ class DataOptions:
     1.0,
     "How many times as large as the smallest class the largest is made; 1"
     " leaves the classes as they are.",
-    bound=ONE_OR_ABOVE,
+    bound=Bound(1, 1e6),
   )
   imbalance: str = field(
     "exponential",
@@ -172,7 +173,8 @@ class DataOptions:
     1.0,
     "Least share of a picture's area that a random crop covers before it is"
     " resized, 0.08 as usual for ImageNet; 1 means no such crops.",
-    bound=SHARE,
+    bound=Bound(0.001, 1),
+    usual=Bound(0.05, 1),
     unit="share 0-1",
   )
   flip: bool = field(

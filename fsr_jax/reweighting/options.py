@@ -7,6 +7,7 @@ from fsr_jax.fields import (
   FRACTION,
   NOT_NEGATIVE,
   POSITIVE,
+  Bound,
   field,
 )
 from fsr_jax.maths.pushers import PUSHERS
@@ -66,7 +67,8 @@ class ReweightingOptions:
     500,
     "Slots of the queue, shared out equally to the classes; a class uses no"
     " more of them than it has trusted samples, and has at least one.",
-    bound=POSITIVE,
+    bound=Bound(1, 1e6),
+    usual=Bound(1, 50_000),
     unit="samples",
     source="ours",
   )
@@ -101,7 +103,8 @@ class ReweightingOptions:
     1.0,
     "alpha: how far weights move from uniform (0 = not at all); cancels in"
     " clip.",
-    bound=NOT_NEGATIVE,
+    bound=Bound(0, 1e6),
+    usual=Bound(0, 10),
     source="Table 4",
   )
   weight_momentum: float = field(
@@ -120,13 +123,14 @@ class ReweightingOptions:
   lookahead_lr: float = field(
     0.1,
     "eta: step size of the look-ahead; does not follow the schedule.",
-    bound=POSITIVE,
+    bound=Bound(0, 1000, above=True),
+    usual=Bound(0.001, 10),
     source="Table 4",
   )
   lookahead_momentum: float = field(
     0.0,
     "Share of the optimizer's momentum buffer in the look-ahead gradient.",
-    bound=NOT_NEGATIVE,
+    bound=FRACTION,
     source="the paper; released code: 0.9",
   )
   pseudo_label_momentum: float = field(
@@ -140,8 +144,10 @@ class ReweightingOptions:
   weight_net_lr: float = field(
     1e-3,
     "Learning rate of Adam for the network of weighting=weight_net.",
-    bound=POSITIVE,
+    bound=Bound(0, 1000, above=True),
+    usual=Bound(1e-6, 0.1),
     source="Meta-Weight-Net",
+    of=("weighting", "weight_net"),
   )
 
   @property

@@ -14,6 +14,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 from fsr_jax.train.state import TrainState
 
 
@@ -34,6 +35,11 @@ def _digest(array: np.ndarray) -> int:
   return zlib.crc32(data, zlib.crc32(head))
 
 
+def _reason(error: Exception) -> str:
+  """One line."""
+  return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
 def has_checkpoint(directory: pathlib.Path) -> bool:
   """Whether `directory` is there and has a checkpoint; changes nothing."""
   return directory.is_dir() and Checkpoints(directory).latest_step() is not None
@@ -49,18 +55,30 @@ class Checkpoints:
       directory: made if it is missing and `keep` is given.
       keep: how many to keep; None opens it for reading alone and leaves
         everything in it as it is, a training run's save in flight too.
+
+    Raises:
+      InputError: a checkpoint without readable dates, or no files in it.
     """
     self._directory = directory
+    for path in directory.rglob("*"):
+      if not path.is_dir():  # A pipe would never end.
+        require_file(path)
     writing = keep is not None
-    self._manager = ocp.CheckpointManager(
-      directory,
-      options=ocp.CheckpointManagerOptions(
-        max_to_keep=keep,
-        create=writing,
-        cleanup_tmp_directories=writing,
-      ),
-      item_names=("state", "digests"),
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=keep, create=writing, cleanup_tmp_directories=writing
     )
+    try:
+      self._manager = ocp.CheckpointManager(
+        directory, options=options, item_names=("state", "digests")
+      )
+    except OSError:
+      raise
+    # Orbax reads the dates of all steps.
+    except Exception as error:
+      raise InputError(
+        f"cannot read the checkpoints in {directory} ({_reason(error)}); move"
+        " the damaged one away to use the one before it"
+      ) from error
 
   def latest_step(self) -> int | None:
     """Step of the newest checkpoint; None where there is none."""
@@ -116,7 +134,7 @@ class Checkpoints:
     with self._explained():
       state = self._directory / str(self.latest_step()) / "state"
       stored = ocp.StandardCheckpointHandler().metadata(state).tree
-    theirs = {name: tuple(array.shape) for name, array in stored.items()}
+      theirs = {name: tuple(array.shape) for name, array in stored.items()}
     ours = {name: array.shape for name, array in arrays.items()}
     differing = sorted(
       name
@@ -143,11 +161,9 @@ class Checkpoints:
     Raises:
       InputError: damaged.
     """
-    names = [
-      name
-      for name in self._restore(digests=ocp.args.JsonRestore()).digests
-      if name.split(".")[0] in fields
-    ]
+    with self._explained():
+      digests = self._restore(digests=ocp.args.JsonRestore()).digests
+      names = [name for name in digests if name.split(".")[0] in fields]
     as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
     return self._read(
       ocp.args.PyTreeRestore(
@@ -164,11 +180,12 @@ class Checkpoints:
   def _read(self, args: ocp.args.CheckpointArgs) -> dict[str, np.ndarray]:
     """Arrays of the newest checkpoint, compared with their digests."""
     restored = self._restore(state=args, digests=ocp.args.JsonRestore())
-    damaged = [
-      name
-      for name, array in restored.state.items()
-      if restored.digests.get(name) != _digest(array)
-    ]
+    with self._explained():
+      damaged = [
+        name
+        for name, array in restored.state.items()
+        if restored.digests.get(name) != _digest(array)
+      ]
     check(
       not damaged,
       f"{self._where} is damaged in {', '.join(damaged[:3])}; move it away"
@@ -188,12 +205,13 @@ class Checkpoints:
     """Makes what goes wrong while a checkpoint is read an InputError."""
     try:
       yield
+    except InputError:
+      raise
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
-      reason = " ".join(str(error).split())[:300]
       raise InputError(
-        f"cannot restore {self._where} ({type(error).__name__}: {reason});"
-        " move it away to use the one before it"
+        f"cannot restore {self._where} ({_reason(error)}); move it away to use"
+        " the one before it"
       ) from error
 
   def close(self) -> None:

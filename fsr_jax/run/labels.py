@@ -10,8 +10,11 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 
 _NAME = "labels.npz"
+# Array -> kinds of its dtype: text or whole numbers.
+_KINDS = {"class_names": "U", "label": "i", "clean_label": "i", "id": "U"}
 
 
 def _arrays(data: Data) -> dict[str, np.ndarray]:
@@ -36,6 +39,26 @@ def write(workdir: pathlib.Path, data: Data) -> None:
   os.replace(partial, path)
 
 
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays of labels.npz, as `write` writes them."""
+  fix = "move it away to continue without comparing the labels"
+  require_file(path)
+  try:
+    with np.load(path) as archive:
+      arrays = {name: archive[name] for name in archive.files}
+  # NumPy raises many types for a damaged archive.
+  except Exception as error:
+    reason = " ".join(str(error).split())[:200]
+    raise InputError(f"cannot read {path} ({reason}); {fix}") from error
+  for name, array in arrays.items():
+    check(
+      array.ndim == 1 and array.dtype.kind in _KINDS.get(name, ""),
+      f"{path}: {name} is {array.dtype} {array.shape}, which no run writes;"
+      f" {fix}",
+    )
+  return arrays
+
+
 def check_same(
   workdir: pathlib.Path, data: Data, classes_only: bool = False
 ) -> None:
@@ -53,15 +76,7 @@ def check_same(
   path = workdir / _NAME
   if not path.exists():
     return
-  try:
-    with np.load(path) as archive:
-      before = {name: archive[name] for name in archive.files}
-  # NumPy raises many types for a damaged archive.
-  except Exception as error:
-    raise InputError(
-      f"cannot read {path} ({error}); move it away to continue without"
-      " comparing the labels"
-    ) from error
+  before = _read(path)
   arrays = _arrays(data)
   names = arrays.pop("class_names")
   _check_classes(path, before.get("class_names", names), names)

@@ -5,9 +5,9 @@ import pathlib
 import jax
 import numpy as np
 import safetensors
-import safetensors.numpy
 
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 from fsr_jax.models.pretrained import (
   TORCHVISION,
   fitting,
@@ -21,6 +21,11 @@ from fsr_jax.train.options import NetworkOptions
 from fsr_jax.train.state import TrainState
 
 _SUFFIX = ".safetensors"
+# What the format calls the types that weights are read from. Narrower ones need
+# scales that are elsewhere.
+_TYPES = ("F64", "F32", "F16", "BF16")
+# PyTorch counts batches; nothing here does.
+_COUNTER = "num_batches_tracked"
 
 
 def start(
@@ -69,11 +74,23 @@ def start(
     linear,
     f"pretrained={path} does not fit network={options.network}",
   )
-  # Copies: the compiled step donates its input, leaf by leaf.
-  leaves = [
-    np.array(found.get(names.get(n, ""), array), array.dtype)
-    for n, array in arrays.items()
+  # Copies: the compiled step donates its input, leaf by leaf. What float32
+  # cannot hold becomes infinite, and is found below.
+  with np.errstate(over="ignore"):
+    leaves = [
+      np.array(found.get(names.get(n, ""), array), array.dtype)
+      for n, array in arrays.items()
+    ]
+  odd = [
+    names[n]
+    for n, leaf in zip(arrays, leaves)
+    if names.get(n) in found and not np.isfinite(leaf).all()
   ]
+  check(
+    not odd,
+    f"pretrained={path}: array {odd[0] if odd else ''} has values that are"
+    " infinite or no numbers in float32",
+  )
   notes = []
   if linear[0] not in found:
     theirs, ours = (x[linear[-1]].shape[-1] for x in (given, wanted))
@@ -94,12 +111,13 @@ def _names(arrays: dict[str, np.ndarray], *fields: str) -> dict[str, str]:
 
 def _read_run(path: str) -> dict[str, np.ndarray]:
   """Moving averages of the newest checkpoint of another run."""
-  work = Workdir(path)
-  check(
-    has_checkpoint(work.checkpoints),
+  nothing = (
     f"pretrained={path} is neither a workdir with a checkpoint nor a"
-    f" {_SUFFIX} file",
+    f" {_SUFFIX} file"
   )
+  check(not pathlib.Path(path).expanduser().is_file(), nothing)
+  work = Workdir(path)
+  check(has_checkpoint(work.checkpoints), nothing)
   arrays = Checkpoints(work.checkpoints).read("ema_params", "ema_batch_stats")
   names = _names(arrays, "ema_params", "ema_batch_stats")
   return {names[name]: array for name, array in arrays.items()}
@@ -107,13 +125,21 @@ def _read_run(path: str) -> dict[str, np.ndarray]:
 
 def _read_file(path: str) -> dict[str, np.ndarray]:
   """Arrays of a file of PyTorch weights in our layout."""
+  where, arrays = f"pretrained={path}", {}
+  file = pathlib.Path(path).expanduser()
+  require_file(file, where)
   try:
-    arrays = safetensors.numpy.load_file(pathlib.Path(path).expanduser())
+    with safetensors.safe_open(file, framework="np") as archive:
+      for name in archive.keys():  # noqa: SIM118  Not a dict.
+        if name.endswith(_COUNTER):
+          continue
+        kind = archive.get_slice(name).get_dtype()
+        check(
+          kind in _TYPES,
+          f"{where}: array {name} is of type {kind}; expected one of"
+          f" {', '.join(_TYPES)}",
+        )
+        arrays[name] = from_torch_layout(archive.get_tensor(name))
   except (OSError, safetensors.SafetensorError) as error:
-    raise InputError(f"cannot read pretrained={path} ({error})") from error
-  return {
-    name: from_torch_layout(array)
-    for name, array in arrays.items()
-    # PyTorch counts batches; nothing here does.
-    if not name.endswith("num_batches_tracked")
-  }
+    raise InputError(f"cannot read {where} ({error})") from error
+  return arrays

@@ -1,6 +1,7 @@
 """The command line: `python main.py`, or `fsr-jax` where it is installed."""
 
 import difflib
+import io
 import os
 import re
 import sys
@@ -9,7 +10,9 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fsr_jax import config as config_lib
+from fsr_jax import fields
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "Config file; fields change by --config.FIELD=VALUE."
@@ -62,13 +65,7 @@ def parse(argv: list[str]) -> list[str]:
   Returns:
     What is left of it.
   """
-  known = config_lib.flatten(config_lib.base().to_dict())
-  for argument in argv[1:]:
-    match = re.match(r"--?config\.([\w.]+)", argument)
-    if match and match[1] not in known:
-      close = difflib.get_close_matches(match[1], known, n=1)
-      hint = f"; did you mean {close[0]}?" if close else ""
-      raise InputError(f"the config has no field {match[1]!r}{hint}")
+  _check_fields(argv[1:])
   try:
     rest = flags.FLAGS(argv)
     if _CONFIG.value is not None:
@@ -78,7 +75,50 @@ def parse(argv: list[str]) -> list[str]:
   # stands in the last line; before it there may be a traceback.
   except Exception as error:
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    raise InputError(lines[-1].strip().split("InputError: ")[-1]) from error
+    line = lines[-1].strip().split("InputError: ")[-1]
+    raise InputError(_in_plain_words(line)) from error
+
+
+def _check_fields(arguments: list[str]) -> None:
+  """Refuses fields that no config has, and fields or files of no config."""
+  known, first = config_lib.all_fields(), ""
+  given = any(re.match("--?flagfile", argument) for argument in arguments)
+  for i, argument in enumerate(arguments):
+    field = re.match(r"--?(?:no)?config\.([\w.]+)", argument)
+    if field and field[1] not in known:
+      close = difflib.get_close_matches(field[1], known, n=1)
+      hint = f"; did you mean {close[0]}?" if close else ""
+      raise InputError(f"the config has no field {field[1]!r}{hint}")
+    if field:
+      first = first or argument
+    file = re.fullmatch(r"--?config(?:=(.*))?", argument, re.DOTALL)
+    if file:
+      given = True
+      path = file[1] if file[1] is not None else "".join(arguments[i + 1 :][:1])
+      require_file(path.partition(":")[0])
+  check(
+    given or not first,
+    f"{first} changes a field of a config, but --config is missing, e.g."
+    " --config=configs/quickstart.py, or --config=configs/folder.py:IMAGES for"
+    " images of your own",
+  )
+
+
+def _in_plain_words(line: str) -> str:
+  """What absl says of a value that is of another type than its field."""
+  match = re.match(r"flag --config\.([\w.]+)=(.*?): ", line)
+  if match is None:
+    return line
+  name, value = match.groups()
+  group, entry = config_lib.all_fields()[name]
+  expected = fields.expected(group, entry.name)
+  several = ""
+  if name == "seed" and "," in value:
+    several = (
+      "; a run has one seed: give each a --workdir of its own, or let"
+      f" benchmarks/sweep.py --seeds={value} do it"
+    )
+  return f"{name}={value}; expected {expected}{several}"
 
 
 def start() -> None:
@@ -88,8 +128,11 @@ def start() -> None:
     flags.FLAGS.register_key_flag_for_module(
       sys.argv[0], flags.FLAGS[flag.name]
     )
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    # Names of files and classes need not be text that a terminal can show.
+    sys.stdout.reconfigure(errors="backslashreplace")
   try:
     app.run(main, flags_parser=parse)
   # The file system's own words: no space left, permission denied, ...
   except (InputError, OSError) as error:
-    sys.exit(f"error: {error}")
+    sys.exit("error: " + " ".join(str(error).splitlines()))

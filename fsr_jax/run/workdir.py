@@ -14,10 +14,21 @@ import numpy as np
 import tensorboardX
 
 from fsr_jax import config as config_lib
+from fsr_jax.config import stored
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 
 # Names of files that are not UTF-8 are written as they are.
 _ODD_NAMES = "surrogateescape"
+
+# Files that are opened where they are there: a pipe would never end.
+_OPENED = (
+  ".lock",
+  "config.json",
+  "labels.npz",
+  "metrics.jsonl",
+  "summary.json",
+)
 
 
 class Workdir:
@@ -38,7 +49,14 @@ class Workdir:
       not self.path.exists() or self.path.is_dir(),
       f"workdir {self.path} is a file; expected a directory",
     )
+    for name in _OPENED:
+      if (self.path / name).exists():
+        require_file(self.path / name)
     self.checkpoints = self.path / "checkpoints"
+    check(
+      not self.checkpoints.exists() or self.checkpoints.is_dir(),
+      f"{self.checkpoints} is a file; expected a directory",
+    )
     self._config = self.path / "config.json"
     self._metrics = self.path / "metrics.jsonl"
     self._summary = self.path / "summary.json"
@@ -58,11 +76,7 @@ class Workdir:
         )
       return None
     config = _read_json(self._config)
-    check(
-      isinstance(config, dict),
-      f"{self._config} is not the JSON of a config; move it away or choose"
-      " another workdir",
-    )
+    stored.check_types(self._config, config)
     return config
 
   def lock(self) -> None:
@@ -97,11 +111,11 @@ class Workdir:
       InputError: a run with another config lives here; names the differing
         fields (those of config.FREE_FIELDS may differ).
     """
-    stored = self.read_config()
-    if stored is None:
+    before = self.read_config()
+    if before is None:
       return
     ours = config_lib.flatten(_plain(config))
-    theirs = config_lib.flatten(stored)
+    theirs = config_lib.flatten(before)
     differing = {
       field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
       for field in sorted(ours.keys() | theirs.keys())
@@ -126,7 +140,7 @@ class Workdir:
     """Writes config.json; a different one before it is kept under a number."""
     text = json.dumps(_plain(config), indent=2, sort_keys=True) + "\n"
     self.path.mkdir(parents=True, exist_ok=True)
-    if self._config.exists() and self._config.read_text() != text:
+    if self._config.exists() and self._config.read_bytes() != text.encode():
       names = (self.path / f"config.{i}.json" for i in itertools.count())
       free = next(name for name in names if not name.exists())
       shutil.copy2(self._config, free)
@@ -172,7 +186,7 @@ class Scalars:
   def __init__(self, path: pathlib.Path, metrics: pathlib.Path, step: int):
     if metrics.exists():
       # What a killed run logged after its last checkpoint is done again.
-      lines = metrics.read_text().splitlines()
+      lines = metrics.read_text("utf-8", errors="replace").splitlines()
       kept = [line for line in lines if _step_of(line) <= step]
       _write(metrics, "".join(line + "\n" for line in kept))
     # Open as long as the run; closed by `close`.
@@ -205,17 +219,17 @@ def _finite(values: dict) -> dict:
 def _read_json(path: pathlib.Path) -> Any:
   """What the file holds; None where there is none or it is no JSON."""
   try:
-    return json.loads(path.read_text())
-  except (FileNotFoundError, ValueError):
+    return json.loads(path.read_bytes())
+  except (FileNotFoundError, ValueError, RecursionError):
     return None
 
 
 def _step_of(line: str) -> float:
-  """Step of a line of metrics.jsonl; infinite where it was cut short."""
+  """Step of a line of metrics.jsonl; infinite where it is damaged."""
   try:
-    return json.loads(line)["step"]
-  except (ValueError, KeyError):
-    return float("inf")
+    return float(json.loads(line)["step"])
+  except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+    return math.inf
 
 
 def _plain(config) -> dict:

@@ -10,7 +10,7 @@ from fsr_jax.train.options import OptimizationOptions
 # name -> schedule(options, steps per epoch, steps after the warm-up).
 _SCHEDULES = {
   "cosine_restarts": lambda o, per_epoch, steps: schedules.cosine_restarts(
-    o.learning_rate, steps, o.num_epochs - o.lr_warmup_epochs
+    o.learning_rate, steps, max(1, o.num_epochs - o.lr_warmup_epochs)
   ),
   "cosine": lambda o, per_epoch, steps: schedules.cosine(
     o.learning_rate, steps
@@ -18,7 +18,11 @@ _SCHEDULES = {
   "step": lambda o, per_epoch, steps: schedules.step_decay(
     o.learning_rate,
     per_epoch,
-    [epoch - o.lr_warmup_epochs for epoch in o.lr_decay_epochs],
+    # Later ones are never reached, and might not fit into int32.
+    [
+      max(0, min(epoch, o.num_epochs) - o.lr_warmup_epochs)
+      for epoch in o.lr_decay_epochs
+    ],
     o.lr_decay_factors,
   ),
 }
@@ -44,7 +48,8 @@ def learning_rate(
 ) -> schedules.Schedule:
   """step -> learning rate; the options' epochs count from the run's start."""
   warmup = options.lr_warmup_epochs * steps_per_epoch
-  steps = options.num_epochs * steps_per_epoch - warmup
+  # A run may end before the rise does.
+  steps = max(1, options.num_epochs * steps_per_epoch - warmup)
   after = _SCHEDULES[options.schedule](options, steps_per_epoch, steps)
   return schedules.with_warmup(after, options.learning_rate, warmup)
 

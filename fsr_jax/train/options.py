@@ -7,9 +7,8 @@ from fsr_jax.fields import (
   BELOW_ONE,
   FRACTION,
   NOT_NEGATIVE,
-  ONE_OR_ABOVE,
   POSITIVE,
-  SHARE,
+  Bound,
   field,
 )
 from fsr_jax.reweighting import ReweightingOptions
@@ -40,6 +39,7 @@ class NetworkOptions:
     0,
     "How much of the network is looked ahead, Theta^meta: its last layer (0),"
     " n blocks more (n), everything (-1).",
+    bound=Bound(-1),
     unit="blocks",
     source="section 4.2",
   )
@@ -59,6 +59,7 @@ class OptimizationOptions:
     127,
     "Times that the training set is gone through.",
     bound=POSITIVE,
+    usual=Bound(1, 5000),
     unit="epochs",
     source="released code",
   )
@@ -66,6 +67,7 @@ class OptimizationOptions:
     100,
     "B: samples a step, over all devices.",
     bound=POSITIVE,
+    usual=Bound(2, 16384),
     unit="samples",
     source="Table 4",
   )
@@ -79,7 +81,8 @@ class OptimizationOptions:
   learning_rate: float = field(
     0.1,
     "Its peak.",
-    bound=POSITIVE,
+    bound=Bound(0, 1000, above=True),
+    usual=Bound(1e-5, 3),
     source="released code",
   )
   schedule: str = field(
@@ -98,12 +101,15 @@ class OptimizationOptions:
   lr_decay_epochs: tuple[int, ...] = field(
     (160, 180),
     "With schedule=step: when the learning rate falls ...",
+    bound=POSITIVE,
     unit="epochs",
     source="released code, long tails",
+    of=("schedule", "step"),
   )
   lr_decay_factors: tuple[float, ...] = field(
     (0.01, 0.0001),
     "... and to which share of the peak.",
+    bound=FRACTION,
     unit="share 0-1",
     source="released code, long tails",
   )
@@ -118,7 +124,8 @@ class OptimizationOptions:
     5e-4,
     "L2 penalty of all parameters with sgd, nesterov and adam; with the"
     " others taken from the parameters directly, times the learning rate.",
-    bound=NOT_NEGATIVE,
+    bound=Bound(0, 100),
+    usual=Bound(0, 0.5),
     source="released code",
   )
   gradient_clip: float = field(
@@ -126,6 +133,7 @@ class OptimizationOptions:
     "Longest gradient, its Euclidean norm over all parameters; longer ones"
     " are shortened to it. 0 = no bound.",
     bound=NOT_NEGATIVE,
+    usual=Bound(0.001, 1000),
   )
   ema_decay: float = field(
     0.999,
@@ -188,7 +196,7 @@ class ObjectiveOptions:
   pseudo_loss_weight: float = field(
     1.0,
     "p: factor of the re-labelling loss; 0 = none.",
-    bound=NOT_NEGATIVE,
+    bound=Bound(0, 1000),
     source="ours; Table 4: 2, WebVision 1",
   )
   pseudo_loss_on_mixed: bool = field(
@@ -208,14 +216,16 @@ class ObjectiveOptions:
   focal_gamma: float = field(
     2.0,
     "gamma of loss=focal.",
-    bound=NOT_NEGATIVE,
+    bound=Bound(0, 20),
     source="Lin et al. 2017",
+    of=("loss", "focal"),
   )
   gce_q: float = field(
     0.7,
     "q of loss=gce: towards 0 cross entropy, 1 = half the absolute error.",
-    bound=SHARE,
+    bound=Bound(0.001, 1),
     source="Zhang & Sabuncu 2018",
+    of=("loss", "gce"),
   )
   transition: str = field(
     "estimated",
@@ -223,19 +233,22 @@ class ObjectiveOptions:
     " estimated at the end of the warm-up, or known from clean labels.",
     choices=("known", "estimated"),
     source="Patrini et al. 2017",
+    of=("loss", "forward_correction"),
   )
   class_balance_beta: float = field(
     0.9999,
     "beta of class_balanced.",
     bound=BELOW_ONE,
     source="Cui et al. 2019",
+    of=("class_balanced", True),
   )
   remix_ratio: float = field(
     3.0,
     "kappa of remix: ratio of class sizes from which on the smaller one takes"
     " all.",
-    bound=ONE_OR_ABOVE,
+    bound=Bound(1, 1e6),
     source="Chou et al. 2020",
+    of=("remix", True),
   )
 
 

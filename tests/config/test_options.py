@@ -19,6 +19,11 @@ from tests import shrunk
 
 KNOWN = config_lib.all_fields()
 GROUPS = (*TOP, DataOptions)
+NUMBERS = [
+  name
+  for name, (group, entry) in KNOWN.items()
+  if fields.number_of(group, entry.name)
+]
 
 
 def with_field(name: str, value) -> Options:
@@ -49,25 +54,92 @@ class FieldsTest(parameterized.TestCase):
       fields.validate(group())
     validate(Options())
 
-  @parameterized.parameters(
-    *(n for n, (_, entry) in KNOWN.items() if entry.metadata["bound"])
-  )
+  @parameterized.parameters(*NUMBERS)
   def test_numbers_out_of_range(self, name):
-    _, entry = KNOWN[name]
-    words = entry.metadata["bound"].words
-    wrong = [-1, math.nan, math.inf, -math.inf]
-    if words in ("in 0-1", "above 0, at most 1", "in 0-1, below 1"):
-      wrong.append(1.5)
-    if "below 1" in words:
-      wrong.append(1)
-    if "above 0" in words:
-      wrong.append(0)
-    for value in wrong:
-      group = KNOWN[name][0](**{entry.name: value})
-      with self.assertRaisesRegex(
-        InputError, f"^x.{entry.name}={value}; expected a number {words}$"
-      ):
-        fields.validate(group, "x.")
+    group, entry = KNOWN[name]
+    bound, kind = entry.metadata["bound"], fields.number_of(group, entry.name)
+    wrong = [-2, bound.least - 1]
+    if bound.above:
+      wrong.append(bound.least)
+    if bound.most < math.inf:
+      wrong += [bound.most * 2] + [bound.most] * bound.below
+    if kind is int:
+      wrong.append(2**32)
+    else:
+      wrong += [math.nan, math.inf, -math.inf, 1e-300, 1e39, 10**400]
+    for value in map(kind, wrong[: None if kind is int else -1]):
+      several = isinstance(entry.default, tuple)
+      bad = group(**{entry.name: (value,) if several else value})
+      with self.assertRaises(InputError) as caught:
+        fields.validate(bad, "x.")
+      message = str(caught.exception)
+      self.assertStartsWith(message, f"x.{entry.name}=")
+      self.assertIn(str(value), message)
+      self.assertIn(f"; expected {fields.expected(group, entry.name)}", message)
+
+  @parameterized.parameters(*NUMBERS)
+  def test_the_ends_of_the_range_are_in_it(self, name):
+    group, entry = KNOWN[name]
+    bound, kind = entry.metadata["bound"], fields.number_of(group, entry.name)
+    right = [] if bound.above else [bound.least]
+    if not bound.below:
+      right.append(min(bound.most, fields.INT32_MAX))
+    for value in map(kind, right):
+      several = isinstance(entry.default, tuple)
+      fields.validate(
+        group(**{entry.name: (value,) if several else value}), "x."
+      )
+
+  def test_every_number_has_a_range(self):
+    for name, (group, entry) in KNOWN.items():
+      number = fields.number_of(group, entry.name) is not None
+      self.assertEqual(entry.metadata["bound"] is not None, number, name)
+      if entry.metadata["usual"]:
+        self.assertTrue(number, name)
+        # Unusual, but not refused.
+        bound, usual = entry.metadata["bound"], entry.metadata["usual"]
+        self.assertTrue(bound.holds(usual.least) and bound.holds(usual.most))
+
+  @parameterized.parameters(
+    ((0, math.inf, True), "above 0"),
+    ((0,), "0 or above"),
+    ((0, 1), "in 0-1"),
+    ((0, 1, False, True), "in 0-1, below 1"),
+    ((0, 1, True), "above 0, at most 1"),
+    ((1e-5, 3), "in 0.00001-3"),
+    ((-1,), "-1 or above"),
+  )
+  def test_a_range_in_words(self, bound, words):
+    self.assertEqual(fields.Bound(*bound).words, words)
+
+  # What the values of the kind end in.
+  @parameterized.named_parameters(
+    ("is_zero", "learning_rate", 1e-300, "=1e-300 is 0 in float32, .* above 0"),
+    ("diverges", "learning_rate", 1e5, "a number above 0, at most 1000$"),
+    ("vanishes", "focal_gamma", 1e30, "expected a number in 0-20$"),
+    ("is_one", "momentum", 1 - 1e-12, "is 1 in float32.* below 1$"),
+    ("is_off", "weight_decay", 1e-42, "is 0 in float32"),
+    ("steps", "num_epochs", 2**31, "above 0, at most 2147483647$"),
+    ("too_large", "gradient_clip", 1e39, "is inf in float32"),
+    ("no_whole_number", "batch_size", 2.5, "=2.5; expected a whole number ab"),
+    ("no_number", "num_epochs", True, "=True; expected a whole number"),
+    ("text", "learning_rate", "0.1", "expected a number above 0"),
+    ("no_text", "network", 3, "^network=3; expected text$"),
+    ("no_truth", "mixup", 1, "^mixup=1; expected True or False$"),
+    ("one", "lr_decay_epochs", 3, "whole number above 0, or several in br"),
+    (
+      "among_others",
+      "lr_decay_factors",
+      (0.1, 2.0),
+      r"\(0.1, 2.0\); .* in 0-1",
+    ),
+    ("nul", "data.path", "a\0b", r"^data.path='a\\x00b'; .* without NUL$"),
+  )
+  def test_values_that_no_run_can_mean(self, name, value, message):
+    group, entry = KNOWN[name]
+    prefix = name.removesuffix(entry.name)
+    with self.assertRaisesRegex(InputError, message):
+      fields.validate(group(**{entry.name: value}), prefix)
 
   @parameterized.parameters(
     *(n for n, (_, entry) in KNOWN.items() if entry.metadata["choices"])
@@ -100,7 +172,7 @@ class FieldsTest(parameterized.TestCase):
 
   @parameterized.parameters(("a",), (None,), ((1,),))
   def test_what_is_no_number(self, value):
-    with self.assertRaisesRegex(InputError, "batch_size=.*expected a number"):
+    with self.assertRaisesRegex(InputError, "batch_size=.*a whole number"):
       fields.validate(OptimizationOptions(batch_size=value))
 
 
@@ -241,7 +313,6 @@ class ContradictionsTest(parameterized.TestCase):
       {"method": "forward_correction", "warmup_epochs": 0},
       "transition=estimated",
     ),
-    ("lr_warmup", {"lr_warmup_epochs": 2}, "leaves nothing of num_epochs=2"),
     ("optimizer", {"optimizer": "x"}, "^unknown optimizer 'x'; .*sgd.*lamb"),
     ("dtype", {"compute_dtype": "float16"}, "unknown compute_dtype.*bfloat16"),
     ("clip", {"gradient_clip": -1.0}, "^gradient_clip=-1.0; .* 0 or above$"),

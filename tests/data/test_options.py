@@ -22,18 +22,19 @@ class DataOptionsTest(parameterized.TestCase):
     ("num_classes", -1, "0 or above"),
     ("max_examples", -1, "0 or above"),
     ("held_out", -1, "0 or above"),
-    ("image_size", -1, "0 or above"),
+    ("image_size", -1, "in 0-4096"),
     ("crop_padding", -1, "0 or above"),
     ("resident_gb", float("inf"), "0 or above"),
-    ("imbalance_ratio", 0.9, "1 or above"),
+    ("imbalance_ratio", 0.9, "in 1-1000000"),
+    ("image_size", 5000, "in 0-4096"),
     ("noise_ratio", 1.1, "in 0-1"),
     ("test_share", 1.0, "in 0-1, below 1"),
-    ("min_crop_area", 0.0, "above 0, at most 1"),
+    ("min_crop_area", 0.0, "in 0.001-1"),
   )
   def test_out_of_range(self, name, value, words):
     options = dataclasses.replace(DataOptions(), **{name: value})
     with self.assertRaisesRegex(
-      InputError, rf"^data\.{name}={value}; expected a number {words}$"
+      InputError, rf"^data\.{name}={value}; expected a (whole )?number {words}$"
     ):
       fields.validate(options, "data.")
 

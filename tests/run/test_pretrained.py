@@ -1,6 +1,7 @@
 """Weights of PyTorch's files: names, layout, what does not fit."""
 
 import importlib.util
+import json
 import os
 import unittest
 
@@ -13,6 +14,7 @@ from fsr_jax import models
 from fsr_jax.errors import InputError
 from fsr_jax.models import pretrained as names_lib
 from fsr_jax.run import pretrained
+from fsr_jax.train.options import NetworkOptions
 from tests import shrunk
 from tests.run.blank import blank_state
 
@@ -244,6 +246,62 @@ class FileTest(parameterized.TestCase):
     ) as caught:
       self.start(arrays)
     self.assertNotIn("\n", str(caught.exception))
+
+  @parameterized.parameters(
+    ("F8_E4M3", 1), ("F8_E5M2", 1), ("I8", 1), ("BOOL", 1), ("C64", 8)
+  )
+  def test_types_that_hold_no_weights(self, kind, size):
+    arrays = resnet18_file(4)
+    del arrays["bn1.weight"]
+    path = os.path.join(self.create_tempdir().full_path, "a.safetensors")
+    blob = safetensors.numpy.save(arrays)
+    length = int.from_bytes(blob[:8], "little")
+    header, data = json.loads(blob[8 : 8 + length]), blob[8 + length :]
+    end = len(data) + 64 * size
+    header["bn1.weight"] = {
+      "dtype": kind,
+      "shape": [64],
+      "data_offsets": [len(data), end],
+    }
+    text = json.dumps(header).encode()
+    with open(path, "wb") as file:
+      file.write(len(text).to_bytes(8, "little") + text)
+      file.write(data + bytes(64 * size))
+    options = NetworkOptions(network="resnet18_cifar", pretrained=path)
+    with self.assertRaisesRegex(
+      InputError,
+      rf"^pretrained={path}: array bn1.weight is of type {kind}; expected one"
+      " of F64, F32, F16, BF16$",
+    ):
+      pretrained.start(options, blank_state("resnet18_cifar", 4))
+
+  @parameterized.parameters(
+    (np.float32, np.nan), (np.float32, np.inf), (np.float64, 1e300)
+  )
+  def test_values_that_are_no_numbers(self, dtype, value):
+    arrays = resnet18_file(4)
+    arrays["layer1.0.bn1.bias"] = np.full(64, value, dtype)
+    with self.assertRaisesRegex(
+      InputError, "array layer1.0.bn1.bias has values that are infinite or no"
+    ):
+      self.start(arrays)
+
+  def test_cut_and_mutated_files(self):
+    folder = self.create_tempdir().full_path
+    path = os.path.join(folder, "a.safetensors")
+    arrays = {"fc.weight": np.ones((3, 2), np.float32), "fc.bias": np.ones(3)}
+    blob, rng = safetensors.numpy.save(arrays), np.random.default_rng(0)
+    options = NetworkOptions(network="resnet18_cifar", pretrained=path)
+    state = blank_state("resnet18_cifar", 4)
+    for i in range(150):
+      damaged = np.frombuffer(blob, np.uint8).copy()
+      damaged[rng.integers(0, len(blob), 2)] = rng.integers(0, 256, 2)
+      end = len(blob) if i % 2 else rng.integers(0, len(blob))
+      with open(path, "wb") as file:
+        file.write(damaged.tobytes()[:end])
+      with self.assertRaises(InputError) as caught:
+        pretrained.start(options, state)
+      self.assertNotIn("\n", str(caught.exception))
 
   @unittest.skipUnless(HAS_TORCHVISION, "torchvision is not installed")
   @parameterized.parameters("resnet18", "resnet34", "resnet50")

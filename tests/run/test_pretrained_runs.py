@@ -85,13 +85,22 @@ class RunTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("nothing", "nowhere", "neither a workdir with a checkpoint nor"),
     ("no_file", "nowhere.safetensors", "cannot read pretrained=.*No such"),
-    ("no_weights", __file__, "is a file; expected a directory"),
+    ("no_weights", __file__, "neither a workdir with a checkpoint nor"),
+    ("device", "/dev/zero", "is a file; expected a directory"),
+    ("pipe", "pipe.safetensors", "pretrained=.* is no regular file but a pipe"),
+    (
+      "folder",
+      "folder.safetensors",
+      "pretrained=.* is no regular file but a folder",
+    ),
     ("damaged", "damaged.safetensors", "cannot read pretrained=.*header"),
     ("bucket", "gs://bucket/run", "only local or mounted"),
   )
   def test_nothing_to_read(self, path, message):
     folder = self.create_tempdir()
     folder.create_file("damaged.safetensors", content="not weights" * 9)
+    folder.mkdir("folder.safetensors")
+    os.mkfifo(os.path.join(folder.full_path, "pipe.safetensors"))
     if "/" not in path:
       path = os.path.join(folder.full_path, path)
     options = NetworkOptions(network="resnet18_cifar", pretrained=path)

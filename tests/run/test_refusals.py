@@ -42,6 +42,8 @@ class RefusalTest(parameterized.TestCase):
     ("negative_noise", {"data__noise_ratio": -0.1}, "in 0-1"),
     ("ratio_of_none", {"data__noise": "none"}, "data.noise=none"),
     ("nan", {"learning_rate": float("nan")}, "learning_rate=nan"),
+    ("crops", {"data__crop_padding": 8}, "of 8 x 8 pixels; expected below 8"),
+    ("steps", {"num_epochs": 2 * 10**8}, "200000000 with 12 .* 178956970, as"),
     ("batch", {"batch_size": -1}, "batch_size=-1; .* above 0"),
     ("epochs", {"num_epochs": 0}, "num_epochs=0"),
     (
@@ -59,12 +61,12 @@ class RefusalTest(parameterized.TestCase):
     (
       "decays",
       {"lr_decay_factors": (0.1,), "schedule": "step"},
-      "a factor in 0-1 for each",
+      "and a factor for each",
     ),
     (
       "no_numbers",
       {"lr_decay_epochs": ("a", "b"), "schedule": "step"},
-      "expected increasing epochs",
+      "expected a whole number above 0, or several",
     ),
   )
   def test_one_clear_line_and_nothing_written(self, fields, message):
@@ -171,9 +173,9 @@ class RefusalTest(parameterized.TestCase):
     fields = {"num_epochs": 3, "data__max_examples": 100}
     commands.train(shrunk.config(**fields), workdir, stop_after_epochs=1)
     before = workdirs.contents(os.path.join(workdir, "checkpoints"))
-    # The first update overflows; loss and gradient before it are finite.
-    broken = shrunk.config(**fields, learning_rate=1e38, weight_decay=100.0)
-    with self.assertRaisesRegex(InputError, r"NaN at step (6|7)\b"):
+    # The first update makes them a hundred thousand times as large.
+    broken = shrunk.config(**fields, learning_rate=1e3, weight_decay=100.0)
+    with self.assertRaisesRegex(InputError, r"NaN at step (7|8)\b"):
       commands.train(broken, workdir, allow_config_change=True)
     self.assertEqual(
       before, workdirs.contents(os.path.join(workdir, "checkpoints"))

@@ -112,10 +112,10 @@ class PresetsTest(parameterized.TestCase):
       {"method": "elr", "pseudo_loss_weight": 0.0},
       "method=elr but pseudo_loss_weight=0",
     ),
-    ({"gce_q": 0.0}, "gce_q=0.0; expected a number above 0"),
+    ({"gce_q": 0.0}, "gce_q=0.0; expected a number in 0.001-1"),
     (
       {"method": "forward_correction", "warmup_epochs": 0},
-      "warmup_epochs=0 of num_epochs=2, but transition=estimated",
+      "warmup_epochs=0, but transition=estimated, .* expected 1 or more",
     ),
   )
   def test_parts_that_contradict(self, fields, message):

@@ -69,6 +69,29 @@ class OptimizerTest(parameterized.TestCase):
     moved = jax.tree.map(lambda a, b: float(abs(a - b).min()), got, PARAMS)
     self.assertGreater(min(jax.tree.leaves(moved)), 1e-4)
 
+  @parameterized.product(
+    schedule=("cosine_restarts", "cosine", "step"), rise=(1, 3, 100)
+  )
+  def test_a_run_that_ends_before_the_rise_does(self, schedule, rise):
+    options = OptimizationOptions(
+      num_epochs=1, schedule=schedule, lr_warmup_epochs=rise
+    )
+    validate(
+      shrunk.options(num_epochs=1, lr_warmup_epochs=rise, schedule=schedule)
+    )
+    rates = jax.vmap(learning_rate(options, 10))(jnp.arange(10))
+    np.testing.assert_allclose(
+      rates, 0.1 * np.arange(10) / (10 * rise), rtol=1e-4, atol=1e-9
+    )
+
+  def test_decays_beyond_the_end(self):
+    """Even those whose step would not fit into int32."""
+    options = OptimizationOptions(
+      num_epochs=4, schedule="step", lr_decay_epochs=(2, 2**31 - 1)
+    )
+    rates = jax.vmap(learning_rate(options, 10))(jnp.arange(40))
+    np.testing.assert_allclose(rates, 20 * [0.1] + 20 * [0.001], rtol=1e-6)
+
   @parameterized.product(name=OPTIMIZERS, scale=[1e-3, 100.0])
   def test_gradient_clip(self, name, scale):
     """Before the decay; a shorter gradient is as it was."""

@@ -6,7 +6,6 @@ import concurrent.futures
 import dataclasses
 import functools
 import os
-import pathlib
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from fsr_jax.data.images import decode
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import read_file
 
 # (bytes, where they are from) -> (uint8 [H, W, channels], width / height of
 # the picture before it was squeezed into that shape).
@@ -46,13 +46,8 @@ class Files:
     return len(self.paths)
 
   def __getitem__(self, i: int) -> tuple[bytes, str]:
-    path = pathlib.Path(str(self.paths[i]))
-    # Reading a pipe would never end.
-    check(path.is_file() or not path.exists(), f"{path} is no regular file")
-    try:
-      return path.read_bytes(), str(path)
-    except OSError as error:
-      raise InputError(f"cannot read {path} ({error.strerror})") from error
+    path = str(self.paths[i])
+    return read_file(path), path
 
 
 @dataclasses.dataclass(frozen=True)

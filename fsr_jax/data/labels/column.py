@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fsr_jax.errors import check
+from fsr_jax.errors import InputError, check
 
 
 class Column(NamedTuple):
@@ -59,3 +59,27 @@ def column(where: object, what: str, values: np.ndarray, count: int) -> Column:
     " example: labels that are shared out to several are not read",
   )
   return Column(values.argmax(1), values.shape[1])
+
+
+def texts(where: object, what: str, values: np.ndarray) -> np.ndarray:
+  """What examples are called, str [N].
+
+  Args:
+    where, what: as for `column`.
+    values: text, bytes (UTF-8) or numbers, [N].
+
+  Raises:
+    InputError: bytes that are no UTF-8, or something else.
+  """
+  check(
+    values.dtype.kind != "V",
+    f"{where}: {what} is {values.dtype}; expected text or whole numbers",
+  )
+  if values.dtype.kind != "S":
+    return values.astype(str)
+  try:
+    return np.char.decode(values, "utf-8")
+  except UnicodeDecodeError as error:
+    raise InputError(
+      f"{where}: {what} has bytes that are no text in UTF-8 ({error})"
+    ) from error

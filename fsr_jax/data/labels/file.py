@@ -10,7 +10,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.labels import classes
 from fsr_jax.data.labels.classes import ARRAY, TABLE, Rows, Vocabulary
-from fsr_jax.data.labels.column import column
+from fsr_jax.data.labels.column import column, texts
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
@@ -128,6 +128,14 @@ def _read(
       read = column(file, name, columns.pop(name), count)
       positions = read.size is not None and not name.endswith("_index")
       columns[f"{name}_index" if positions else name] = read.values
+  if "class_names" in columns:
+    names = columns["class_names"]
+    check(
+      names.ndim == 1,
+      f"{file}: class_names is {names.dtype} {names.shape}; expected a name for"
+      " each class",
+    )
+    columns["class_names"] = texts(file, "class_names", names)
   for name in ("id", "path"):
     if name in columns:
       columns[name] = column(file, name, columns[name], count).values
@@ -159,7 +167,7 @@ def _examples(
       " one each, or a column id of the examples that are meant",
     )
     return np.arange(count)
-  ids = ids.astype(str)
+  ids = texts(file, "id", ids)
   classes.check_ids(file, ids)
   example = {name: i for i, name in enumerate(train.id.tolist())}
   elsewhere = {

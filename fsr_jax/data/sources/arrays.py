@@ -14,11 +14,12 @@ from fsr_jax.data.labels.classes import (
   indices,
   listed,
 )
-from fsr_jax.data.labels.column import Column, column
+from fsr_jax.data.labels.column import Column, column, texts
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import existing, set_aside
 from fsr_jax.data.sources.pixels import pixels
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 
 
 def arrays(options: DataOptions) -> Data:
@@ -98,12 +99,12 @@ def _class_names(
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  files = sorted(path.glob("*.npy")) if path.is_dir() else [path]
+  for file in files:
+    require_file(file)
   try:
     if path.is_dir():
-      return {
-        file.stem: np.load(file, mmap_mode="r")
-        for file in sorted(path.glob("*.npy"))
-      }
+      return {file.stem: np.load(file, mmap_mode="r") for file in files}
     with np.load(path) as archive:
       return {name: archive[name] for name in archive.files}
   # NumPy raises many types for what is no archive of arrays.
@@ -134,11 +135,11 @@ def _split(
     for what in ("label", "clean_label")
     if part + what in columns
   }
-  identity = np.arange(len(image))
+  identity = np.arange(len(image)).astype(str)
   if f"{part}id" in columns:
-    identity = columns[f"{part}id"].values
+    identity = texts(path, f"{part}id", columns[f"{part}id"].values)
     check_ids(path, identity)
-  return Split(image, **labels, id=identity.astype(str))
+  return Split(image, **labels, id=identity)
 
 
 def _positions(labels: Column, vocabulary: Vocabulary) -> Vocabulary:

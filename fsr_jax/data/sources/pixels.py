@@ -82,7 +82,9 @@ def _check_finite(where, name: str, values: np.ndarray) -> None:
     return
   for start in range(0, len(values), _CHUNK):
     rows = values[start : start + _CHUNK].reshape(-1, values[0].size)
-    bad = start + np.flatnonzero(~np.isfinite(rows).all(1))
+    with np.errstate(over="ignore"):  # As float32, which they are used in.
+      finite = np.isfinite(rows.astype(np.float32))
+    bad = start + np.flatnonzero(~finite.all(1))
     check(
       not bad.size,
       f"{where}: {name} of example {bad[0] if bad.size else ''} has values"

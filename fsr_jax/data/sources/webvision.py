@@ -10,6 +10,7 @@ from fsr_jax.data.labels.classes import Vocabulary, by_number, lookup
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import existing
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import read_file
 
 # Resized and original validation images; both archives name their folder.
 _VALIDATION = ("val_images_256", "val_images")
@@ -91,8 +92,8 @@ def _split(
 
 def _lines(file: pathlib.Path) -> list[str]:
   try:
-    lines = file.read_text(encoding="utf-8").splitlines()
-  except (OSError, UnicodeDecodeError) as error:
+    lines = read_file(file).decode("utf-8").splitlines()
+  except (InputError, UnicodeDecodeError) as error:
     raise InputError(
       f"cannot read {file} ({error}); expected WebVision's info.tar unpacked"
       " beside its images"

@@ -1,0 +1,46 @@
+"""Configs as JSON has them: what no run can have written is found."""
+
+from typing import Any
+
+from fsr_jax import fields
+from fsr_jax.config.options import DATA, all_fields
+from fsr_jax.errors import check
+
+
+def check_types(where: object, config: Any) -> None:
+  """Refuses what is no config, or has values of other types than its fields.
+
+  Args:
+    where: it is from, for messages.
+    config: as json.loads has it.
+
+  Raises:
+    InputError: names the field, its value and what was expected.
+  """
+  data = config.get("data") if isinstance(config, dict) else None
+  check(
+    isinstance(data, dict),
+    f"{where} is not the JSON of a config; move it away or choose another"
+    " workdir",
+  )
+  assert isinstance(data, dict)
+  values = {**config, **{DATA + name: value for name, value in data.items()}}
+  known = all_fields()
+  for name, value in values.items():
+    if name == "data" or value is None:
+      continue
+    flat = _is_flat(value)
+    # Another version may have had other fields, but none that nest.
+    right, words = flat, "one value, or a list of them"
+    if name in known:
+      group, entry = known[name]
+      right = fields.has_type(group, entry.name, value)
+      words = fields.expected(group, entry.name)
+    shown = str(value)[:80] if flat else f"a nested {type(value).__name__}"
+    check(right, f"{where}: {name} is {shown}; expected {words}")
+
+
+def _is_flat(value: Any) -> bool:
+  """Whether a value is one, or a list of such."""
+  entries = value if isinstance(value, list) else [value]
+  return not any(isinstance(entry, list | dict) for entry in entries)

@@ -1,0 +1,51 @@
+"""Input files: none is opened before it is known to be a regular one."""
+
+import os
+import pathlib
+import stat
+
+from fsr_jax.errors import InputError, check
+
+_KINDS = {
+  stat.S_IFDIR: "a folder",
+  stat.S_IFIFO: "a pipe",
+  stat.S_IFCHR: "a device",
+  stat.S_IFBLK: "a device",
+  stat.S_IFSOCK: "a socket",
+}
+
+
+def require_file(path: str | pathlib.Path, name: str = "") -> None:
+  """Refuses what is no regular file: reading a pipe may wait for ever.
+
+  Args:
+    path: links are followed.
+    name: of the file in messages, where its path does not say enough.
+
+  Raises:
+    InputError: nothing there, a folder, pipe, device or socket, or no path at
+      all (with a NUL).
+  """
+  try:
+    mode = os.stat(path).st_mode
+  except OSError as error:
+    raise InputError(
+      f"cannot read {name or path} ({error.strerror})"
+    ) from error
+  except ValueError as error:  # NUL, or what no file name can be encoded from.
+    raise InputError(f"{name or str(path)!r} is no path ({error})") from error
+  kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+  check(stat.S_ISREG(mode), f"{name or path} is no regular file but {kind}")
+
+
+def read_file(path: str | pathlib.Path) -> bytes:
+  """Content of a file.
+
+  Raises:
+    InputError: as `require_file`, or it cannot be read.
+  """
+  require_file(path)
+  try:
+    return pathlib.Path(path).read_bytes()
+  except OSError as error:
+    raise InputError(f"cannot read {path} ({error.strerror})") from error

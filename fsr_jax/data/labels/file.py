@@ -9,8 +9,9 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.labels import classes
-from fsr_jax.data.labels.classes import ARRAY, TABLE, Rows, Vocabulary
+from fsr_jax.data.labels.classes import Vocabulary
 from fsr_jax.data.labels.column import column, texts
+from fsr_jax.data.labels.values import ARRAY, TABLE, Rows, Value
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 
@@ -93,7 +94,7 @@ def _vocabulary(
   # Numbers are positions in the file's own list of names.
   named = classes.by_name(data.class_names)
   ours = classes.lookup(columns["class_names"], named).tolist()
-  readings: dict[classes.Value, tuple[int, ...]] = {
+  readings: dict[Value, tuple[int, ...]] = {
     Decimal(n): (c,) for n, c in enumerate(ours) if c >= 0
   }
   words = f"positions in its class_names of {named.words}"

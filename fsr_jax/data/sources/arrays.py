@@ -10,11 +10,10 @@ from fsr_jax.data.labels.classes import (
   by_name,
   by_number,
   check_ids,
-  class_names_of,
   indices,
-  listed,
 )
 from fsr_jax.data.labels.column import Column, column, texts
+from fsr_jax.data.labels.values import class_names_of, listed
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import existing, set_aside
 from fsr_jax.data.sources.pixels import pixels

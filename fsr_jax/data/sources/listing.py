@@ -7,13 +7,11 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Files, encoded
-from fsr_jax.data.labels.classes import (
+from fsr_jax.data.labels.classes import by_name, check_ids, indices
+from fsr_jax.data.labels.values import (
   ARRAY,
   Rows,
-  by_name,
-  check_ids,
   class_names_of,
-  indices,
   listed,
   sorted_names,
   spelled,

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.labels.classes import TABLE
+from fsr_jax.data.labels.values import TABLE
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import Listing, existing, from_listing
 from fsr_jax.data.sources.parts import parts_of

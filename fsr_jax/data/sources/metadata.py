@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fsr_jax.data.labels.classes import TABLE, Rows
+from fsr_jax.data.labels.values import TABLE, Rows
 from fsr_jax.data.sources.listing import Listing
 from fsr_jax.data.sources.parts import OTHER
 from fsr_jax.data.sources.tree import Tree

@@ -16,9 +16,11 @@ READERS: dict[str, tuple[str, ...]] = {
   "path": (*_OWN, "webvision"),
   "data_dir": _TFDS,
   "label_key": _TFDS,
-  "train_split": (*_TFDS, "webvision"),
+  "train_split": (*_TFDS, "folder", "manifest", "webvision"),
+  "val_split": (*_TFDS, "folder", "manifest"),
   "test_split": (*_TFDS, "folder", "manifest"),
-  "test_share": _OWN,
+  "test_share": (*_TFDS, *_OWN),
+  "class_names": _OWN,
 }
 
 

@@ -5,7 +5,8 @@ import itertools
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from fsr_jax.data.labels import classes
+from fsr_jax.data.labels import classes, values
+from fsr_jax.data.labels.values import TABLE, Rows
 from fsr_jax.errors import InputError
 
 NAMES = ("9", "10", "dog")
@@ -33,15 +34,15 @@ def by_name_or_number(names):
   return classes.by_name_or_number(names, range(len(names)))
 
 
-def read(values, vocabulary, unknown=False, **kwargs):
+def read(labels, vocabulary, unknown=False, **kwargs):
   return classes.indices(
-    "f", "label", values, vocabulary, unknown=unknown, **kwargs
+    "f", "label", labels, vocabulary, unknown=unknown, **kwargs
   ).tolist()
 
 
 class NamesTest(parameterized.TestCase):
   def names(self, *columns):
-    return classes.class_names_of(
+    return values.class_names_of(
       "f", {str(i): x for i, x in enumerate(columns)}
     )
 
@@ -102,17 +103,17 @@ class NamesTest(parameterized.TestCase):
       self.names([b"a", b"\xe9"])
 
   def test_whatever_folders_are_called(self):
-    names = classes.sorted_names(["nan", "2.5", "-1", "b", "10", "9"])
+    names = values.sorted_names(["nan", "2.5", "-1", "b", "10", "9"])
     self.assertEqual(names, ("-1", "2.5", "9", "10", "b", "nan"))
-    values = ["nan", "2.50", "-1", "b", "10", "9"]
-    self.assertEqual(read(values, classes.by_name(names)), [5, 1, 0, 4, 3, 2])
+    written = ["nan", "2.50", "-1", "b", "10", "9"]
+    self.assertEqual(read(written, classes.by_name(names)), [5, 1, 0, 4, 3, 2])
 
   @parameterized.parameters(
     ("a,b", ("a", "b")),
     ('b, "x, y" ,-1,nan', ("b", "x, y", "-1", "nan")),
   )
   def test_listed(self, text, names):
-    self.assertEqual(classes.listed(text), names)
+    self.assertEqual(values.listed(text), names)
     self.assertEqual(
       read(names, classes.by_name(names)), list(range(len(names)))
     )
@@ -120,7 +121,7 @@ class NamesTest(parameterized.TestCase):
   @parameterized.parameters("a", "a,,b", "a,b,a", "1,01")
   def test_listed_wrongly(self, text):
     with self.assertRaisesRegex(InputError, "expected two names or more, all"):
-      classes.listed(text)
+      values.listed(text)
 
 
 class IndicesTest(parameterized.TestCase):
@@ -131,9 +132,9 @@ class IndicesTest(parameterized.TestCase):
     # A set of TFDS: its numbers are 0 to 2, none of them is a name.
     (by_name_or_number, [9, 2, "dog", "10", "1"], [0, 2, 2, 1, 1]),
   )
-  def test_how_labels_are_written(self, vocabulary, values, expected):
+  def test_how_labels_are_written(self, vocabulary, labels, expected):
     got = classes.indices(
-      "x", "label", np.array(values, object), vocabulary(NAMES), unknown=False
+      "x", "label", np.array(labels, object), vocabulary(NAMES), unknown=False
     )
     self.assertEqual(got.dtype, np.int32)
     self.assertEqual(got.tolist(), expected)
@@ -180,7 +181,7 @@ class IndicesTest(parameterized.TestCase):
       InputError,
       r"^f, row 3: label 1.0 could be class 0 .* or class 1 .*label_index",
     ):
-      read(["2", "1.0"], vocabulary, rows=classes.TABLE)
+      read(["2", "1.0"], vocabulary, rows=TABLE)
 
   @parameterized.parameters(
     (classes.by_number, 3, False, "expected 0..2"),
@@ -200,7 +201,7 @@ class IndicesTest(parameterized.TestCase):
         [value, 1 if vocabulary is classes.by_number else "dog"],
         vocabulary(NAMES),
         unknown,
-        rows=classes.Rows("row", 2, np.array([5, 6])),
+        rows=Rows("row", 2, np.array([5, 6])),
       )
 
   def test_missing_or_a_class(self):
@@ -209,7 +210,7 @@ class IndicesTest(parameterized.TestCase):
       "1 of 2 values of label are missing, e.g. NA in row 3; expected a, b; if"
       " NA is the name of a class: list .*--config.data.class_names=A,B,...",
     ):
-      read(["a", "NA"], classes.by_name(("a", "b")), rows=classes.TABLE)
+      read(["a", "NA"], classes.by_name(("a", "b")), rows=TABLE)
 
 
 class IdsTest(parameterized.TestCase):

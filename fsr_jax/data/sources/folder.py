@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shlex
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from fsr_jax.data.sources.layout import Layout, layout
 from fsr_jax.data.sources.listing import Listing, existing, from_listing
 from fsr_jax.data.sources.parts import TRAIN
 from fsr_jax.data.sources.tree import Tree, tree_of
-from fsr_jax.data.table import SUFFIXES
-from fsr_jax.errors import check
+from fsr_jax.data.table import SUFFIXES, read_table
+from fsr_jax.errors import InputError, check
+
+# Lists near pictures without class folders that are looked into.
+_TABLES_TRIED = 10
 
 
 def folder(options: DataOptions) -> Data:
@@ -97,11 +101,22 @@ def _refuse_flat(
     f"{root} has {len(pictures)} pictures and no class folders: nothing says"
     " what they show"
   )
-  form = f"{root / 'metadata.csv'} with the columns file_name and label"
-  check(bool(tables), f"{head}; expected {root}/CLASS/IMAGE, or {form}")
+  for table in tables[:_TABLES_TRIED]:
+    try:
+      first = read_table(table, required=("path", "label")).columns["path"][0]
+    except InputError:
+      continue  # It is a list of something else.
+    target = f"{root / 'metadata'}{table.suffix.lower()}"
+    for place, command in (
+      (table.parent, [f"--config=configs/folder.py:{table}"]),
+      (root, ["cp", str(table), target]),
+    ):
+      check(
+        not (place / first).is_file(),
+        f"{head}, but {table} does; use it by {shlex.join(command)}",
+      )
   check(
     False,
-    f"{head}. If {tables[0]} does, with the columns path and label, train with"
-    f" --config=configs/folder.py:{tables[0]} (paths are below the folder of"
-    f" that file), or make of it {form}",
+    f"{head}; expected {root}/CLASS/IMAGE, or {root / 'metadata.csv'} with the"
+    " columns file_name and label",
   )

@@ -76,7 +76,8 @@ def from_listing(
 
   Args:
     options: their class_names, image_size, min_crop_area and test_share.
-    listing: Listing; where it names no test part, one is set aside.
+    listing: Listing; where it names no test part, one is set aside, unless
+      options.test_from names another.
     where: it is from, for messages.
     rows: how those of its table are counted; None where it is no table, and
       every label the name of a folder.
@@ -86,6 +87,49 @@ def from_listing(
       part.
   """
   check_ids(where, listing.id)
+  names, label, clean_label = _classes(options, listing, where, rows)
+  notes = _spellings(listing.label, label, names)
+  used = np.flatnonzero(listing.part != OTHER)
+  if others := len(label) - used.size:
+    notes += (
+      f"{others} examples of {where} are in other parts than those trained on,"
+      " validated and tested, and are left out",
+    )
+  listing, label = listing.take(used), label[used]
+  clean_label = None if clean_label is None else clean_label[used]
+  part = listing.part.astype("U5")
+  held = np.isin(part, (VAL, TEST))
+  check(not held.all(), f"{where} has a test part and no training part")
+  # What is tested from elsewhere needs no training images.
+  aside = TEST not in part and not options.test_from
+  if aside:
+    trained = np.flatnonzero(~held)
+    chosen = set_aside(label[trained], len(names), options.test_share)
+    part[trained[chosen]] = TEST
+  files = Files(listing.path)
+
+  def split(which: np.ndarray, training: bool = False) -> Split:
+    images = encoded(files, options, training)
+    everything = Split(images, label, clean_label, listing.id)
+    return everything.take(np.flatnonzero(which))
+
+  return Data(
+    train=split(~np.isin(part, (VAL, TEST)), training=True),
+    test=split(part == TEST),
+    class_names=names,
+    val=split(part == VAL) if VAL in part else None,
+    test_set_aside=aside,
+    notes=notes,
+  )
+
+
+def _classes(
+  options: DataOptions,
+  listing: Listing,
+  where: pathlib.Path,
+  rows: Rows | None,
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None]:
+  """(names of the classes, label and clean label, int32 [N])."""
   columns = {"label": listing.label, "clean_label": listing.clean_label}
   if options.class_names is not None:
     names = listed(options.class_names)
@@ -107,38 +151,7 @@ def from_listing(
     for what, values in columns.items()
   )
   assert label is not None
-  notes = _spellings(listing.label, label, names)
-  used = np.flatnonzero(listing.part != OTHER)
-  if others := len(label) - used.size:
-    notes += (
-      f"{others} examples of {where} are in other parts than those trained on,"
-      " validated and tested, and are left out",
-    )
-  listing, label = listing.take(used), label[used]
-  clean_label = None if clean_label is None else clean_label[used]
-  part = listing.part.astype("U5")
-  held = np.isin(part, (VAL, TEST))
-  check(not held.all(), f"{where} has a test part and no training part")
-  aside = TEST not in part
-  if aside:
-    trained = np.flatnonzero(~held)
-    chosen = set_aside(label[trained], len(names), options.test_share)
-    part[trained[chosen]] = TEST
-  files = Files(listing.path)
-
-  def split(which: np.ndarray, training: bool = False) -> Split:
-    images = encoded(files, options, training)
-    everything = Split(images, label, clean_label, listing.id)
-    return everything.take(np.flatnonzero(which))
-
-  return Data(
-    train=split(~np.isin(part, (VAL, TEST)), training=True),
-    test=split(part == TEST),
-    class_names=names,
-    val=split(part == VAL) if VAL in part else None,
-    test_set_aside=aside,
-    notes=notes,
-  )
+  return names, label, clean_label
 
 
 def _spellings(

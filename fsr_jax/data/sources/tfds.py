@@ -83,9 +83,10 @@ def load(options: DataOptions) -> Data:
       part: _split(options, builder, split, labels, part == TRAIN)
       for part, split in parts.items()
     }
-  aside = TEST not in splits
+  aside = TEST not in splits and not options.test_from
   if aside:
     splits |= _set_aside(options, splits[TRAIN], len(names))
+  splits.setdefault(TEST, splits[TRAIN].take(np.arange(0)))
   data = Data(
     splits[TRAIN],
     splits[TEST],

@@ -222,9 +222,16 @@ class FolderLayoutTest(OwnDataTest):
     self.assertEqual(data.class_names, ("cat", "dog"))
     self.assertEqual((len(data.train), len(data.test)), (12, 12))
 
+  def test_another_test_part_needs_no_training_images(self):
+    tree(self.root / "a")
+    tree(self.root / "b", count=2)
+    data = load("folder", self.root / "a", data__test_from=str(self.root / "b"))
+    self.assertEqual((len(data.train), len(data.test)), (12, 4))
+    self.assertFalse(data.test_set_aside)
+
   def test_another_test_part_that_is_the_training_part(self):
     tree(self.root)
-    with self.assertRaisesRegex(InputError, "10 files are in more than one"):
+    with self.assertRaisesRegex(InputError, "12 files are in more than one"):
       load("folder", self.root, data__test_from=str(self.root))
 
   @parameterized.parameters("part", "class")

@@ -1,5 +1,7 @@
 """Which folders are classes and which are parts, under all sorts of names."""
 
+import shutil
+
 from absl.testing import absltest, parameterized
 
 from fsr_jax.errors import InputError
@@ -189,17 +191,38 @@ class FlatTest(OwnDataTest):
     ):
       load("folder", self.root / "all")
 
-  @parameterized.parameters("all", "")
-  def test_a_list_is_found_and_named(self, place):
-    (self.root / place / "list.csv").write_text("path,label\n")
-    with self.assertRaisesRegex(
-      InputError, rf"--config=configs/folder.py:.*{place}/list.csv \(paths"
-    ):
+  @parameterized.parameters(
+    (
+      "list.csv",
+      "all/0.png",
+      r"use it by --config=configs/folder.py:.*list.csv",
+    ),
+    ("list.TSV", "0.png", "use it by cp .*/list.TSV .*/all/metadata.tsv$"),
+    ("all/list.csv", "0.png", "--config=configs/folder.py:.*/all/list.csv$"),
+    ("list.csv", "nothing.png", "expected .*/all/CLASS/IMAGE, or .*metadata"),
+  )
+  def test_the_command_for_a_list_is_named(self, file, place, message):
+    separator = "\t" if file.endswith("TSV") else ","
+    lines = [["image", "class"], [place, "a"]]
+    (self.root / file).write_text("\n".join(map(separator.join, lines)))
+    with self.assertRaisesRegex(InputError, message):
       load("folder", self.root / "all")
 
+  def test_the_command_does(self):
+    rows = "".join(f"{i}.png,{'ab'[i % 2]}\n" for i in range(4))
+    (self.root / "list.csv").write_text("image,class\n" + rows)
+    with self.assertRaises(InputError) as caught:
+      load("folder", self.root / "all")
+    _, source, target = str(caught.exception).split(" use it by ")[1].split(" ")
+    shutil.copy(source, target)
+    self.assertEqual(load("folder", self.root / "all").class_names, ("a", "b"))
+
   def test_a_labels_file_is_named(self):
-    with self.assertRaisesRegex(InputError, "If mine.csv does, .*:mine.csv"):
-      load("folder", self.root / "all", data__labels_file="mine.csv")
+    (self.root / "mine").mkdir()
+    file = self.root / "mine" / "x.csv"
+    file.write_text("path,label\n../all/0.png,a\n")
+    with self.assertRaisesRegex(InputError, ":.*/mine/x.csv$"):
+      load("folder", self.root / "all", data__labels_file=str(file))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,12 @@ class SplitsTest(TfdsCase):
       atol=3,
     )
 
+  def test_another_test_part_needs_no_training_examples(self):
+    self.write(train=20)
+    self.write("cifar100_n", test=6)
+    data = load("cifar10_n", self.root, test_from="tfds:cifar100_n")
+    self.assertEqual((len(data.train), len(data.test)), (20, 6))
+
   def test_what_is_set_aside_has_the_true_labels(self):
     features = tiny_tfds.features_of("cifar10_n", self.root, "ab")
     wrong = {"worse_label": lambda i, label: 1 - label}

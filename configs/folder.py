@@ -7,8 +7,8 @@ IMAGES is one of
                 IMAGES/train/CLASS/..., test/CLASS/... and, if you have it,
                 val/CLASS/...; or pictures beside a metadata.csv (or .jsonl)
                 with the columns file_name and label
-  a manifest    .csv or .parquet with the columns path, label and, if you have
-                them, clean_label, split (train, val, test), id
+  a manifest    .csv, .tsv, .jsonl or .parquet with the columns path, label
+                and, if you have them, clean_label, split (train, val, test), id
   arrays        .npz (or a folder of .npy) with image uint8 [N, H, W(, 3)], or
                 feature vectors, float [N, F], and label [N]; optional
                 test_image, test_label, clean_label, id

@@ -71,8 +71,8 @@ class Data:
       training images, unless random-resized crops will be taken of them.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
-    val: what is evaluated at the ends of epochs, as the network sees it; None
-      where the test part is. With it the test part is evaluated at the end.
+    val: what is evaluated at the ends of epochs instead of the test part, which
+      then is at the end of the run alone; None where there is no such part.
     skipped: why each image was left out that could not be read.
     test_set_aside: whether the test part was taken out of the training images,
       so that another one would be taken out of others.
@@ -132,7 +132,7 @@ class Data:
     check(len(self.test) > 0, "no test examples are left")
     check(
       self.val is None or len(self.val) > 0,
-      "no examples are left to validate on",
+      "no validation examples are left",
     )
     shape = self.train.image.shape[1:]
     for name in SPLITS:

@@ -85,7 +85,7 @@ class ValidationPartTest(parameterized.TestCase):
       with self.assertRaisesRegex(InputError, message):
         self.data(**changes).validate()
     empty = dataclasses.replace(self.data(), val=self.data().val.take([]))
-    with self.assertRaisesRegex(InputError, "no examples are left to valid"):
+    with self.assertRaisesRegex(InputError, "no validation examples are left"):
       empty.validate()
 
   def test_is_read_with_the_others(self):

@@ -12,6 +12,7 @@ from fsr_jax.data.sources.parts import (
   VAL,
   assign,
   hints_at_a_part,
+  is_word,
   roles,
 )
 from fsr_jax.data.sources.tree import folders_of, has_images
@@ -183,11 +184,17 @@ def _refuse_parts(
     return
   role = roles(names)
   said = {role[name] for name in names}
+  # A train is a vehicle; a training_set is none.
+  called = [n for n in names if role[n] != OTHER and not is_word(n)]
+  if TRAIN in said and len(said) > 1 and OTHER not in said:
+    called = names
+  flat = [name for name in called if name not in nested]
   check(
-    not (TRAIN in said and len(said) > 1 and OTHER not in said),
-    f"{root} has the folders {', '.join(names)}, which are called as parts are"
-    " but have pictures in them and no class folders; expected train/CLASS"
-    f" beside test/CLASS, or a list of files with labels as data.path; {_HOW}",
+    not flat,
+    f"{root} has the folders {', '.join(names[:10])}, of which"
+    f" {', '.join(flat[:10])} are called as parts are but have pictures in them"
+    " and no class folders; expected train/CLASS beside test/CLASS, or a list"
+    f" of files with labels as data.path; {_HOW}",
   )
   hinted = [name for name in nested if hints_at_a_part(name)]
   inside = [folders_of(root / name) for name in nested]

@@ -63,6 +63,11 @@ def hints_at_a_part(name: str) -> bool:
   return not _PART_OF.keys().isdisjoint(_words(name))
 
 
+def is_word(name: str) -> bool:
+  """Whether the name is such a word alone, which a class may be called too."""
+  return name.lower() in _PART_OF
+
+
 def assign(
   where: object, names: Sequence[str], options: DataOptions
 ) -> dict[str, str]:

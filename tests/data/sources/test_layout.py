@@ -137,13 +137,22 @@ class ClassesTest(OwnDataTest):
   def test_classes_called_train_and_test(self):
     tree(self.root, classes=("train", "test"))
     with self.assertRaisesRegex(
-      InputError, "folders test, train, which are called as parts.* says that a"
+      InputError,
+      "folders test, train, of which test, train are called as.* says that a",
     ):
       load("folder", self.root)
     data = load("folder", self.root, data__train_split=".")
     self.assertEqual(data.class_names, ("test", "train"))
     self.assertEqual(len(data.train) + len(data.test), 12)
     self.assertTrue(data.test_set_aside)
+
+  @parameterized.parameters("training_set", "Test Images", "train2017")
+  def test_pictures_in_what_is_surely_a_part(self, name):
+    tree(self.root, classes=(name, "bus"))
+    with self.assertRaisesRegex(InputError, f"of which {name} are called as"):
+      load("folder", self.root)
+    data = load("folder", self.root, data__train_split=".")
+    self.assertLen(data.class_names, 2)
 
   def test_a_train_among_vehicles(self):
     tree(self.root, classes=("bus", "train", "test"))

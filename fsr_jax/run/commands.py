@@ -1,8 +1,10 @@
 """What main.py offers: `train`, `evaluate`."""
 
+import dataclasses
+
 from ml_collections import ConfigDict
 
-from fsr_jax.config import places
+from fsr_jax.config import Options, places
 from fsr_jax.config.validation import notices, resolve_and_load
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
@@ -19,6 +21,8 @@ from fsr_jax.train.state import TrainState
 # Fields of config.data that say where the data are and what is tested: a
 # trained run may be evaluated with others.
 WHERE = (*places.DATA_PLACES, "test_split")
+# Those of them that say what is tested.
+_TESTED = ("test_from", "test_split")
 
 
 def train(
@@ -95,8 +99,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
     {field: x for field, x in config.data.items() if field not in given},
     work.path,
   )
-  config.data.update(given)
-  _, options, data = resolve_and_load(config)
+  options, data = _load(config, given)
   # A test part that is taken out of other images would have trained ones.
   aside = data.test_set_aside
   labels.check_same(work.path, data, classes_only=not aside)
@@ -109,6 +112,24 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
   programs = Programs(options.train, data, devices, options.run.seed)
   template = programs.create_state()
   return programs, Checkpoints(work.checkpoints).restore(template)
+
+
+def _load(config: ConfigDict, given: dict[str, str]) -> tuple[Options, Data]:
+  """The training part of a run, and what shall be tested instead of its own.
+
+  Args:
+    config: of the run.
+    given: fields named in WHERE, as they are now.
+  """
+  tested = {field: x for field, x in given.items() if field in _TESTED}
+  config.data.update({k: x for k, x in given.items() if k not in tested})
+  _, options, data = resolve_and_load(config)
+  if tested:
+    # Read again: what is set aside for testing depends on these.
+    config.data.update(tested)
+    _, options, other = resolve_and_load(config)
+    data = dataclasses.replace(other, train=data.train, held_out=data.held_out)
+  return options, data
 
 
 def evaluate(workdir: str, **where: str | None) -> dict:

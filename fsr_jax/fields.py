@@ -81,6 +81,7 @@ def field(
   source: str = "",
   free: bool = False,
   of: tuple[str, Any] | None = None,
+  place: bool = False,
 ) -> Any:
   """A field of an options dataclass.
 
@@ -97,6 +98,7 @@ def field(
     free: whether a run may be continued with another value, because it says
       where and how a run is done, not what it computes.
     of: (name, value) of the option that must be so for this one to be read.
+    place: whether it names a file or a folder; see config/places.py.
 
   Returns:
     dataclasses.Field.
@@ -110,6 +112,7 @@ def field(
     "source": source,
     "free": free,
     "of": of,
+    "place": place,
   }
   return dataclasses.field(default=default, metadata=metadata)
 

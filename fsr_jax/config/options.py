@@ -49,14 +49,15 @@ class RunOptions:
   )
   eval_every_epochs: int = field(
     1,
-    "How often the test part is evaluated.",
+    "How often the validation part is evaluated, or the test part where there"
+    " is none; the test part always is at the end.",
     bound=POSITIVE,
     unit="epochs",
     free=True,
   )
   eval_batch_size: int = field(
     1000,
-    "Test examples at a time, over all devices; rounded up to divide.",
+    "Examples evaluated at a time, over all devices; rounded up to divide.",
     bound=POSITIVE,
     unit="samples",
     free=True,

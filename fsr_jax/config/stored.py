@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.errors import check
@@ -24,6 +26,13 @@ def check_types(where: object, config: Any) -> None:
     " workdir",
   )
   assert isinstance(data, dict)
+  odd = [name for name in (*config, *data) if not _is_name(name)]
+  check(
+    not odd,
+    f"{where} has a field {odd[0][:40]!r} in it, which no config has"
+    if odd
+    else "",
+  )
   values = {**config, **{DATA + name: value for name, value in data.items()}}
   known = all_fields()
   for name, value in values.items():
@@ -38,6 +47,11 @@ def check_types(where: object, config: Any) -> None:
       words = fields.expected(group, entry.name)
     shown = str(value)[:80] if flat else f"a nested {type(value).__name__}"
     check(right, f"{where}: {name} is {shown}; expected {words}")
+
+
+def _is_name(name: str) -> bool:
+  """Whether a field can be called so."""
+  return name.isidentifier() and not hasattr(ConfigDict, name)
 
 
 def _is_flat(value: Any) -> bool:

@@ -5,6 +5,7 @@ from ml_collections import ConfigDict
 from fsr_jax import config as config_lib
 from fsr_jax import fields
 from fsr_jax.config import notices as notices_lib
+from fsr_jax.config import places
 from fsr_jax.config.options import DATA, Options
 from fsr_jax.data import options as data_options
 from fsr_jax.data import sources
@@ -35,7 +36,7 @@ def resolve_and_load(config: ConfigDict) -> tuple[ConfigDict, Options, Data]:
     "the config must have the fields of config.base(); unknown or missing:"
     f" {', '.join(sorted(known.keys() ^ given.keys()))}",
   )
-  config = config_lib.resolve(config)
+  config = places.absolute(config_lib.resolve(config))
   options = config_lib.typed(config)
   validate(options)
   data = sources.load(options.train.data, options.run.seed)

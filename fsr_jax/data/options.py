@@ -30,6 +30,7 @@ class DataOptions:
     None,
     "Folder of the TFDS sets; none means ~/tensorflow_datasets.",
     free=True,
+    place=True,
   )
   path: str | None = field(
     None,
@@ -37,6 +38,7 @@ class DataOptions:
     " (.csv, .tsv, .jsonl, .parquet) of manifest, the .npz file or folder of"
     " arrays.",
     free=True,
+    place=True,
   )
   test_share: float = field(
     0.1,
@@ -71,6 +73,7 @@ class DataOptions:
     "Other images to test on: a folder with CLASS/*.jpg, or tfds:NAME below"
     " data_dir; classes with the same names count.",
     free=True,
+    place=True,
   )
   label_key: str = field(
     "label", "Which feature of a TFDS set is the label to train on."
@@ -87,6 +90,7 @@ class DataOptions:
     "Other training labels than those of the data, for all or some of the"
     " examples: a .npz file or a table (.csv, .tsv, .jsonl, .parquet).",
     free=True,
+    place=True,
   )
   resident_gb: float = field(
     2.0,

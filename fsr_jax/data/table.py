@@ -5,7 +5,8 @@ import csv
 import io
 import json
 import pathlib
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 from fsr_jax.errors import InputError, check
 
@@ -39,6 +40,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# Text that a spreadsheet would run, perhaps behind apostrophes.
+_FORMULA = re.compile("'*[=+\\-@\t\r\n]")
 
 
 class Table(NamedTuple):
@@ -58,6 +61,24 @@ class Table(NamedTuple):
       return ()
     words = ", ".join(f"{ours}: {name}" for ours, name in self.called.items())
     return (f"columns of {file.name} that are read as others: {words}",)
+
+
+def harmless(value: Any) -> Any:
+  """A value as it is written to a .csv file; text that begins like a formula
+  gets an apostrophe, by which spreadsheets know that it is text."""
+  if not isinstance(value, str) or not _FORMULA.match(value):
+    return value
+  try:
+    float(value)  # -1 is a number.
+  except ValueError:
+    return "'" + value
+  return value
+
+
+def _as_meant(text: str) -> str:
+  """What `harmless` was given, of its result."""
+  meant = text.removeprefix("'")
+  return meant if _FORMULA.match(meant) else text
 
 
 def read_table(file: pathlib.Path, required: tuple[str, ...]) -> Table:
@@ -134,7 +155,7 @@ def _csv(file: pathlib.Path):
   rows = list(
     csv.reader(lines, strict=True, skipinitialspace=True, delimiter=delimiter)
   )
-  rows = [[value.strip() for value in row] for row in rows if row]
+  rows = [[_as_meant(value.strip()) for value in row] for row in rows if row]
   names = rows[0] if rows else []
   for number, row in enumerate(rows[1:], start=2):
     check(

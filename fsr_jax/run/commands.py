@@ -1,20 +1,28 @@
 """What main.py offers: `train`, `evaluate`."""
 
+import dataclasses
+
 from ml_collections import ConfigDict
 
+from fsr_jax.config import Options, places
 from fsr_jax.config.validation import notices, resolve_and_load
+from fsr_jax.data.dataset import Data
+from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import check
-from fsr_jax.run import labels, report
+from fsr_jax.run import content, labels, report, results
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
 from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.evaluate import named_scalars
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
 # Fields of config.data that say where the data are and what is tested: a
 # trained run may be evaluated with others.
-WHERE = ("data_dir", "path", "labels_file", "test_split", "test_from")
+WHERE = (*places.DATA_PLACES, "test_split")
+# Those of them that say what is tested.
+_TESTED = ("test_from", "test_split")
 
 
 def train(
@@ -31,8 +39,10 @@ def train(
     The summary, or None where the run was left before its end.
   """
   run = Run(config, workdir, allow_config_change)
-  print(run.opening(), flush=True)
+  device = run.programs.devices.name
+  print(report.opening(run.options, run.data, run.num_parameters, device))
   print(report.settings(run.options, run.data), flush=True)
+  _describe(run.options.train.data, run.data)
   for line in run.notes + notices(run.options, run.data):
     print(f"note: {line}", flush=True)
   if 0 < run.step < run.num_steps:
@@ -41,8 +51,23 @@ def train(
   if summary is None:
     print(f"left at step {run.step}; the same command continues", flush=True)
   else:
-    print(f"\n{report.table(summary)}\n\n{run.workdir.path}", flush=True)
+    _conclude(summary, run.remarks)
+    print(f"\n{run.workdir.path}", flush=True)
   return summary
+
+
+def _describe(options: DataOptions, data: Data) -> None:
+  """Prints what there is of each class, and what is tested."""
+  print(report.classes(data))
+  print(report.test_part(options, data))
+  for line in report.test_notes(data):
+    print(f"note: {line}", flush=True)
+
+
+def _conclude(summary: dict, remarks: list[str]) -> None:
+  print(f"\n{results.table(summary)}\n")
+  for line in remarks:
+    print(line, flush=True)
 
 
 def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
@@ -56,8 +81,10 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
     (Programs, state as numpy arrays).
 
   Raises:
-    InputError: no run, no checkpoint, a damaged one, data with other classes
-      or, where the test part is set aside from them, other training data.
+    InputError: no run, no checkpoint, a damaged one; data that are not where
+      they were, that have other classes or, unless `where` says that others
+      are meant, another test part; where the test part is set aside from them,
+      other training data.
   """
   work = Workdir(workdir)
   stored = work.read_config()
@@ -67,17 +94,42 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
     f"workdir {work.path} has no checkpoint; train first",
   )
   config = ConfigDict(stored)
-  for field, value in where.items():
-    if value is not None:
-      config.data[field] = value
-  _, options, data = resolve_and_load(config)
+  given = {field: x for field, x in where.items() if x is not None}
+  places.check_found(
+    {field: x for field, x in config.data.items() if field not in given},
+    work.path,
+  )
+  options, data = _load(config, given)
   # A test part that is taken out of other images would have trained ones.
-  labels.check_same(work.path, data, classes_only=not data.test_set_aside)
+  aside = data.test_set_aside
+  labels.check_same(work.path, data, classes_only=not aside)
+  for line in content.check_same(
+    work.path, data, tests_too=not given, images_too=aside
+  ):
+    print(f"note: {line}", flush=True)
   # This machine's devices; they do not change the result.
   devices, _ = devices_for(options.train)
   programs = Programs(options.train, data, devices, options.run.seed)
   template = programs.create_state()
   return programs, Checkpoints(work.checkpoints).restore(template)
+
+
+def _load(config: ConfigDict, given: dict[str, str]) -> tuple[Options, Data]:
+  """The training part of a run, and what shall be tested instead of its own.
+
+  Args:
+    config: of the run.
+    given: fields named in WHERE, as they are now.
+  """
+  tested = {field: x for field, x in given.items() if field in _TESTED}
+  config.data.update({k: x for k, x in given.items() if k not in tested})
+  _, options, data = resolve_and_load(config)
+  if tested:
+    # Read again: what is set aside for testing depends on these.
+    config.data.update(tested)
+    _, options, other = resolve_and_load(config)
+    data = dataclasses.replace(other, train=data.train, held_out=data.held_out)
+  return options, data
 
 
 def evaluate(workdir: str, **where: str | None) -> dict:
@@ -86,12 +138,17 @@ def evaluate(workdir: str, **where: str | None) -> dict:
   Args and Raises: as `restore`.
 
   Returns:
-    As Programs.evaluate; nothing is written.
+    As Programs.evaluate, of every part; nothing is written.
   """
-  programs, state = restore(workdir, **where)
-  result = programs.evaluate(programs.devices.put(state))
-  epochs = programs.options.optimization.num_epochs
-  steps = epochs * programs.steps_per_epoch
-  print(f"{Workdir(workdir).path}, step {int(state.step)} of {steps}")
-  print(report.table(result), flush=True)
-  return result
+  programs, host_state = restore(workdir, **where)
+  state, data = programs.devices.put(host_state), programs.data
+  found = {part: programs.outcomes(state, part=part) for part in programs.parts}
+  scalars: dict[str, float] = {}
+  for part, outcomes in found.items():
+    scalars |= named_scalars(part, outcomes, data.num_classes)
+  optimization = programs.options.optimization
+  steps = optimization.num_epochs * programs.steps_per_epoch
+  print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
+  _describe(programs.options.data, data)
+  _conclude(scalars, results.remarks(found["test"][""], data, programs.options))
+  return scalars

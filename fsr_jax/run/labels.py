@@ -29,10 +29,8 @@ def _arrays(data: Data) -> dict[str, np.ndarray]:
 
 
 def write(workdir: pathlib.Path, data: Data) -> None:
-  """Writes labels.npz, unless it is there."""
+  """Writes labels.npz, over one that is there."""
   path = workdir / _NAME
-  if path.exists():
-    return
   partial = path.with_name(_NAME + ".part")
   with open(partial, "wb") as file:
     np.savez_compressed(file, allow_pickle=False, **_arrays(data))

@@ -1,5 +1,6 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
+from collections.abc import Iterable
 import signal
 import time
 
@@ -7,11 +8,18 @@ from clu import parameter_overview
 
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check
-from fsr_jax.run import labels, monitor, pretrained, report
+from fsr_jax.run import (
+  finish,
+  monitor,
+  pretrained,
+  report,
+  resume,
+)
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
-from fsr_jax.run.stopwatch import Stopwatch, versions
+from fsr_jax.run.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.evaluate import Outcome, named_scalars
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
@@ -28,6 +36,7 @@ class Run:
     programs: Programs.
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
+    remarks: what to know about the result of a finished run, one line each.
     step: training steps done of the whole run.
   """
 
@@ -45,11 +54,13 @@ class Run:
     """
     self.config, self.options, self.data = resolve_and_load(config)
     self.workdir = Workdir(workdir)
-    self.workdir.check_config(self.config, allow_config_change)
-    labels.check_same(self.workdir.path, self.data)
+    self.notes = resume.check_same(
+      self.workdir, self.config, self.data, allow_config_change
+    )
+    before = self.workdir.read_config()
     train, run = self.options.train, self.options.run
     devices, note = devices_for(train, run.num_devices)
-    self.notes = [note] if note else []
+    self.notes += [note] if note else []
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
     if train.network.pretrained and not has_checkpoint(
@@ -61,7 +72,7 @@ class Run:
       parameter_overview.count_parameters(host_state.params)
     )
     self.workdir.lock()
-    if self.workdir.read_config() is None:
+    if before is None:
       # Before the checkpoints' directory: a run killed between the two could
       # not be told from a stranger's.
       self.workdir.write_config(self.config)
@@ -76,21 +87,23 @@ class Run:
       f"workdir {self.workdir.path} is at step {self.step}, beyond the"
       f" {self.num_steps} steps of num_epochs={self._num_epochs}",
     )
+    self.notes += resume.rate_change(
+      before, self.options, self.step, self.programs.steps_per_epoch
+    )
     self.workdir.write_config(self.config)
-    labels.write(self.workdir.path, self.data)
+    resume.remember(self.workdir.path, self.data)
     self.workdir.write_skipped(self.data.skipped)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(
-      self.options, self.programs.steps_per_epoch
+      self.options,
+      self.programs.steps_per_epoch,
+      next(iter(self.programs.parts)),
     )
+    self.remarks: list[str] = []
+    # Of the parts evaluated since the last training step.
+    self._outcomes: dict[str, dict[str, Outcome]] = {}
     self._stopwatch = Stopwatch()
     self._stop = False
-
-  def opening(self) -> str:
-    """What is about to be trained on what, one line."""
-    return report.opening(
-      self.options, self.data, self.num_parameters, self.programs.devices.name
-    )
 
   @property
   def num_steps(self) -> int:
@@ -114,7 +127,8 @@ class Run:
       its end (the same call in the same workdir continues it).
 
     Raises:
-      NonFiniteError: names the step; the checkpoint before it is kept.
+      NonFiniteError: names the step and what can be done; the checkpoint
+        before it is kept.
       InputError: an image cannot be read; names it. The steps before it are
         saved.
     """
@@ -135,6 +149,10 @@ class Run:
         writer.write(self.step, scalars)
       if self.step > first_step:
         self._save()
+    except NonFiniteError as error:
+      rate = self.options.train.optimization.learning_rate
+      way = resume.way_on(rate, self._checkpoints.latest_step())
+      raise NonFiniteError(f"{error}; {way}") from error
     finally:
       for number, handler in handlers.items():
         signal.signal(number, handler)
@@ -160,7 +178,7 @@ class Run:
     Returns:
       Scalars to be logged.
     """
-    started = time.monotonic()
+    started, self._outcomes = time.monotonic(), {}
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
     require_finite(totals)
@@ -226,7 +244,11 @@ class Run:
     return (epoch + 1) % every == 0 or epoch + 1 == self._num_epochs
 
   def _measure(self, epoch: int) -> dict:
-    """Scalars at an epoch's end: tables, and the test split when it is due."""
+    """Scalars at an epoch's end: tables, and what is evaluated when it is due.
+
+    That is the validation part, and the test part at the end of the run alone;
+    without a validation part it is the test part always.
+    """
     options = self.options.train.reweighting
     scalars = {
       "epoch": epoch + 1,
@@ -234,54 +256,44 @@ class Run:
       **monitor.measure(self._reweighting(), self.data, options),
     }
     if self._due(self.options.run.eval_every_epochs, epoch):
-      scalars |= self._evaluate()
+      last, names = epoch + 1 == self._num_epochs, list(self.programs.parts)
+      scalars |= self._evaluate(names if last else names[:1])
     self._progress.update(scalars)
     return scalars
 
-  def _evaluate(self) -> dict[str, float]:
+  def _evaluate(self, names: Iterable[str]) -> dict[str, float]:
+    """Scalars of these parts, evaluated unless they are since the last step."""
     size = self.options.run.eval_batch_size
-    return self.programs.evaluate(self._state, size)
+    scalars: dict[str, float] = {}
+    for part in names:
+      if part not in self._outcomes:
+        found = self.programs.outcomes(self._state, size, part)
+        self._outcomes[part] = found
+      scalars |= named_scalars(
+        part, self._outcomes[part], self.data.num_classes
+      )
+    return scalars
 
   def _reweighting(self):
     """ReweightingState as numpy arrays."""
     return self.programs.devices.get(self._state.reweighting)
 
   def _finish(self, scalars: dict) -> dict:
-    """Summary and samples of a finished run.
+    """Writes what a finished run is worth; returns its summary.
 
     Args:
       scalars: of the last epoch; {} where nothing was left to train.
     """
-    options, reweighting = self.options.train.reweighting, self._reweighting()
-    # The last epoch was evaluated, unless a signal cut it short.
-    tested = {k: v for k, v in scalars.items() if k.startswith("test_")}
-    previous = self.workdir.read_summary() or {}
-    seconds = self._stopwatch.seconds_per_step()
-    if seconds is None:  # Nothing was left to train.
-      seconds = previous.get("seconds_per_step")
-    batch_size = self.options.train.optimization.batch_size
-    summary = {
-      **(tested or self._evaluate()),
-      **monitor.measure(reweighting, self.data, options),
-      # Means over the last epoch.
-      **{
-        key: scalars.get(key, previous.get(key))
-        for key in ("effective_batch", "reward_loss")
-      },
-      "seconds_per_step": seconds,
-      "examples_per_second": seconds and batch_size / seconds,
-      "epochs": self._num_epochs,
-      "steps": self.step,
-      "parameters": self.num_parameters,
-      "method": self.options.run.method,
-      "pusher": options.pusher if options.keeps_dictionary else None,
-      "seed": self.options.run.seed,
-      "device": self.programs.devices.name,
-      "versions": versions(),
-    }
-    self.workdir.write_summary(summary)
-    if options.keeps_dictionary:
-      self.workdir.write_samples(
-        monitor.samples(reweighting, self.data, options)
-      )
+    self._evaluate(self.programs.parts)
+    done = finish.Finished(
+      self.step,
+      self.num_parameters,
+      self._stopwatch.seconds_per_step(),
+      scalars,
+      self._reweighting(),
+      self._outcomes,
+    )
+    summary, self.remarks = finish.write(
+      self.workdir, self.programs, self.options.run, done
+    )
     return summary

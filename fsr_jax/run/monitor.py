@@ -6,6 +6,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data
 from fsr_jax.maths.tables import Tables, debias
 from fsr_jax.reweighting import ReweightingOptions, ReweightingState
+from fsr_jax.run.workdir import Table
 
 
 def dictionary(
@@ -140,8 +141,8 @@ def _weights(tables, right: np.ndarray | None) -> dict:
 
 def samples(
   reweighting: ReweightingState, data: Data, options: ReweightingOptions
-) -> dict[str, np.ndarray]:
-  """What the run learned about each training example, for samples.csv.
+) -> Table:
+  """samples.csv: what the run learned about each training example.
 
   Args:
     reweighting: of the train state, numpy arrays.
@@ -149,8 +150,8 @@ def samples(
     options: of the reweighter.
 
   Returns:
-    Columns [N]: index, id (where the source has one), label (class name),
-    visits (times seen; with 0 the rest is void), score (higher = more
+    Table, a row an example: index, id (where the source has one), label (class
+    name), visits (times seen; with 0 the rest is void), score (higher = more
     trustworthy; NaN where never seen), weight (moving average of B * omega;
     1 = plain training), in_dictionary (0/1), trusted_epochs (for how many it
     was) and, where predictions are kept, suggested_label and its confidence
@@ -179,4 +180,5 @@ def samples(
     )
     columns["suggested_label"] = names[pseudo_label.argmax(-1)]
     columns["confidence"] = pseudo_label.max(-1)
-  return columns
+  rows = zip(*(column.tolist() for column in columns.values()))
+  return Table(list(columns), rows)

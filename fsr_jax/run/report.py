@@ -1,5 +1,6 @@
 """What a person at the terminal sees."""
 
+from collections.abc import Iterable
 import math
 import time
 
@@ -7,7 +8,15 @@ import numpy as np
 
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
+from fsr_jax.data.options import DataOptions
 from fsr_jax.train.metrics import Metrics
+
+# Characters of a name at the terminal.
+_LONGEST = 40
+# Up to so many classes all are named, else so many at each end.
+_FEW, _ENDS = 12, 3
+# Test examples below which an accuracy is off by 10 points and more.
+_TINY = 100
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -46,7 +55,17 @@ def averages(totals: Metrics) -> dict[str, float]:
 class Progress:
   """One line at most every `every` seconds, and the time that is left."""
 
-  def __init__(self, options: Options, steps_per_epoch: int):
+  def __init__(
+    self, options: Options, steps_per_epoch: int, part: str = "test"
+  ):
+    """Starts the clock.
+
+    Args:
+      options: Options.
+      steps_per_epoch: steps.
+      part: what is evaluated at the ends of epochs, "test" or "val".
+    """
+    self._part = part
     reweighting = options.train.reweighting
     self._epochs = options.train.optimization.num_epochs
     self._per_epoch = steps_per_epoch
@@ -80,14 +99,14 @@ class Progress:
     now = time.monotonic()
     total = self._epochs * self._per_epoch
     before, self._mark, self._printed = self._mark, (now, step), now
-    test = number(self._latest.get("test_top1"))
-    ema = number(self._latest.get("test_top1_ema"))
+    top1 = number(self._latest.get(f"{self._part}_top1"))
+    ema = number(self._latest.get(f"{self._part}_top1_ema"))
     parts = [
       f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
       f"step {step:>{len(str(total))}}/{total}",
       f"loss {scalars['loss']:.3f}",
       f"train {scalars['train_top1']:.3f}",
-      f"test {test} (ema {ema})",
+      f"{self._part} {top1} (ema {ema})",
     ]
     if self._learned:
       purity = self._latest.get("dictionary_purity")
@@ -126,7 +145,6 @@ def settings(options: Options, data: Data) -> str:
   shape = " x ".join(str(n) for n in data.test.image.shape[1:])
   parts = [
     f"inputs {shape}",
-    f"{len(data.test):,} test examples",
     f"{optimization.num_epochs} epochs",
     f"batch {optimization.batch_size}",
   ]
@@ -144,28 +162,94 @@ def settings(options: Options, data: Data) -> str:
   return ", ".join(parts)
 
 
-_TABLE = (
-  ("test accuracy, last step", "test_top1"),
-  ("test accuracy, EMA weights", "test_top1_ema"),
-  ("test top-5 accuracy", "test_top5"),
-  ("dictionary purity", "dictionary_purity"),
-  ("dictionary coverage, whole run", "dictionary_coverage"),
-  ("difficulty of the dictionary", "dictionary_difficulty"),
-  ("difficulty of all samples", "difficulty"),
-  ("share of the weight on wrong labels", "wrong_weight_share"),
-  ("mean weight of right labels (plain: 1)", "weight_clean"),
-  ("mean weight of wrong labels (plain: 1)", "weight_wrong"),
-  ("batches without any weight", "zero_batches"),
-)
+def shown(name: str) -> str:
+  """A name for the terminal: one line, no control characters, not too long, in
+  quotes where it could be taken for several."""
+  text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(name))
+  if len(text) > _LONGEST:
+    text = text[: _LONGEST - 3] + "..."
+  return f'"{text}"' if set(text) & set(",;:") or text != text.strip() else text
 
 
-def table(summary: dict) -> str:
-  """The short table at the end, without what is unknown."""
-  width = max(len(words) for words, _ in _TABLE)
-  rows = []
-  for words, key in _TABLE:
-    value = summary.get(key)
-    if value is not None:
-      text = str(value) if isinstance(value, int) else number(value, 4)
-      rows.append(f"  {words:<{width}}  {text:>7}")
-  return "\n".join(rows)
+def listed(names: Iterable[str], most: int = 5) -> str:
+  """a, b, c and 7 more."""
+  names = [shown(name) for name in names]
+  more = f" and {len(names) - most:,} more" if len(names) > most else ""
+  return ", ".join(names[:most]) + more
+
+
+def classes(data: Data) -> str:
+  """The line that tells how many examples each class has.
+
+  The largest classes come first; of many only the ends are named.
+  """
+  splits = {"training": data.train}
+  if data.val is not None:
+    splits["validation"] = data.val
+  splits["test"] = data.test
+  counts = [
+    np.bincount(split.label, minlength=data.num_classes)
+    for split in splits.values()
+  ]
+  order = np.argsort(-counts[0], kind="stable").tolist()
+
+  def describe(some):
+    return [
+      f"{shown(data.class_names[c])}: "
+      + " + ".join(f"{count[c]:,}" for count in counts)
+      for c in some
+    ]
+
+  if len(order) <= _FEW:
+    parts = describe(order)
+  else:
+    between = f"{len(order) - 2 * _ENDS:,} more"
+    parts = [*describe(order[:_ENDS]), between, *describe(order[-_ENDS:])]
+  return f"classes, {' + '.join(splits)} examples: {', '.join(parts)}"
+
+
+def test_part(options: DataOptions, data: Data) -> str:
+  """The line that tells what is tested and where it comes from."""
+  if data.test_set_aside:
+    source = (
+      f"set aside from the training images (data.test_share="
+      f"{options.test_share:g} of every class)"
+    )
+  elif options.test_from:
+    source = f"from data.test_from={options.test_from}"
+  else:
+    name = f", data.test_split={options.test_split}"
+    source = f"the data's own{name if options.test_split else ''}"
+  text = f"test part: {len(data.test):,} examples, {source}"
+  if data.val is not None:
+    text += (
+      f"; {len(data.val):,} others validate epochs, the test part is evaluated"
+      " once, at the end"
+    )
+  return text
+
+
+def test_notes(data: Data) -> list[str]:
+  """What the test part cannot tell, one line each."""
+  lines, count = [], np.bincount(data.test.label, minlength=data.num_classes)
+  missing = [data.class_names[c] for c in np.flatnonzero(count == 0)]
+  if missing:
+    lines.append(
+      f"{len(missing):,} of {data.num_classes:,} classes have no test example,"
+      f" so that nothing is known of how they are told: {listed(missing)}"
+    )
+  size = len(data.test)
+  if size < _TINY:
+    # Twice the largest standard error that a share of n can have.
+    margin = min(100, 100 / math.sqrt(size))
+    lines.append(
+      f"the test part is tiny, {plural(size, 'image')} of"
+      f" {plural(int((count > 0).sum()), 'class', 'classes')}: an accuracy"
+      f" measured on it is uncertain by up to {margin:.0f} points of 100"
+    )
+  return lines
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+  """1 image, 2 images."""
+  return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -60,6 +60,5 @@ def require_finite(totals: Metrics) -> None:
   step = int(totals.bad_step)
   if step != ALL_FINITE:
     raise NonFiniteError(
-      f"the loss or a gradient became infinite or NaN at step {step}; the"
-      " newest checkpoint is from before it; try a smaller learning_rate"
+      f"the loss or a gradient became infinite or NaN at step {step}"
     )

@@ -1,5 +1,6 @@
 """The workdir: which run lives there, and its files."""
 
+from collections.abc import Iterable
 import csv
 import fcntl
 import itertools
@@ -8,15 +9,17 @@ import math
 import os
 import pathlib
 import shutil
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
+from ml_collections import ConfigDict
 import tensorboardX
 
 from fsr_jax import config as config_lib
-from fsr_jax.config import stored
+from fsr_jax.config import places, stored
+from fsr_jax.data.table import harmless
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
+from fsr_jax.run.checkpoint import has_checkpoint
 
 # Names of files that are not UTF-8 are written as they are.
 _ODD_NAMES = "surrogateescape"
@@ -25,10 +28,23 @@ _ODD_NAMES = "surrogateescape"
 _OPENED = (
   ".lock",
   "config.json",
+  "data.json",
   "labels.npz",
   "metrics.jsonl",
   "summary.json",
 )
+
+
+class Table(NamedTuple):
+  """A table to be written.
+
+  Attributes:
+    names: of its columns.
+    rows: of as many values each: text, numbers or None.
+  """
+
+  names: list[str]
+  rows: Iterable[Iterable[Any]]
 
 
 class Workdir:
@@ -79,6 +95,11 @@ class Workdir:
     stored.check_types(self._config, config)
     return config
 
+  @property
+  def holds_progress(self) -> bool:
+    """Whether something of a run would be lost if another one began here."""
+    return self._summary.exists() or has_checkpoint(self.checkpoints)
+
   def lock(self) -> None:
     """Makes the directory this process's own until the process ends.
 
@@ -100,6 +121,28 @@ class Workdir:
     """Gives the directory back."""
     self._lock.close()
 
+  def differing(self, config) -> dict[str, str]:
+    """Fields in which a config is not that of the run that lives here.
+
+    Args:
+      config: resolved.
+
+    Returns:
+      field -> "learning_rate 0.1 there, 0.2 now", without those that may
+      change (config.FREE_FIELDS); {} where no run lives here.
+    """
+    before = self.read_config()
+    if before is None:
+      return {}
+    ours = config_lib.flatten(_plain(config))
+    theirs = config_lib.flatten(_plain(places.absolute(ConfigDict(before))))
+    return {
+      field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
+      for field in sorted(ours.keys() | theirs.keys())
+      if field not in config_lib.FREE_FIELDS
+      and theirs.get(field) != ours.get(field)
+    }
+
   def check_config(self, config, allow_change: bool) -> None:
     """Refuses to mix two runs.
 
@@ -111,17 +154,7 @@ class Workdir:
       InputError: a run with another config lives here; names the differing
         fields (those of config.FREE_FIELDS may differ).
     """
-    before = self.read_config()
-    if before is None:
-      return
-    ours = config_lib.flatten(_plain(config))
-    theirs = config_lib.flatten(before)
-    differing = {
-      field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
-      for field in sorted(ours.keys() | theirs.keys())
-      if field not in config_lib.FREE_FIELDS
-      and theirs.get(field) != ours.get(field)
-    }
+    differing = self.differing(config)
     head = f"workdir {self.path} holds a run with another config"
     # Epochs, steps and the per-sample tables mean something else with these.
     fixed = [
@@ -155,20 +188,16 @@ class Workdir:
     summary = _read_json(self._summary)
     return summary if isinstance(summary, dict) else None
 
-  def write_samples(self, columns: dict[str, np.ndarray]) -> None:
-    """Writes samples.csv: one row a training example.
-
-    Args:
-      columns: name -> array [N] of ints, floats or strings.
-    """
-    partial = self.path / "samples.csv.part"
+  def write_table(self, name: str, table: Table) -> None:
+    """Writes a table as CSV that spreadsheets can open, under this name."""
+    partial = self.path / f"{name}.part"
     with open(
       partial, "w", newline="", encoding="utf-8", errors=_ODD_NAMES
     ) as file:
       writer = csv.writer(file)
-      writer.writerow(columns)
-      writer.writerows(zip(*(column.tolist() for column in columns.values())))
-    os.replace(partial, self.path / "samples.csv")
+      for row in itertools.chain([table.names], table.rows):
+        writer.writerow([harmless(value) for value in row])
+    os.replace(partial, self.path / name)
 
   def write_skipped(self, reasons: tuple[str, ...]) -> None:
     """Writes skipped.txt: a line for each image left out, if there are any."""

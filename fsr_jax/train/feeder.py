@@ -9,6 +9,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split, channel_statistics
 from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.maths.randomness import StepKeys
+from fsr_jax.train.evaluate import parts
 from fsr_jax.train.input import Feed, Pictures, reward_slots
 from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.parallel import Devices
@@ -31,8 +32,11 @@ def fits(options: TrainOptions, images) -> bool:
 
 def residents(
   data: Data, options: TrainOptions, seed: int
-) -> tuple[Resident, Resident]:
-  """(training split, test split) as the device holds them, numpy arrays.
+) -> tuple[Resident, dict[str, Resident]]:
+  """The splits as the device holds them, numpy arrays.
+
+  Returns:
+    (training split, name -> split of `evaluate.parts`).
 
   Splits that do not fit (see `fits`) come without their images; held-out
   samples always fit.
@@ -54,7 +58,8 @@ def residents(
     assert data.held_out is not None
     clean = data.held_out.decoded()
     held_out = HeldOut(clean.image, clean.aspect, clean.label)
-  return resident(data.train, held_out=held_out), resident(data.test)
+  tested = {name: resident(split) for name, split in parts(data).items()}
+  return resident(data.train, held_out=held_out), tested
 
 
 def statistics(images) -> Statistics:

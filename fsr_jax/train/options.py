@@ -34,6 +34,7 @@ class NetworkOptions:
     "Where its parameters start: the workdir of another run, or a"
     " .safetensors file of a ResNet with torchvision's names (timm's too);"
     " random without it.",
+    place=True,
   )
   meta_blocks: int = field(
     0,

@@ -8,13 +8,19 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from fsr_jax.data.dataset import Data
+from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.maths import randomness, transition
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.train import feeder
 from fsr_jax.train import state as states
-from fsr_jax.train.evaluate import evaluate_step
+from fsr_jax.train.evaluate import (
+  Outcome,
+  collected,
+  evaluate_step,
+  named_scalars,
+  parts,
+)
 from fsr_jax.train.input import Feed
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.optimizer import learning_rate
@@ -108,6 +114,7 @@ class Programs:
     data: Data.
     devices: Devices.
     steps_per_epoch: N // B.
+    parts: name -> Split of what can be evaluated, see `evaluate.parts`.
   """
 
   def __init__(
@@ -119,8 +126,10 @@ class Programs:
     self._compiled = _compiled(
       options, data.num_classes, self.steps_per_epoch, devices
     )
-    self._host_train, test = feeder.residents(data, options, seed)
-    self._train, self._test = devices.put(self._host_train), devices.put(test)
+    self.parts = parts(data)
+    self._host_train, tested = feeder.residents(data, options, seed)
+    self._train = devices.put(self._host_train)
+    self._tested = {name: devices.put(x) for name, x in tested.items()}
     self._feeder = None
     if self._host_train.image is None:
       self._feeder = feeder.Feeder(
@@ -222,49 +231,56 @@ class Programs:
     estimate = options.estimates_transition and last_of_warmup
     return self._compiled.end_epoch[estimate](state, self._train)
 
-  def _test_images(self, batches: np.ndarray):
-    """Yields uint8 test images of each row of `batches`, shared out."""
-    images = self.data.test.image
-    assert isinstance(images, Encoded)
-    with Reader(images) as reader:
+  def _images_of(self, split: Split, batches: np.ndarray):
+    """Yields uint8 images of each row of `batches`, shared out."""
+    assert isinstance(split.image, Encoded)
+    with Reader(split.image) as reader:
       for image, _ in reader.ahead(batches):
         yield self.devices.split(image)
 
-  def evaluate(
-    self, state: TrainState, batch_size: int = 1000
-  ) -> dict[str, float]:
-    """Accuracy on the test split, with the parameters and with their average.
+  def outcomes(
+    self, state: TrainState, batch_size: int = 1000, part: str = "test"
+  ) -> dict[str, Outcome]:
+    """What the network makes of a part, with its parameters and their average.
 
     Args:
       state: TrainState in place.
       batch_size: over all devices, rounded up to divide.
+      part: key of `parts`.
 
     Returns:
-      test_loss (nats), test_top1, test_top5 (fractions 0-1), and the same
-      with `_ema`.
+      {"": Outcome, "_ema": Outcome}.
+
+    Raises:
+      InputError: a file is gone or is no image; names it.
     """
-    total, count = len(self.data.test), len(self.devices)
+    split, resident = self.parts[part], self._tested[part]
+    total, count = len(split), len(self.devices)
     size = min(batch_size, total)
     size = -(-size // count) * count  # Rounded up.
     batches = np.arange(-(-total // size) * size).reshape(-1, size)
     images = itertools.repeat(None)
-    if self._test.image is None:
-      images = self._test_images(batches % total)
-    sums = []
+    if resident.image is None:
+      images = self._images_of(split, batches % total)
+    found = []
     for index, image in zip(batches, images):
       mask = (index < total).astype(np.float32)
       where = self.devices.put((index % total, mask))
-      sums.append(self._compiled.evaluate(state, self._test, *where, image))
+      found.append(self._compiled.evaluate(state, resident, *where, image))
     # Converted after the loop, so that the device is never waited for.
-    sums = [self.devices.get(counts) for counts in sums]
-    sums = jax.tree.map(lambda *x: float(np.sum(x, dtype=np.float64)), *sums)
-    result = {}
-    for name, counts in (("", sums["raw"]), ("_ema", sums["ema"])):
-      if counts.examples != total:
-        raise AssertionError(
-          f"evaluated {counts.examples} of {total} test examples"
-        )
-      result[f"test_loss{name}"] = counts.loss / total
-      result[f"test_top1{name}"] = counts.top1 / total
-      result[f"test_top5{name}"] = counts.top5 / total
-    return result
+    found = [self.devices.get(counts) for counts in found]
+    return {
+      "": collected(split.label, [counts["raw"] for counts in found]),
+      "_ema": collected(split.label, [counts["ema"] for counts in found]),
+    }
+
+  def evaluate(
+    self, state: TrainState, batch_size: int = 1000, part: str = "test"
+  ) -> dict[str, float]:
+    """`outcomes` in a few numbers.
+
+    Returns:
+      As `named_scalars`.
+    """
+    found = self.outcomes(state, batch_size, part)
+    return named_scalars(part, found, self.data.num_classes)

@@ -1,17 +1,14 @@
 """What a run writes and prints, and its evaluation."""
 
 import collections
-import contextlib
-import io
 import json
 import pathlib
-from unittest import mock
 
 from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax.data.dataset import channel_statistics
-from fsr_jax.run import commands, report
+from fsr_jax.run import commands
 from tests import shrunk
 from tests.run import workdirs
 
@@ -183,28 +180,6 @@ class EvaluateTest(absltest.TestCase):
     before = commands.evaluate(workdir)
     self.assertBetween(before["test_top1"], 0.3, 1)
     self.assertEqual(commands.evaluate(workdir, path=bright), before)
-
-
-class ProgressTest(absltest.TestCase):
-  def test_time_left_is_not_judged_by_compilation(self):
-    options = shrunk.options(num_epochs=10, warmup_epochs=3)
-    scalars = {"loss": 1.0, "train_top1": 0.5, "effective_batch": 0.8}
-    out = io.StringIO()
-    # (seconds, step): compiling takes 20 s, a step one; epochs have ten steps.
-    times = [(21, 1), (30, 10), (70, 31), (79, 40), (139, 100)]
-    with (
-      mock.patch.object(report.time, "monotonic") as clock,
-      contextlib.redirect_stdout(out),
-    ):
-      clock.return_value = 0
-      progress = report.Progress(options, steps_per_epoch=10)
-      for clock.return_value, step in times:
-        progress.line(step, (step - 1) // 10, scalars)
-    left = [
-      line.split("  ")[-1] if line.endswith("left") else ""
-      for line in out.getvalue().splitlines()
-    ]
-    self.assertEqual(left, ["", "1 min 30 s left", "", "1 min 00 s left", ""])
 
 
 if __name__ == "__main__":

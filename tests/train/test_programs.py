@@ -2,11 +2,9 @@
 
 from absl.testing import absltest, parameterized
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.train import programs as programs_lib
-from fsr_jax.train.evaluate import count_batch
 from fsr_jax.train.parallel import Devices
 from fsr_jax.train.programs import Programs
 from tests import shrunk
@@ -85,30 +83,6 @@ class ProgramsTest(parameterized.TestCase):
       accuracies.append(programs.evaluate(state, size)["test_top1"])
     self.assertLen(set(accuracies), 1)
     self.assertEqual(round(accuracies[0] * 37), accuracies[0] * 37)
-
-
-class CountsTest(absltest.TestCase):
-  def test_by_hand(self):
-    logits = jnp.array(
-      [
-        [6.0, 5, 4, 3, 2, 1],
-        [6, 5, 4, 3, 2, 1],
-        [6, 5, 4, 3, 2, 1],
-        [np.nan] * 6,
-      ]
-    )
-    counts = count_batch(
-      logits, jnp.array([0, 4, 5, 0]), jnp.array([1.0, 1, 1, 0])
-    )
-    self.assertEqual(float(counts.examples), 3)
-    self.assertEqual(float(counts.top1), 1)
-    self.assertEqual(float(counts.top5), 2)
-    self.assertTrue(np.isfinite(counts.loss))
-
-  def test_fewer_than_five_classes(self):
-    counts = count_batch(jnp.eye(3), jnp.array([2, 1, 2]), jnp.ones(3))
-    self.assertEqual(float(counts.top1), 2)
-    self.assertEqual(float(counts.top5), 3)
 
 
 if __name__ == "__main__":

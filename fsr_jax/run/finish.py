@@ -1,0 +1,82 @@
+"""The end of a run: its summary, its tables, what to know about them."""
+
+from typing import NamedTuple
+
+from fsr_jax.config.options import RunOptions
+from fsr_jax.reweighting import ReweightingState
+from fsr_jax.run import monitor, results
+from fsr_jax.run.stopwatch import versions
+from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.evaluate import Outcome, named_scalars
+from fsr_jax.train.programs import Programs
+
+
+class Finished(NamedTuple):
+  """A run that is done.
+
+  Attributes:
+    step: training steps done.
+    num_parameters: of the network.
+    seconds_per_step: None where nothing was left to train.
+    scalars: of the last epoch; {} where nothing was left to train.
+    reweighting: ReweightingState of numpy arrays.
+    outcomes: name of a part -> Programs.outcomes of it.
+  """
+
+  step: int
+  num_parameters: int
+  seconds_per_step: float | None
+  scalars: dict
+  reweighting: ReweightingState
+  outcomes: dict[str, dict[str, Outcome]]
+
+
+def write(
+  workdir: Workdir, programs: Programs, run: RunOptions, done: Finished
+) -> tuple[dict, list[str]]:
+  """Writes summary.json, per_class.csv, confusion.csv and samples.csv.
+
+  Args:
+    workdir: Workdir.
+    programs: of the run.
+    run: RunOptions.
+    done: Finished.
+
+  Returns:
+    (the summary, what to know about it, one line each).
+  """
+  data, options = programs.data, programs.options
+  previous = workdir.read_summary() or {}
+  seconds = done.seconds_per_step or previous.get("seconds_per_step")
+  summary: dict = {}
+  for part, outcomes in done.outcomes.items():
+    summary |= named_scalars(part, outcomes, data.num_classes)
+  reweighting = options.reweighting
+  summary |= {
+    **monitor.measure(done.reweighting, data, reweighting),
+    # Means over the last epoch.
+    **{
+      key: done.scalars.get(key, previous.get(key))
+      for key in ("effective_batch", "reward_loss", "train_top1")
+    },
+    "seconds_per_step": seconds,
+    "examples_per_second": seconds
+    and options.optimization.batch_size / seconds,
+    "epochs": options.optimization.num_epochs,
+    "steps": done.step,
+    "parameters": done.num_parameters,
+    "method": run.method,
+    "pusher": reweighting.pusher if reweighting.keeps_dictionary else None,
+    "seed": run.seed,
+    "device": programs.devices.name,
+    "versions": versions(),
+  }
+  workdir.write_summary(summary)
+  tested = done.outcomes["test"]
+  workdir.write_table("per_class.csv", results.per_class(tested, data))
+  workdir.write_table("confusion.csv", results.confusion(tested[""], data))
+  if reweighting.keeps_dictionary:
+    samples = monitor.samples(done.reweighting, data, reweighting)
+    workdir.write_table("samples.csv", samples)
+  remarks = results.remarks(tested[""], data, options, summary["train_top1"])
+  return summary, remarks

@@ -1,0 +1,116 @@
+"""A run is continued: what must be as it was, what is said if it is not."""
+
+import pathlib
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from fsr_jax import fields
+from fsr_jax.config import Options
+from fsr_jax.data.dataset import Data
+from fsr_jax.run import content, labels
+from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.optimizer import learning_rate
+from fsr_jax.train.options import OptimizationOptions
+
+# No network is trained with more.
+_USUAL = 0.1
+
+
+def check_same(
+  workdir: Workdir, config: ConfigDict, data: Data, allow_change: bool
+) -> list[str]:
+  """Refuses to mix two runs; changes nothing.
+
+  A run that has saved nothing yet, because its loss became NaN for example,
+  can be mixed with none.
+
+  Args:
+    workdir: Workdir.
+    config: resolved.
+    data: as they are now.
+    allow_change: let fields of the config differ that the state does not
+      depend on.
+
+  Returns:
+    What is allowed and not the same, one line each.
+
+  Raises:
+    InputError: a run with another config, other labels or other images lives
+      here.
+  """
+  if not workdir.holds_progress:
+    differing = workdir.differing(config).values()
+    if not differing:
+      return []
+    return [
+      f"workdir {workdir.path} has a run that saved no checkpoint; this one"
+      f" begins anew, with another config ({'; '.join(differing)})"
+    ]
+  workdir.check_config(config, allow_change)
+  labels.check_same(workdir.path, data)
+  return content.check_same(workdir.path, data, tests_too=False)
+
+
+def remember(workdir: pathlib.Path, data: Data) -> None:
+  """Writes what `check_same` compares when the run is continued."""
+  labels.write(workdir, data)
+  content.write(workdir, data)
+
+
+def rate_change(
+  stored: dict | None, options: Options, step: int, steps_per_epoch: int
+) -> list[str]:
+  """Whether the learning rate jumps where a run is continued.
+
+  Args:
+    stored: config of the run so far, if there is one.
+    options: Options from now on.
+    step: steps done.
+    steps_per_epoch: steps.
+
+  Returns:
+    One line that says so, or none.
+  """
+  now = options.train.optimization
+  if stored is None or step == 0:
+    return []
+  try:
+    before = fields.pick(OptimizationOptions, stored)
+  except KeyError:  # Of an earlier version.
+    return []
+  old, new = (
+    float(learning_rate(o, steps_per_epoch)(jnp.int32(step)))
+    for o in (before, now)
+  )
+  if abs(old - new) <= 0.01 * max(old, new):
+    return []
+  why = "; ".join(
+    f"{name} {getattr(before, name)} there, {getattr(now, name)} now"
+    for name in OptimizationOptions.__dataclass_fields__
+    if getattr(before, name) != getattr(now, name)
+  )
+  return [
+    f"the learning rate jumps at step {step}, where the run continues: {new:g},"
+    f" and {old:g} as the run was begun ({why})"
+  ]
+
+
+def way_on(rate: float, latest_step: int | None) -> str:
+  """What can be done after a loss that became infinite or NaN.
+
+  Args:
+    rate: learning_rate of the run.
+    latest_step: of the newest checkpoint; None where there is none.
+  """
+  smaller = f"--config.learning_rate={min(rate / 10, _USUAL):g}"
+  if latest_step is None:
+    return (
+      f"no checkpoint was saved before it: the same command with {smaller},"
+      " for example, begins anew in the same workdir"
+    )
+  return (
+    f"the same command with {smaller} --allow_config_change, for example,"
+    f" continues from the checkpoint of step {latest_step}, with a smaller"
+    " learning rate"
+  )

@@ -125,8 +125,6 @@ class MainTest(parameterized.TestCase):
     ),
     ("seeds", ["--config.seed=0,1,2"], r"benchmarks/sweep.py --seeds=0,1,2"),
     ("underflow", ["--config.learning_rate=1e-300"], "is 0 in float32"),
-    ("overflow", ["--config.num_epochs=2000000000"], "expected at most 1533"),
-    ("padding", ["--config.data.crop_padding=9"], "8 x 8 .*expected below 8"),
     ("flag", ["--wrkdir=x"], "wrkdir"),
     ("mode", ["--mode=test"], "train|evaluate"),
     ("file", ["--config=configs/nothing.py"], "configs/nothing.py"),

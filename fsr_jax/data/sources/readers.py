@@ -6,8 +6,9 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.data.images.reader import Encoded
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.tfds import PREFIX
+from fsr_jax.data.sources.tfds_folder import PREPARED_HERE
 
-_TFDS = ("cifar10", "cifar100", f"{PREFIX}NAME")
+_TFDS = (*PREPARED_HERE, f"{PREFIX}NAME")
 _OWN = ("folder", "manifest", "arrays")
 
 # Field of DataOptions -> the data.datasets that read it; what is not here, all

@@ -6,8 +6,9 @@ import re
 
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import require_file
 
-_PREPARED_HERE = ("cifar10", "cifar100")  # By fsr_jax.data.prepare.
+PREPARED_HERE = ("cifar10", "cifar100")  # By fsr_jax.data.prepare.
 
 
 @contextlib.contextmanager
@@ -26,6 +27,10 @@ def opened(options: DataOptions, name: str):
     folder is not None,
     f"no {name} in array_record format under {root}; {fix}",
   )
+  assert folder is not None
+  for file in folder.iterdir():
+    if not file.is_dir():
+      require_file(file)
   try:
     # Imported here: only this source needs it.
     import tensorflow_datasets as tfds
@@ -65,7 +70,7 @@ def _newest(root: pathlib.Path, name: str) -> pathlib.Path | None:
 
 
 def _preparation(name: str, root) -> str:
-  if name in _PREPARED_HERE:
+  if name in PREPARED_HERE:
     return f"python -m fsr_jax.data.prepare --dataset={name} --data_dir={root}"
   return (
     f"tfds build {name} --file_format=array_record --data_dir={root} (needs"

@@ -1,5 +1,6 @@
 """TFDS sets of every kind the configs use, in their own on-disk format."""
 
+import os
 import pathlib
 import pickle
 import sys
@@ -249,6 +250,37 @@ class TfdsTest(parameterized.TestCase):
     shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
     with self.assertRaisesRegex(InputError, "cannot read imagenet_lt under"):
       load("imagenet_lt", self.root, image_size=8)
+
+  def test_every_file_damaged_in_turn(self):
+    part = {"file_name": by_name}
+    both = {p: tiny_tfds.records(6, 3, **part) for p in ("train", "test")}
+    self.write("imagenet_lt", 3, both)
+    rng, refused = np.random.default_rng(0), 0
+    files = [p for p in self.root.glob("imagenet_lt/*/*") if p.is_file()]
+    for file in files:
+      blob = file.read_bytes()
+      noise = rng.bytes(len(blob))
+      half = len(blob) // 2
+      for damaged in (
+        b"",
+        b"[]",
+        b"[" * 9999,
+        noise,
+        blob[:half] + noise[half:],
+      ):
+        file.write_bytes(damaged)
+        try:
+          load("imagenet_lt", self.root, image_size=8)
+        except InputError as error:
+          self.assertNotIn("\n", str(error))
+          refused += 1
+      file.unlink()
+      os.mkfifo(file)
+      with self.assertRaisesRegex(InputError, "is no regular file but a pipe"):
+        load("imagenet_lt", self.root, image_size=8)
+      file.unlink()
+      file.write_bytes(blob)
+    self.assertGreater(refused, len(files))
 
   def test_features_are_those_of_the_real_builders(self):
     """What the configs rely on, in the builders that TFDS has."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from fsr_jax import config as config_lib
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.errors import check
@@ -47,6 +48,21 @@ def check_types(where: object, config: Any) -> None:
       words = fields.expected(group, entry.name)
     shown = str(value)[:80] if flat else f"a nested {type(value).__name__}"
     check(right, f"{where}: {name} is {shown}; expected {words}")
+
+
+def completed(config: dict[str, Any]) -> tuple[ConfigDict, list[str]]:
+  """The config of a run, perhaps of an earlier version.
+
+  Args:
+    config: passed by `check_types`.
+
+  Returns:
+    (config with the defaults of the fields that it lacks, those fields).
+  """
+  base = config_lib.base().to_dict()
+  missing = config_lib.flatten(base).keys() - config_lib.flatten(config).keys()
+  data = {**base["data"], **config["data"]}
+  return ConfigDict({**base, **config, "data": data}), sorted(missing)
 
 
 def _is_name(name: str) -> bool:

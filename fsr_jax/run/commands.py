@@ -4,11 +4,11 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
-from fsr_jax.config import Options, places
+from fsr_jax.config import Options, places, stored
 from fsr_jax.config.validation import notices, resolve_and_load
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
-from fsr_jax.errors import check
+from fsr_jax.errors import InputError, check
 from fsr_jax.run import content, labels, report, results
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
@@ -87,18 +87,24 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
       other training data.
   """
   work = Workdir(workdir)
-  stored = work.read_config()
-  check(stored is not None, f"workdir {work.path} holds no run to evaluate")
+  before = work.read_config()
+  if before is None:
+    raise InputError(f"workdir {work.path} holds no run to evaluate")
   check(
     has_checkpoint(work.checkpoints),
     f"workdir {work.path} has no checkpoint; train first",
   )
-  config = ConfigDict(stored)
+  config, missing = stored.completed(before)
   given = {field: x for field, x in where.items() if x is not None}
   places.check_found(
     {field: x for field, x in config.data.items() if field not in given},
     work.path,
   )
+  if missing:
+    print(
+      f"note: {work.path} is of an earlier version; fields that it lacks are as"
+      f" by default: {', '.join(missing)}"
+    )
   options, data = _load(config, given)
   # A test part that is taken out of other images would have trained ones.
   aside = data.test_set_aside

@@ -11,7 +11,6 @@ import pathlib
 import shutil
 from typing import Any, NamedTuple
 
-from ml_collections import ConfigDict
 import tensorboardX
 
 from fsr_jax import config as config_lib
@@ -135,7 +134,8 @@ class Workdir:
     if before is None:
       return {}
     ours = config_lib.flatten(_plain(config))
-    theirs = config_lib.flatten(_plain(places.absolute(ConfigDict(before))))
+    completed, _ = stored.completed(before)
+    theirs = config_lib.flatten(_plain(places.absolute(completed)))
     return {
       field: f"{field} {theirs.get(field)!r} there, {ours.get(field)!r} now"
       for field in sorted(ours.keys() | theirs.keys())

@@ -144,6 +144,7 @@ class PlacesTest(absltest.TestCase):
     self.train()
     config = self.stored()
     config["data"]["path"] = "set.npz"
+    del config["data"]["test_share"]  # A field that there was not.
     (pathlib.Path(self.workdir) / "config.json").write_text(json.dumps(config))
     (pathlib.Path(self.workdir) / "data.json").unlink()
     with self.assertRaisesRegex(

@@ -1,4 +1,4 @@
-"""Input files: none is opened before it is known to be a regular one."""
+"""Paths as people write them; no file is opened that is no regular one."""
 
 import os
 import pathlib
@@ -13,6 +13,11 @@ _KINDS = {
   stat.S_IFBLK: "a device",
   stat.S_IFSOCK: "a socket",
 }
+
+
+def place(path: str) -> pathlib.Path:
+  """A path with ~ for a home; as it is where nobody is called so."""
+  return pathlib.Path(os.path.expanduser(path))
 
 
 def require_file(path: str | pathlib.Path, name: str = "") -> None:

@@ -52,6 +52,13 @@ class FilesTest(parameterized.TestCase):
     with self.assertRaisesRegex(InputError, message):
       files.read_file(self.root / name)
 
+  def test_homes(self):
+    self.assertEqual(files.place("~/a"), pathlib.Path.home() / "a")
+    self.assertEqual(
+      files.place("~nobody-here/a"), pathlib.Path("~nobody-here/a")
+    )
+    self.assertEqual(files.place("a/~"), pathlib.Path("a/~"))
+
   def test_a_loop_of_links(self):
     (self.root / "loop").symlink_to(self.root / "loop")
     with self.assertRaisesRegex(InputError, "Too many levels of symbolic"):

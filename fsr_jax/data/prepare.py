@@ -25,6 +25,7 @@ import numpy as np
 from PIL import Image
 
 from fsr_jax.errors import InputError, check, choose
+from fsr_jax.files import place
 
 _SITE = "https://www.cs.toronto.edu/~kriz/"
 
@@ -171,7 +172,7 @@ def prepare(
     InputError: unknown data set, failed download, wrong digest.
   """
   choose("dataset", dataset, ARCHIVES)
-  root = pathlib.Path(data_dir).expanduser()
+  root = place(data_dir)
   name, official, *_ = ARCHIVES[dataset]
   archive = fetch(site + name, root / "downloads" / name, sha256 or official)
   with _swept():

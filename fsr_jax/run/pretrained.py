@@ -1,13 +1,11 @@
 """The weights a run starts with, where they are not random."""
 
-import pathlib
-
 import jax
 import numpy as np
 import safetensors
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.files import place, require_file
 from fsr_jax.models.pretrained import (
   TORCHVISION,
   fitting,
@@ -115,7 +113,7 @@ def _read_run(path: str) -> dict[str, np.ndarray]:
     f"pretrained={path} is neither a workdir with a checkpoint nor a"
     f" {_SUFFIX} file"
   )
-  check(not pathlib.Path(path).expanduser().is_file(), nothing)
+  check(not place(path).is_file(), nothing)
   work = Workdir(path)
   check(has_checkpoint(work.checkpoints), nothing)
   arrays = Checkpoints(work.checkpoints).read("ema_params", "ema_batch_stats")
@@ -126,7 +124,7 @@ def _read_run(path: str) -> dict[str, np.ndarray]:
 def _read_file(path: str) -> dict[str, np.ndarray]:
   """Arrays of a file of PyTorch weights in our layout."""
   where, arrays = f"pretrained={path}", {}
-  file = pathlib.Path(path).expanduser()
+  file = place(path)
   require_file(file, where)
   try:
     with safetensors.safe_open(file, framework="np") as archive:

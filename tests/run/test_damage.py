@@ -68,7 +68,12 @@ class DamageTest(parameterized.TestCase):
     self.refused(message)
 
   @parameterized.parameters(
-    "config.json", "labels.npz", "metrics.jsonl", "summary.json", ".lock"
+    "config.json",
+    "data.json",
+    "labels.npz",
+    "metrics.jsonl",
+    "summary.json",
+    ".lock",
   )
   def test_a_pipe_in_the_place_of_a_file(self, name):
     (self.workdir / name).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from fsr_jax.data.labels.column import column, texts
 from fsr_jax.data.labels.values import ARRAY, TABLE, Rows, Value
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import place
 
 
 def replace(data: Data, path: str, known: Sequence[np.ndarray | None]) -> Data:
@@ -39,7 +40,7 @@ def replace(data: Data, path: str, known: Sequence[np.ndarray | None]) -> Data:
     InputError: unreadable, an unknown label, an id that is twice in it or of no
       example, without ids another length.
   """
-  file, train = pathlib.Path(path).expanduser(), data.train
+  file, train = place(path), data.train
   columns, rows, notes = _read(file)
   of_row = _examples(file, columns, train, known)
   used = np.flatnonzero(of_row >= 0)

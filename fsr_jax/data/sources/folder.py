@@ -15,6 +15,7 @@ from fsr_jax.data.sources.parts import TRAIN
 from fsr_jax.data.sources.tree import Tree, tree_of
 from fsr_jax.data.table import SUFFIXES, read_table
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import place
 
 # Lists near pictures without class folders that are looked into.
 _TABLES_TRIED = 10
@@ -94,9 +95,9 @@ def _refuse_flat(
   """Names the command for pictures that lie in no class folder."""
   if not pictures:
     return
-  tables = [pathlib.Path(labels_file).expanduser()] if labels_file else []
-  for place in (root, root.parent):
-    tables += sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES)
+  tables = [place(labels_file)] if labels_file else []
+  for above in (root, root.parent):
+    tables += sorted(f for f in above.iterdir() if f.suffix.lower() in SUFFIXES)
   head = (
     f"{root} has {len(pictures)} pictures and no class folders: nothing says"
     " what they show"
@@ -107,12 +108,12 @@ def _refuse_flat(
     except InputError:
       continue  # It is a list of something else.
     target = f"{root / 'metadata'}{table.suffix.lower()}"
-    for place, command in (
+    for below, command in (
       (table.parent, [f"--config=configs/folder.py:{table}"]),
       (root, ["cp", str(table), target]),
     ):
       check(
-        not (place / first).is_file(),
+        not (below / first).is_file(),
         f"{head}, but {table} does; use it by {shlex.join(command)}",
       )
   check(

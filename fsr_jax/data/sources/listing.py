@@ -19,6 +19,7 @@ from fsr_jax.data.labels.values import (
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.parts import OTHER, TEST, VAL
 from fsr_jax.errors import check
+from fsr_jax.files import place
 
 
 class Listing(NamedTuple):
@@ -61,7 +62,7 @@ def existing(path: str | None, dataset: str) -> pathlib.Path:
     InputError: none is named, or none is there.
   """
   check(bool(path), f"data.path is missing: where is the {dataset}?")
-  found = pathlib.Path(path or "").expanduser()
+  found = place(path or "")
   check(found.exists(), f"data.path={found} does not exist")
   return found
 

@@ -1,7 +1,6 @@
 """A test part from elsewhere, whose classes have the same names."""
 
 import dataclasses
-import pathlib
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import tfds
 from fsr_jax.data.sources.tree import tree_of
 from fsr_jax.errors import check
+from fsr_jax.files import place
 
 
 def load(
@@ -53,7 +53,7 @@ def _folder(
   options: DataOptions, where: str, class_names: tuple[str, ...]
 ) -> tuple[Split, tuple[str, ...], list[str]]:
   """(images, names of their classes, notes) of a folder."""
-  root = pathlib.Path(where).expanduser()
+  root = place(where)
   check(root.is_dir(), f"data.test_from={root} is not a folder")
   tree = tree_of(root)
   tree.check_classes(root, class_names)

@@ -6,7 +6,7 @@ import re
 
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.files import place, require_file
 
 PREPARED_HERE = ("cifar10", "cifar100")  # By fsr_jax.data.prepare.
 
@@ -19,7 +19,7 @@ def opened(options: DataOptions, name: str):
     options: their data_dir is the folder of all sets.
     name: NAME, NAME/CONFIG or NAME:VERSION.
   """
-  root = pathlib.Path(options.data_dir or "~/tensorflow_datasets").expanduser()
+  root = place(options.data_dir or "~/tensorflow_datasets")
   fix = f"prepare it with: {_preparation(name, root)}"
   check(root.is_dir(), f"data.data_dir={root} is not a directory; {fix}")
   folder = _newest(root, name)

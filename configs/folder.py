@@ -11,7 +11,7 @@ IMAGES is one of
                 and, if you have them, clean_label, split (train, val, test), id
   arrays        .npz (or a folder of .npy) with image uint8 [N, H, W(, 3)], or
                 feature vectors, float [N, F], and label [N]; optional
-                test_image, test_label, clean_label, id
+                clean_label, id, and the same with test_ and val_ before it
 
 Without a test part a tenth of every class is set aside. Where there are three
 parts, val is evaluated at the ends of epochs and test once at the end;

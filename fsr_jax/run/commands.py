@@ -20,9 +20,9 @@ from fsr_jax.train.state import TrainState
 
 # Fields of config.data that say where the data are and what is tested: a
 # trained run may be evaluated with others.
-WHERE = (*places.DATA_PLACES, "test_split")
+WHERE = (*places.DATA_PLACES, "val_split", "test_split")
 # Those of them that say what is tested.
-_TESTED = ("test_from", "test_split")
+_TESTED = ("test_from", "val_split", "test_split")
 
 
 def train(

@@ -20,6 +20,9 @@ from fsr_jax.data.sources.pixels import pixels
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 
+# What the names of the arrays begin with of parts that are not trained on.
+_HELD = ("test_", "val_")
+
 
 def arrays(options: DataOptions) -> Data:
   """A .npz file, or a folder of .npy files, with the arrays named below.
@@ -28,10 +31,10 @@ def arrays(options: DataOptions) -> Data:
     options: their `path` is the file or folder, `class_names` may name the
       classes. Arrays: image, of 0..255 [N, H, W] or [N, H, W, channels], or
       feature vectors [N, F]; label, integers or text [N] or [N, 1], or one-hot
-      rows [N, C]; optional clean_label (-1: the label is wrong), id, and
-      test_image, test_label, test_clean_label, test_id. Images in other plain
-      forms (`pixels`) are converted. Without ids an example is called by its
-      row, from 0.
+      rows [N, C]; optional clean_label (-1: the label is wrong), id, and the
+      same with test_ and val_ before it. Without test_image what has val_ is
+      tested. Images in other plain forms (`pixels`) are converted. Without ids
+      an example is called by its row, from 0.
 
   Returns:
     Data.
@@ -48,11 +51,12 @@ def arrays(options: DataOptions) -> Data:
     f"{path} has no array {', '.join(sorted(missing))}; it has:"
     f" {', '.join(found) or 'none'}",
   )
-  check(
-    ("test_image" in found) == ("test_label" in found),
-    f"{path} has one of test_image and test_label; expected both or none",
-  )
-  parts = ("", "test_") if "test_image" in found else ("",)
+  for part in _HELD:
+    check(
+      (f"{part}image" in found) == (f"{part}label" in found),
+      f"{path} has one of {part}image and {part}label; expected both or none",
+    )
+  parts = ["", *(part for part in _HELD if f"{part}image" in found)]
   images, notes = pixels(
     path, {f"{part}image": found[f"{part}image"] for part in parts}
   )
@@ -63,12 +67,16 @@ def arrays(options: DataOptions) -> Data:
     if name in found
   }
   names = _class_names(path, options, columns)
-  train, *tests = (
+  train, *held = (
     _split(path, images[f"{part}image"], columns, part, by_name(names))
     for part in parts
   )
-  if tests:
-    return Data(train, tests[0], names, notes=notes)
+  if held:
+    test, *val = held
+    return Data(train, test, names, val=val[0] if val else None, notes=notes)
+  if options.test_from:  # Takes the place of the test part.
+    nobody = train.take(np.arange(0))
+    return Data(train, nobody, names, notes=notes)
   is_test = set_aside(train.label, len(names), options.test_share)
   return Data(
     train.take(np.flatnonzero(~is_test)),

@@ -196,6 +196,18 @@ class ArraysFlawsTest(OwnDataTest):
       data.train.label, data.train.id.astype(int) % 2
     )
 
+  def test_a_part_to_validate_on(self):
+    image = np.zeros((3, 5, 5, 3), np.uint8)
+    val = {"val_image": image, "val_label": np.array([1, 1, 0])}
+    test = {"test_image": image, "test_label": np.array([0, 1, 0])}
+    data = self.arrays(**val, **test)
+    self.assertEqual(data.val.label.tolist(), [1, 1, 0])
+    self.assertEqual(data.test.label.tolist(), [0, 1, 0])
+    data = self.arrays(**val)  # Of two parts the other one is tested.
+    self.assertIsNone(data.val)
+    self.assertEqual(data.test.label.tolist(), [1, 1, 0])
+    self.assertLen(data.train, 20)
+
   def test_many_channels_are_not_channels_first(self):
     data = self.arrays(image=np.zeros((20, 8, 8, 13), np.uint8))
     self.assertEqual(data.train.image.shape[1:], (8, 8, 13))

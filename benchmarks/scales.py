@@ -134,6 +134,7 @@ SCALES = {
       "data.max_examples": 5000,
       "dictionary_size": 400,
       "reward_batch_size": 50,
+      "queue_size": 50,
       "eval_every_epochs": 127,
     },
     fixed_size=4000,

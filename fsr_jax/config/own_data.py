@@ -24,6 +24,7 @@ FOLLOWS = (
   "batch_size",
   "dictionary_size",
   "reward_batch_size",
+  "queue_size",
 )
 # Pictures at least so large get random-resized crops, as ImageNet does; a
 # network sees no larger ones without its first layers shrinking them.
@@ -96,6 +97,10 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
       return min(count, max(count // 20, 2 * seen.num_classes), most)
     case "reward_batch_size":
       return min(config.dictionary_size, config.batch_size)
+    case "queue_size":
+      # Features of a small network hardly move: more of them do more good than
+      # their age does harm (docs/results.md).
+      return 500 if seen.vectors else usual
   raise ValueError(name)
 
 

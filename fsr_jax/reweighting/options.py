@@ -64,9 +64,10 @@ class ReweightingOptions:
     source="ours; the paper and the released code: 0",
   )
   queue_size: int = field(
-    500,
+    200,
     "Slots of the queue, shared out equally to the classes; a class uses no"
-    " more of them than it has trusted samples, and has at least one.",
+    " more of them than it has trusted samples, and has at least one. More are"
+    " steadier, but older.",
     bound=Bound(1, 1e6),
     usual=Bound(1, 50_000),
     unit="samples",

@@ -24,11 +24,6 @@ def number(value: float | None, digits: int = 3) -> str:
   return "-" if value is None else f"{value:.{digits}f}"
 
 
-def counted(count: int, what: str) -> str:
-  """1 epoch, 2 epochs."""
-  return f"{count:,} {what}" + ("" if count == 1 else "s")
-
-
 def duration(seconds: float) -> str:
   """12 s, 3 min 05 s, 2 h 07 min."""
   seconds = int(round(seconds))
@@ -150,7 +145,7 @@ def settings(options: Options, data: Data) -> str:
   shape = " x ".join(str(n) for n in data.test.image.shape[1:])
   parts = [
     f"inputs {shape}",
-    counted(optimization.num_epochs, "epoch"),
+    plural(optimization.num_epochs, "epoch"),
     f"batch {optimization.batch_size}",
   ]
   if reweighting.learned:
@@ -163,7 +158,7 @@ def settings(options: Options, data: Data) -> str:
     if reweighting.rewards == "queue":
       share = reweighting.dictionary_share
       parts.append(f"dictionary the best {share:.0%} of each class")
-    parts.append(f"warm-up {counted(reweighting.warmup_epochs, 'epoch')}")
+    parts.append(f"warm-up {plural(reweighting.warmup_epochs, 'epoch')}")
   return ", ".join(parts)
 
 

@@ -33,7 +33,7 @@ def write(workdir: pathlib.Path, data: Data) -> None:
   path = workdir / _NAME
   partial = path.with_name(_NAME + ".part")
   with open(partial, "wb") as file:
-    np.savez_compressed(file, allow_pickle=False, **_arrays(data))
+    np.savez_compressed(file, **_arrays(data))
   os.replace(partial, path)
 
 

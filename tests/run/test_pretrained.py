@@ -268,10 +268,11 @@ class FileTest(parameterized.TestCase):
       file.write(len(text).to_bytes(8, "little") + text)
       file.write(data + bytes(64 * size))
     options = NetworkOptions(network="resnet18_cifar", pretrained=path)
+    # safetensors 0.6 does not know C64.
     with self.assertRaisesRegex(
       InputError,
       rf"^pretrained={path}: array bn1.weight is of type {kind}; expected one"
-      " of F64, F32, F16, BF16$",
+      rf" of F64, F32, F16, BF16$|^cannot read .*unknown variant `{kind}`",
     ):
       pretrained.start(options, blank_state("resnet18_cifar", 4))
 

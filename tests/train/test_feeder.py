@@ -58,8 +58,9 @@ class FeederTest(parameterized.TestCase):
     fields = {"data__min_crop_area": 0.3, "devices": devices, **fields}
     streamed, result = self.trained(data__resident_gb=BOUNDS[bound], **fields)
     resident, expected = self.trained(data__resident_gb=1.0, **fields)
+    # Two programs, which round in two ways.
     jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
       streamed,
       resident,
     )

@@ -93,9 +93,12 @@ class PluginsTest(parameterized.TestCase):
     ):
       self.skipTest("not in this Pillow")
     blob, rng = file(picture(), kind), np.random.default_rng(0)
-    for end in (0, 3, 12, 20, len(blob) // 2):
+    for end in (0, 3, 12, 20):
       with self.assertRaisesRegex(InputError, r"^[^\n]*x \(\d+ bytes[^\n]*$"):
         decode.decode(blob[:end], "x", 4)
+    if kind != "DDS":  # Pillow 11 fills up what is missing of it.
+      with self.assertRaisesRegex(InputError, r"^[^\n]*x \(\d+ bytes[^\n]*$"):
+        decode.decode(blob[: len(blob) // 2], "x", 4)
     for _ in range(60):
       damaged = np.frombuffer(blob, np.uint8).copy()
       damaged[rng.integers(0, min(len(blob), 200), 2)] = rng.integers(0, 256, 2)

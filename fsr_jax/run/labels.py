@@ -5,6 +5,7 @@ It is a data.labels_file too: another run may be given the same labels.
 
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
@@ -32,8 +33,10 @@ def write(workdir: pathlib.Path, data: Data) -> None:
   """Writes labels.npz, over one that is there."""
   path = workdir / _NAME
   partial = path.with_name(_NAME + ".part")
+  # Any: of numpy's own arguments some versions have one more, which is a bool.
+  arrays: dict[str, Any] = _arrays(data)
   with open(partial, "wb") as file:
-    np.savez_compressed(file, **_arrays(data))
+    np.savez_compressed(file, **arrays)
   os.replace(partial, path)
 
 

@@ -155,7 +155,7 @@ def _weak(outcome: Outcome, counts: ByClass, data: Data) -> list[str]:
   if len(pairs):
     named = [
       f"{shown(data.class_names[true])} as"
-      f" {shown(data.class_names[predicted])} ({count:,} times)"
+      f" {shown(data.class_names[predicted])} ({plural(count, 'time')})"
       for true, predicted, count in pairs.tolist()
     ]
     lines.append(f"most often mistaken: {', '.join(named)}")

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import shutil
+import tempfile
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -29,8 +30,9 @@ class DamageTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.trained = pathlib.Path(absltest.get_default_test_tmpdir()) / "trained"
-    shutil.rmtree(cls.trained, ignore_errors=True)
+    # Of this process alone: several may share the tests of a class.
+    cls.trained = pathlib.Path(tempfile.mkdtemp()) / "trained"
+    cls.addClassCleanup(shutil.rmtree, cls.trained.parent)
     commands.train(shrunk.config(**SMALL), str(cls.trained), False, 1)
 
   def setUp(self):

@@ -1,5 +1,7 @@
 """Paths as people write them; no file is opened that is no regular one."""
 
+from collections.abc import Iterator
+import contextlib
 import os
 import pathlib
 import stat
@@ -54,3 +56,19 @@ def read_file(path: str | pathlib.Path) -> bytes:
     return pathlib.Path(path).read_bytes()
   except OSError as error:
     raise InputError(f"cannot read {path} ({error.strerror})") from error
+
+
+@contextlib.contextmanager
+def arrays_read(path: str | pathlib.Path, advice: str = "") -> Iterator[None]:
+  """Makes what goes wrong while NumPy reads a file an InputError.
+
+  Args:
+    path: of the file, for messages.
+    advice: what was expected or can be done, behind the reason.
+  """
+  try:
+    yield
+  # NumPy raises many types for what is no file of arrays, or a damaged one.
+  except Exception as error:
+    reason = " ".join(str(error).split())[:200]
+    raise InputError(f"cannot read {path} ({reason}){advice}") from error

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.errors import check
+from fsr_jax.files import arrays_read, require_file
 
 _NAME = "labels.npz"
 # Array -> kinds of its dtype: text or whole numbers.
@@ -44,13 +44,8 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """The arrays of labels.npz, as `write` writes them."""
   fix = "move it away to continue without comparing the labels"
   require_file(path)
-  try:
-    with np.load(path) as archive:
-      arrays = {name: archive[name] for name in archive.files}
-  # NumPy raises many types for a damaged archive.
-  except Exception as error:
-    reason = " ".join(str(error).split())[:200]
-    raise InputError(f"cannot read {path} ({reason}); {fix}") from error
+  with arrays_read(path, f"; {fix}"), np.load(path) as archive:
+    arrays = {name: archive[name] for name in archive.files}
   for name, array in arrays.items():
     check(
       array.ndim == 1 and array.dtype.kind in _KINDS.get(name, ""),

@@ -10,6 +10,22 @@ import numpy as np
 from PIL import Image
 import tensorflow_datasets as tfds
 
+from fsr_jax.data import sources
+from tests import shrunk
+
+
+def load(name, root, **fields):
+  """Data of the set `name` below `root`; `fields` are those of config.data."""
+  c = shrunk.config(
+    data__dataset=f"tfds:{name}",
+    data__data_dir=str(root),
+    data__noise="none",
+    data__noise_ratio=0.0,
+    data__max_examples=0,
+    **{f"data__{field}": value for field, value in fields.items()},
+  )
+  return sources.load(c.data, 0)
+
 
 def features_of(name: str, folder: pathlib.Path, names: Sequence[str]) -> dict:
   """The features of TFDS's builder `name`, of fewer classes, called `names`."""

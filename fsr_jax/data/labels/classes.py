@@ -103,11 +103,12 @@ def _few(names: Sequence[str]) -> str:
 
 def lookup(values: Iterable[Any], vocabulary: Vocabulary) -> np.ndarray:
   """Class of each value, int32 [N]; -1 where it is none, or could be two."""
+  texts = [spelled(value) for value in as_list(values)]
   classes: dict[str, int] = {}
-  for text in set(map(spelled, as_list(values))):
+  for text in set(texts):
     found = _read(text, vocabulary)
     classes[text] = found[0] if len(found) == 1 else -1
-  return np.array([classes[spelled(v)] for v in as_list(values)], np.int32)
+  return np.array([classes[text] for text in texts], np.int32)
 
 
 def _read(text: str, vocabulary: Vocabulary) -> tuple[int, ...]:

@@ -13,8 +13,8 @@ from fsr_jax.data.labels.classes import Vocabulary
 from fsr_jax.data.labels.column import column, texts
 from fsr_jax.data.labels.values import ARRAY, TABLE, Rows, Value
 from fsr_jax.data.table import read_table
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import place
+from fsr_jax.errors import check
+from fsr_jax.files import arrays_read, place
 
 
 def replace(data: Data, path: str, known: Sequence[np.ndarray | None]) -> Data:
@@ -115,13 +115,8 @@ def _read(
     columns = {name: np.array(x, object) for name, x in table.columns.items()}
     _check_label(file, columns)
     return columns, TABLE, table.note(file)
-  try:
-    with np.load(file) as archive:
-      columns = {name: archive[name] for name in archive.files}
-  # NumPy raises many types for what is no archive of arrays.
-  except Exception as error:
-    reason = " ".join(str(error).split())[:200]
-    raise InputError(f"cannot read {file} ({reason})") from error
+  with arrays_read(file), np.load(file) as archive:
+    columns = {name: archive[name] for name in archive.files}
   _check_label(file, columns)
   named = "label" if "label" in columns else "label_index"
   count = columns[named].shape[0] if columns[named].ndim else 0

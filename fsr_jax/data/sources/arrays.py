@@ -17,8 +17,8 @@ from fsr_jax.data.labels.values import class_names_of, listed
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.listing import existing, set_aside
 from fsr_jax.data.sources.pixels import pixels
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.errors import check
+from fsr_jax.files import arrays_read, require_file
 
 # What the names of the arrays begin with of parts that are not trained on.
 _HELD = ("test_", "val_")
@@ -109,18 +109,14 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   files = sorted(path.glob("*.npy")) if path.is_dir() else [path]
   for file in files:
     require_file(file)
-  try:
+  expected = (
+    "; expected a .npz file or a folder of .npy files, without pickled objects"
+  )
+  with arrays_read(path, expected):
     if path.is_dir():
       return {file.stem: np.load(file, mmap_mode="r") for file in files}
     with np.load(path) as archive:
       return {name: archive[name] for name in archive.files}
-  # NumPy raises many types for what is no archive of arrays.
-  except Exception as error:
-    reason = " ".join(str(error).split())[:200]
-    raise InputError(
-      f"cannot read {path} ({reason}); expected a .npz file or a folder of"
-      " .npy files, without pickled objects"
-    ) from error
 
 
 def _split(

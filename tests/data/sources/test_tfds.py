@@ -9,23 +9,11 @@ from absl.testing import absltest, parameterized
 import numpy as np
 import tensorflow_datasets as tfds
 
-from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.run import report
 from tests import shrunk
 from tests.data import tiny_tfds
-
-
-def load(name, root, **fields):
-  c = shrunk.config(
-    data__dataset=f"tfds:{name}",
-    data__data_dir=str(root),
-    data__noise="none",
-    data__noise_ratio=0.0,
-    data__max_examples=0,
-    **{f"data__{field}": value for field, value in fields.items()},
-  )
-  return sources.load(c.data, 0)
+from tests.data.tiny_tfds import load
 
 
 def by_name(i, label):

@@ -38,6 +38,4 @@ def get_config(path: str = ""):
     c.data.path = path
   c.num_epochs = 100
   c.schedule = "cosine"
-  c.lr_warmup_epochs = 3
-  c.warmup_epochs = 15
   return c

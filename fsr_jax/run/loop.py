@@ -9,6 +9,7 @@ from clu import parameter_overview
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check
 from fsr_jax.run import (
+  features,
   finish,
   monitor,
   pretrained,
@@ -61,6 +62,12 @@ class Run:
     train, run = self.options.train, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
+    pictures = self.data
+    if train.network.frozen_backbone:
+      self.data, notes = features.of_run(
+        self.options, pictures, self.workdir, devices
+      )
+      train, self.notes = train.on_features, self.notes + notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
     if train.network.pretrained and not has_checkpoint(
@@ -91,7 +98,7 @@ class Run:
       before, self.options, self.step, self.programs.steps_per_epoch
     )
     self.workdir.write_config(self.config)
-    resume.remember(self.workdir.path, self.data)
+    resume.remember(self.workdir.path, pictures)
     self.workdir.write_skipped(self.data.skipped)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(

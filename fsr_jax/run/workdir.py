@@ -9,7 +9,7 @@ import math
 import os
 import pathlib
 import shutil
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import tensorboardX
 
@@ -72,6 +72,7 @@ class Workdir:
       not self.checkpoints.exists() or self.checkpoints.is_dir(),
       f"{self.checkpoints} is a file; expected a directory",
     )
+    self._lock: IO[str] | None = None
     self._config = self.path / "config.json"
     self._metrics = self.path / "metrics.jsonl"
     self._summary = self.path / "summary.json"
@@ -105,11 +106,14 @@ class Workdir:
     Raises:
       InputError: another process trains here.
     """
+    if self._lock is not None:
+      return
     self.path.mkdir(parents=True, exist_ok=True)
     self._lock = open(self.path / ".lock", "w")  # noqa: SIM115
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+      self.unlock()
       raise InputError(
         f"another process trains in workdir {self.path}"
       ) from error
@@ -118,7 +122,9 @@ class Workdir:
 
   def unlock(self) -> None:
     """Gives the directory back."""
-    self._lock.close()
+    if self._lock is not None:
+      self._lock.close()
+      self._lock = None
 
   def differing(self, config) -> dict[str, str]:
     """Fields in which a config is not that of the run that lives here.

@@ -91,7 +91,7 @@ class Run:
       before, self.options, self.step, self.programs.steps_per_epoch
     )
     self.workdir.write_config(self.config)
-    resume.remember(self.workdir.path, self.data)
+    resume.remember(self.workdir.path, train, self.data)
     self.workdir.write_skipped(self.data.skipped)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(

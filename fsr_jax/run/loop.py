@@ -32,7 +32,8 @@ class Run:
   Attributes:
     config: resolved.
     options: Options, what it stands for.
-    data: Data.
+    data: Data that it is trained on, features where the backbone is frozen.
+    pictures: Data as they were loaded.
     workdir: Workdir.
     programs: Programs.
     notes: what is allowed but perhaps not expected, one line each.
@@ -62,10 +63,10 @@ class Run:
     train, run = self.options.train, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
-    pictures = self.data
+    self.pictures = self.data
     if train.network.frozen_backbone:
       self.data, notes = features.of_run(
-        self.options, pictures, self.workdir, devices
+        self.options, self.pictures, self.workdir, devices
       )
       train, self.notes = train.on_features, self.notes + notes
     self.programs = Programs(train, self.data, devices, run.seed)
@@ -98,7 +99,7 @@ class Run:
       before, self.options, self.step, self.programs.steps_per_epoch
     )
     self.workdir.write_config(self.config)
-    resume.remember(self.workdir.path, pictures)
+    resume.remember(self.workdir.path, self.options.train, self.pictures)
     self.workdir.write_skipped(self.data.skipped)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(

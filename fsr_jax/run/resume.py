@@ -8,10 +8,10 @@ from ml_collections import ConfigDict
 from fsr_jax import fields
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
-from fsr_jax.run import content, labels
+from fsr_jax.run import content, description, labels
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.optimizer import learning_rate
-from fsr_jax.train.options import OptimizationOptions
+from fsr_jax.train.options import OptimizationOptions, TrainOptions
 
 # No network is trained with more.
 _USUAL = 0.1
@@ -52,10 +52,12 @@ def check_same(
   return content.check_same(workdir.path, data, tests_too=False)
 
 
-def remember(workdir: pathlib.Path, data: Data) -> None:
-  """Writes what `check_same` compares when the run is continued."""
+def remember(workdir: pathlib.Path, options: TrainOptions, data: Data) -> None:
+  """Writes what `check_same` compares when the run is continued, and what its
+  model is known by where the data are not."""
   labels.write(workdir, data)
   content.write(workdir, data)
+  description.write(workdir, description.describe(options, data))
 
 
 def rate_change(

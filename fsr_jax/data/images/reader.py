@@ -22,6 +22,9 @@ Decode = Callable[[bytes, str], tuple[np.ndarray, float]]
 # A picture's shorter side over the side of its crop: 256 to 224, as usual for
 # ImageNet (METHOD of the paper: WebVision, section 5.2).
 _MARGIN = 256 / 224
+# Images at a time that a trained network looks at: the first layers of a ResNet
+# at 224 pixels take 0.4 GB of them.
+BATCH = 128
 
 
 class Blobs(Protocol):
@@ -168,8 +171,61 @@ class Reader:
       yield begun.popleft()()
 
 
+def batches(
+  x: np.ndarray | Encoded, batch_size: int = BATCH
+) -> Iterator[tuple[np.ndarray, int]]:
+  """Images, some of them at a time.
+
+  Args:
+    x: arrays or Encoded pictures.
+    batch_size: at most so many at a time.
+
+  Yields:
+    (consecutive images, to how many they are padded: all the same, and a power
+    of two where they are few, so that few programs are compiled).
+
+  Raises:
+    InputError: a file is gone or is no image; names it.
+  """
+  check(batch_size > 0, f"batch_size={batch_size}; expected 1 or more")
+  total = len(x)
+  size = min(batch_size, 1 << max(0, total - 1).bit_length())
+  starts = range(0, total, size)
+  if not isinstance(x, Encoded):
+    yield from ((x[start : start + size], size) for start in starts)
+    return
+  rows = [np.arange(start, min(start + size, total)) for start in starts]
+  with Reader(x) as reader:
+    yield from ((image, size) for image, _ in reader.ahead(rows))
+
+
 def _centre(blob, where, size, resize):
   return decode.decode_centre(blob, where, size, resize), 1.0
+
+
+def resize_of(size: int, min_crop_area: float) -> int:
+  """Shorter side that pictures get before their middle is cut out, pixels.
+
+  Args:
+    size: side of the square that is cut out, pixels.
+    min_crop_area: of the random-resized crops in training, 1 = none.
+  """
+  return size if min_crop_area == 1 else round(size * _MARGIN)
+
+
+def centred(blobs: Blobs, size: int, resize: int) -> Encoded:
+  """Pictures of any size as a trained network sees them.
+
+  Args:
+    blobs: Blobs, of every picture.
+    size: side of the square in the middle, pixels.
+    resize: shorter side before it is cut out, pixels.
+
+  Returns:
+    Encoded, RGB.
+  """
+  function = functools.partial(_centre, size=size, resize=resize)
+  return Encoded(blobs, np.arange(len(blobs)), function, (size, size, 3))
 
 
 def encoded(blobs: Blobs, options: DataOptions, training: bool) -> Encoded:
@@ -191,16 +247,13 @@ def encoded(blobs: Blobs, options: DataOptions, training: bool) -> Encoded:
     InputError: no data.image_size.
   """
   size = options.image_size
+  resize = resize_of(size, options.min_crop_area)
   check(
     size > 0,
     f"data.image_size={size}; expected the pixels a side that the network"
     f" shall see, as the images of {options.dataset} can have any size",
   )
-  larger = round(size * _MARGIN)
-  if options.min_crop_area == 1:
-    side, function = size, functools.partial(_centre, size=size, resize=size)
-  elif training:
-    side, function = larger, functools.partial(decode.decode, size=larger)
-  else:
-    side, function = size, functools.partial(_centre, size=size, resize=larger)
-  return Encoded(blobs, np.arange(len(blobs)), function, (side, side, 3))
+  if options.min_crop_area == 1 or not training:
+    return centred(blobs, size, resize)
+  function = functools.partial(decode.decode, size=resize)
+  return Encoded(blobs, np.arange(len(blobs)), function, (resize, resize, 3))

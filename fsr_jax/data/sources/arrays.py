@@ -47,7 +47,7 @@ def arrays(options: DataOptions) -> Data:
       an id that is there twice.
   """
   path = existing(options.path, "file of arrays")
-  found = _read(path)
+  found = read(path)
   missing = {"image", "label"} - set(found)
   check(
     not missing,
@@ -108,7 +108,12 @@ def _class_names(
   return class_names_of(path, {name: c.values for name, c in labels.items()})
 
 
-def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays of a .npz file, or of a folder of .npy files, by name.
+
+  Raises:
+    InputError: unreadable.
+  """
   files = sorted(path.glob("*.npy")) if path.is_dir() else [path]
   for file in files:
     require_file(file)

@@ -18,6 +18,7 @@ from fsr_jax.config.options import (
 )
 from fsr_jax.config.own_data import leave_open
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import Source
 from fsr_jax.errors import check, choose
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
@@ -50,8 +51,12 @@ def base() -> ConfigDict:
   return config.lock()  # A misspelt field in a config file is an error.
 
 
-def resolve(config: ConfigDict) -> ConfigDict:
+def resolve(config: ConfigDict, source: Source | None = None) -> ConfigDict:
   """A copy in which what is left open is filled in: by method and own data.
+
+  Args:
+    config: ConfigDict with the fields of `base`.
+    source: of data in memory; None where the config says where they are.
 
   Raises:
     InputError: an unknown method (lists the choices); the user's own data,
@@ -63,7 +68,7 @@ def resolve(config: ConfigDict) -> ConfigDict:
   for name in PARTS:
     if config[name] is None:
       config[name] = preset.get(name, known[name][1].default)
-  own_data.fill(config)
+  own_data.fill(config, source)
   return config
 
 

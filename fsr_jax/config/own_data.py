@@ -12,6 +12,7 @@ from ml_collections.config_dict import placeholder
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import Source
 from fsr_jax.data.sources.survey import Survey, survey
 
 FOLLOWS = (
@@ -40,11 +41,12 @@ def leave_open(config: ConfigDict) -> None:
     holder[entry.name] = placeholder(fields.type_of(group, entry.name))
 
 
-def fill(config: ConfigDict) -> None:
+def fill(config: ConfigDict, source: Source | None = None) -> None:
   """Fills in the fields of FOLLOWS that are open, in place.
 
   Args:
     config: its other fields say where the data are and how they are read.
+    source: of data in memory.
 
   Raises:
     InputError: no data there, or not what they seem to be.
@@ -53,7 +55,7 @@ def fill(config: ConfigDict) -> None:
   if not left:
     return
   given = {k: v for k, v in config.data.to_dict().items() if v is not None}
-  seen = survey(DataOptions(**given), given.get("dataset"))
+  seen = survey(DataOptions(**given), given.get("dataset"), source)
   for name in left:
     value = _chosen(name, config, seen)
     holder = config.data if name.startswith(DATA) else config
@@ -67,7 +69,8 @@ def _value(config: ConfigDict, name: str) -> Any:
 
 def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
   """Value of a field; those before it in FOLLOWS have theirs."""
-  data, usual = config.data, all_fields()[name][1].default
+  data: ConfigDict = config.data
+  usual: Any = all_fields()[name][1].default
   count = min(seen.num_examples, data.max_examples or seen.num_examples)
   large = seen.side > _LARGE and not seen.fixed
   match name:
@@ -76,7 +79,8 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
     case "data.image_size":
       return 0 if seen.fixed else _size(seen.side)
     case "data.crop_padding":
-      return 0 if large or seen.vectors else usual
+      # At most an eighth of a small picture.
+      return 0 if large or seen.vectors else min(usual, _side(data, seen) // 8)
     case "data.min_crop_area":
       return 0.08 if large else usual
     case "data.flip":
@@ -84,7 +88,7 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
     case "network":
       if seen.vectors:
         return "mlp"
-      if (data.image_size or seen.side) <= _LARGE:
+      if _side(data, seen) <= _LARGE:
         return "resnet32"
       return "resnet18" if count < 50_000 or seen.fixed else "resnet50"
     case "batch_size":
@@ -102,6 +106,11 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
       # their age does harm (docs/results.md).
       return 500 if seen.vectors else usual
   raise ValueError(name)
+
+
+def _side(data: ConfigDict, seen: Survey) -> int:
+  """Of the pictures as the network sees them, pixels."""
+  return data.image_size or seen.side
 
 
 def _size(side: int) -> int:

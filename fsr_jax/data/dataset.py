@@ -1,4 +1,4 @@
-"""What a source hands to a run: two splits over the same classes."""
+"""What a source hands to a run: splits over the same classes."""
 
 from collections.abc import Callable
 import dataclasses
@@ -67,8 +67,9 @@ class Data:
   """A training and a test split over the same classes.
 
   Attributes:
-    train, test: Split. Test images are as the network sees them; so are
-      training images, unless random-resized crops will be taken of them.
+    train: Split. Its images are as the network sees them, unless random-resized
+      crops will be taken of them.
+    test: Split of images as the network sees them, or None.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
     val: what is evaluated at the ends of epochs instead of the test part, which
@@ -82,7 +83,7 @@ class Data:
   """
 
   train: Split
-  test: Split
+  test: Split | None
   class_names: tuple[str, ...]
   held_out: Split | None = None
   val: Split | None = None
@@ -129,11 +130,8 @@ class Data:
       self.num_classes > 1,
       f"there is one class only: {', '.join(self.class_names)}",
     )
-    check(len(self.test) > 0, "no test examples are left")
-    check(
-      self.val is None or len(self.val) > 0,
-      "no validation examples are left",
-    )
+    for part, words in ((self.test, "test"), (self.val, "validation")):
+      check(part is None or len(part) > 0, f"no {words} examples are left")
     shape = self.train.image.shape[1:]
     for name in SPLITS:
       split = getattr(self, name)

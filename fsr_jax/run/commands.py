@@ -156,5 +156,6 @@ def evaluate(workdir: str, **where: str | None) -> dict:
   steps = optimization.num_epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
   _describe(programs.options.data, data)
-  _conclude(scalars, results.remarks(found["test"][""], data, programs.options))
+  outcome = found.get("test", {}).get("")
+  _conclude(scalars, results.remarks(outcome, data, programs.options))
   return scalars

@@ -1,13 +1,12 @@
 """A run is continued: what must be as it was, what is said if it is not."""
 
-import pathlib
-
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fsr_jax import fields
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
+from fsr_jax.errors import check
 from fsr_jax.run import content, labels
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.optimizer import learning_rate
@@ -52,10 +51,20 @@ def check_same(
   return content.check_same(workdir.path, data, tests_too=False)
 
 
-def remember(workdir: pathlib.Path, data: Data) -> None:
-  """Writes what `check_same` compares when the run is continued."""
-  labels.write(workdir, data)
-  content.write(workdir, data)
+def check_length(workdir: Workdir, step: int, num_steps: int) -> None:
+  """Refuses a run that is at a step beyond its last."""
+  check(
+    step <= num_steps,
+    f"workdir {workdir.path} is at step {step}, beyond the {num_steps} steps of"
+    " num_epochs",
+  )
+
+
+def remember(workdir: Workdir, data: Data) -> None:
+  """Writes what the data are: `check_same` compares it later."""
+  labels.write(workdir.path, data)
+  content.write(workdir.path, data)
+  workdir.write_skipped(data.skipped)
 
 
 def rate_change(

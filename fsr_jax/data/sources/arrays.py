@@ -1,5 +1,6 @@
 """Arrays of one file or folder: images (or features) and their labels."""
 
+from collections.abc import Mapping
 import pathlib
 
 import numpy as np
@@ -44,7 +45,21 @@ def arrays(options: DataOptions) -> Data:
       an id that is there twice.
   """
   path = existing(options.path, "file of arrays")
-  found = _read(path)
+  return assembled(path, _read(path), options)
+
+
+def assembled(
+  path: object, found: Mapping[str, np.ndarray], options: DataOptions
+) -> Data:
+  """Data of arrays that are in memory.
+
+  Args:
+    path: they are from, for messages.
+    found: name -> array, as `arrays` has them.
+    options: their `class_names`, `test_share` and `test_from`.
+
+  Returns, Raises: as `arrays`.
+  """
   missing = {"image", "label"} - set(found)
   check(
     not missing,
@@ -74,9 +89,9 @@ def arrays(options: DataOptions) -> Data:
   if held:
     test, *val = held
     return Data(train, test, names, val=val[0] if val else None, notes=notes)
-  if options.test_from:  # Takes the place of the test part.
-    nobody = train.take(np.arange(0))
-    return Data(train, nobody, names, notes=notes)
+  # What is tested from elsewhere takes the place of the test part.
+  if options.test_from or not options.test_share:
+    return Data(train, None, names, notes=notes)
   is_test = set_aside(train.label, len(names), options.test_share)
   return Data(
     train.take(np.flatnonzero(~is_test)),
@@ -88,7 +103,7 @@ def arrays(options: DataOptions) -> Data:
 
 
 def _class_names(
-  path: pathlib.Path, options: DataOptions, columns: dict[str, Column]
+  path: object, options: DataOptions, columns: dict[str, Column]
 ) -> tuple[str, ...]:
   """Of the classes in all labels."""
   labels = {n: c for n, c in columns.items() if n.endswith("label")}
@@ -120,7 +135,7 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _split(
-  path: pathlib.Path,
+  path: object,
   image: np.ndarray,
   columns: dict[str, Column],
   part: str,

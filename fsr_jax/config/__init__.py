@@ -51,6 +51,26 @@ def base() -> ConfigDict:
   return config.lock()  # A misspelt field in a config file is an error.
 
 
+def of_own_data(path: str | None = None) -> ConfigDict:
+  """The base configuration for the user's own data.
+
+  Args:
+    path: of the data (data.path); None where they are named later, or are in
+      memory.
+
+  Returns:
+    ConfigDict in which what follows from the data (own_data.FOLLOWS) is open.
+  """
+  config = base()
+  leave_open(config)
+  config.data.path = path
+  config.num_epochs = 100
+  config.schedule = "cosine"
+  config.lr_warmup_epochs = 3
+  config.warmup_epochs = 15
+  return config
+
+
 def resolve(config: ConfigDict, source: Source | None = None) -> ConfigDict:
   """A copy in which what is left open is filled in: by method and own data.
 
@@ -145,7 +165,7 @@ __all__ = [
   "arguments",
   "base",
   "flatten",
-  "leave_open",
+  "of_own_data",
   "resolve",
   "typed",
 ]

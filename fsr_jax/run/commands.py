@@ -1,5 +1,6 @@
 """What main.py offers: `train`, `evaluate`."""
 
+from collections.abc import Callable
 import dataclasses
 
 from ml_collections import ConfigDict
@@ -12,6 +13,7 @@ from fsr_jax.errors import InputError, check
 from fsr_jax.run import content, labels, report, results
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
+from fsr_jax.run.stop import SIGNALS
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import named_scalars
 from fsr_jax.train.parallel import devices_for
@@ -38,36 +40,57 @@ def train(
   Returns:
     The summary, or None where the run was left before its end.
   """
-  run = Run(config, workdir, allow_config_change)
+  return carry_out(Run(config, workdir, allow_config_change), stop_after_epochs)
+
+
+def carry_out(
+  run: Run,
+  stop_after_epochs: int | None = None,
+  signals: tuple[int, ...] = SIGNALS,
+  say: Callable[[str], None] = report.say,
+) -> dict | None:
+  """Trains a run, telling what it is and what came of it.
+
+  Args:
+    run: Run.
+    stop_after_epochs, signals: as for `Run.train`.
+    say: what the lines are handed to.
+
+  Returns, Raises: as `Run.train`.
+  """
   device = run.programs.devices.name
-  print(report.opening(run.options, run.data, run.num_parameters, device))
-  print(report.settings(run.options, run.data), flush=True)
-  _describe(run.options.train.data, run.data)
+  say(report.opening(run.options, run.data, run.num_parameters, device))
+  say(report.settings(run.options, run.data))
+  _describe(run.options.train.data, run.data, say)
   for line in run.notes + notices(run.options, run.data):
-    print(f"note: {line}", flush=True)
+    say(f"note: {line}")
   if 0 < run.step < run.num_steps:
-    print(f"continuing from step {run.step}", flush=True)
-  summary = run.train(stop_after_epochs)
+    say(f"continuing from step {run.step}")
+  summary = run.train(stop_after_epochs, signals)
   if summary is None:
-    print(f"left at step {run.step}; the same command continues", flush=True)
+    say(f"left at step {run.step}; the same command continues")
   else:
-    _conclude(summary, run.remarks)
-    print(f"\n{run.workdir.path}", flush=True)
+    _conclude(summary, run.remarks, say)
+    say(f"\n{run.workdir.path}")
   return summary
 
 
-def _describe(options: DataOptions, data: Data) -> None:
-  """Prints what there is of each class, and what is tested."""
-  print(report.classes(data))
-  print(report.test_part(options, data))
+def _describe(
+  options: DataOptions, data: Data, say: Callable[[str], None] = report.say
+) -> None:
+  """Tells what there is of each class, and what is tested."""
+  say(report.classes(data))
+  say(report.test_part(options, data))
   for line in report.test_notes(data):
-    print(f"note: {line}", flush=True)
+    say(f"note: {line}")
 
 
-def _conclude(summary: dict, remarks: list[str]) -> None:
-  print(f"\n{results.table(summary)}\n")
+def _conclude(
+  summary: dict, remarks: list[str], say: Callable[[str], None] = report.say
+) -> None:
+  say(f"\n{results.table(summary)}\n")
   for line in remarks:
-    print(line, flush=True)
+    say(line)
 
 
 def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:

@@ -72,3 +72,21 @@ def arrays_read(path: str | pathlib.Path, advice: str = "") -> Iterator[None]:
   except Exception as error:
     reason = " ".join(str(error).split())[:200]
     raise InputError(f"cannot read {path} ({reason}){advice}") from error
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Where to write a file that takes the place of `path` once it is whole.
+
+  What fails before that, or a kill, leaves `path` as it was.
+
+  Args:
+    path: of the file; its folder is made if it is missing.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  partial = path.with_name(path.name + ".part")
+  try:
+    yield partial
+    os.replace(partial, path)
+  finally:
+    partial.unlink(missing_ok=True)

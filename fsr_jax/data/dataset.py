@@ -114,12 +114,21 @@ class Data:
     }
     return dataclasses.replace(self, **changed)
 
-  def validate(self, side: int | None = None) -> "Data":
-    """Returns itself.
+  def input_shape(self, side: int | None = None) -> tuple[int, ...]:
+    """Of what the network sees: (H, W, channels), or (F,) of vectors.
 
     Args:
       side: of random-resized crops of the training images, in pixels; None
         where no such crops are taken.
+    """
+    shape = tuple(int(n) for n in self.train.image.shape[1:])
+    return shape if side is None else (side, side, shape[2])
+
+  def validate(self, side: int | None = None) -> "Data":
+    """Returns itself.
+
+    Args:
+      side: as for `input_shape`.
 
     Raises:
       InputError: labels outside 0..C-1, one class only, a class without a
@@ -139,8 +148,8 @@ class Data:
         continue
       _validate_split(name, split, self.num_classes)
       expected = shape
-      if side is not None and name in ("test", "val"):
-        expected = (side, side, shape[2])
+      if name in ("test", "val"):
+        expected = self.input_shape(side)
       check(
         split.image.shape[1:] == expected,
         f"train images are {shape} but {name} images are"

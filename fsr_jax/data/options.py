@@ -187,6 +187,11 @@ class DataOptions:
     source="section 5.1",
   )
 
+  @property
+  def crop_side(self) -> int | None:
+    """Side of random-resized crops, pixels; None where no such are taken."""
+    return self.image_size if self.min_crop_area < 1 else None
+
 
 def check_options(options: DataOptions) -> None:
   """Checks the fields that depend on each other.

@@ -15,12 +15,13 @@ import orbax.checkpoint as ocp
 
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
+from fsr_jax.maths.collectives import Tree
 from fsr_jax.train.state import TrainState
 
 
-def named(state: TrainState) -> dict[str, np.ndarray]:
+def named(tree: Tree) -> dict[str, np.ndarray]:
   """{"params.head.kernel": array, ...}; Orbax saves no empty subtrees."""
-  leaves, _ = jax.tree_util.tree_flatten_with_path(state)
+  leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
   return {
     jax.tree_util.keystr(path, simple=True, separator="."): leaf
     for path, leaf in leaves

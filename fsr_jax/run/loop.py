@@ -91,7 +91,7 @@ class Run:
       before, self.options, self.step, self.programs.steps_per_epoch
     )
     self.workdir.write_config(self.config)
-    resume.remember(self.workdir, self.data)
+    resume.remember(self.workdir, train, self.data)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(
       self.options,

@@ -154,9 +154,7 @@ def settings(options: Options, data: Data) -> str:
   """The line after it: sizes that a config may have chosen by itself."""
   optimization = options.train.optimization
   reweighting = options.train.reweighting
-  shape, o = data.train.image.shape[1:], options.train.data
-  if o.min_crop_area < 1:  # Crops are taken of the training images.
-    shape = (o.image_size, o.image_size, *shape[2:])
+  shape = data.input_shape(options.train.data.crop_side)
   parts = [
     f"inputs {' x '.join(map(str, shape))}",
     plural(optimization.num_epochs, "epoch"),

@@ -7,10 +7,10 @@ from fsr_jax import fields
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check
-from fsr_jax.run import content, labels
+from fsr_jax.run import content, description, labels
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.optimizer import learning_rate
-from fsr_jax.train.options import OptimizationOptions
+from fsr_jax.train.options import OptimizationOptions, TrainOptions
 
 # No network is trained with more.
 _USUAL = 0.1
@@ -60,10 +60,13 @@ def check_length(workdir: Workdir, step: int, num_steps: int) -> None:
   )
 
 
-def remember(workdir: Workdir, data: Data) -> None:
-  """Writes what the data are: `check_same` compares it later."""
-  labels.write(workdir.path, data)
-  content.write(workdir.path, data)
+def remember(workdir: Workdir, options: TrainOptions, data: Data) -> None:
+  """Writes what `check_same` compares when the run is continued, and what its
+  model is known by where the data are not."""
+  path = workdir.path
+  labels.write(path, data)
+  content.write(path, data)
+  description.write(path, description.describe(options, data))
   workdir.write_skipped(data.skipped)
 
 

@@ -16,7 +16,33 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images import augment
 from fsr_jax.maths import collectives, losses
-from fsr_jax.train.state import Resident, TrainState
+from fsr_jax.maths.collectives import Array, Tree
+from fsr_jax.models import Network
+from fsr_jax.train.state import Resident, Statistics, TrainState
+
+
+def logits(
+  network: Network,
+  params: Tree,
+  batch_stats: Tree,
+  statistics: Statistics,
+  image: Array,
+) -> jax.Array:
+  """What a trained network says of images; the one way to ask it.
+
+  Args:
+    network: Network.
+    params, batch_stats: of it.
+    statistics: of the images that it was trained on.
+    image: uint8 [b, H, W, channels], or float32 [b, F].
+
+  Returns:
+    float32 [b, C].
+  """
+  image = augment.normalize(image, *statistics)
+  features, _ = network.features(params, batch_stats, image, train=False)
+  out, _ = network.head(params["head"], batch_stats, features, train=False)
+  return out
 
 
 class Counts(flax.struct.PyTreeNode):
@@ -88,15 +114,11 @@ def evaluate_step(
   if image is None:
     assert data.image is not None
     image = data.image[index]
-  image = augment.normalize(image, *state.statistics)
   label = data.label[index]
 
   def counts(params, batch_stats):
-    features, _ = ctx.network.features(params, batch_stats, image, train=False)
-    logits, _ = ctx.network.head(
-      params["head"], batch_stats, features, train=False
-    )
-    own = count_batch(logits, label, mask)
+    said = logits(ctx.network, params, batch_stats, state.statistics, image)
+    own = count_batch(said, label, mask)
     predicted = collectives.all_gather(own.predicted)
     return collectives.psum(own).replace(predicted=predicted)
 

@@ -172,6 +172,31 @@ def _centre(blob, where, size, resize):
   return decode.decode_centre(blob, where, size, resize), 1.0
 
 
+def resize_of(size: int, min_crop_area: float) -> int:
+  """Shorter side that pictures get before their middle is cut out, pixels.
+
+  Args:
+    size: side of the square that is cut out, pixels.
+    min_crop_area: of the random-resized crops in training, 1 = none.
+  """
+  return size if min_crop_area == 1 else round(size * _MARGIN)
+
+
+def centred(blobs: Blobs, size: int, resize: int) -> Encoded:
+  """Pictures of any size as a trained network sees them.
+
+  Args:
+    blobs: Blobs, of every picture.
+    size: side of the square in the middle, pixels.
+    resize: shorter side before it is cut out, pixels.
+
+  Returns:
+    Encoded, RGB.
+  """
+  function = functools.partial(_centre, size=size, resize=resize)
+  return Encoded(blobs, np.arange(len(blobs)), function, (size, size, 3))
+
+
 def encoded(blobs: Blobs, options: DataOptions, training: bool) -> Encoded:
   """Pictures of any size as a run sees them.
 
@@ -191,16 +216,13 @@ def encoded(blobs: Blobs, options: DataOptions, training: bool) -> Encoded:
     InputError: no data.image_size.
   """
   size = options.image_size
+  resize = resize_of(size, options.min_crop_area)
   check(
     size > 0,
     f"data.image_size={size}; expected the pixels a side that the network"
     f" shall see, as the images of {options.dataset} can have any size",
   )
-  larger = round(size * _MARGIN)
-  if options.min_crop_area == 1:
-    side, function = size, functools.partial(_centre, size=size, resize=size)
-  elif training:
-    side, function = larger, functools.partial(decode.decode, size=larger)
-  else:
-    side, function = size, functools.partial(_centre, size=size, resize=larger)
-  return Encoded(blobs, np.arange(len(blobs)), function, (side, side, 3))
+  if options.min_crop_area == 1 or not training:
+    return centred(blobs, size, resize)
+  function = functools.partial(decode.decode, size=resize)
+  return Encoded(blobs, np.arange(len(blobs)), function, (resize, resize, 3))

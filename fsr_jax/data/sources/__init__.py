@@ -93,9 +93,7 @@ def load(options: DataOptions, seed: int, source: Source | None = None) -> Data:
   if options.noise != "none":
     train = _with_noise(train, options, data.num_classes, noise_rng)
   data = dataclasses.replace(data, train=train, held_out=held_out)
-  return data.validate(
-    options.image_size if options.min_crop_area < 1 else None
-  )
+  return data.validate(options.crop_side)
 
 
 def _check_apart(data: Data) -> None:

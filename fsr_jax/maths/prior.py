@@ -1,0 +1,34 @@
+"""Class priors after training: logits as if classes had other shares."""
+
+import jax
+import jax.numpy as jnp
+
+from fsr_jax.maths.checks import expect
+from fsr_jax.maths.collectives import Array
+
+
+def adjust(logits: Array, train_share: Array, prior: Array) -> jax.Array:
+  """Logits where the class shares are `prior` and not those of training.
+
+  Their softmax is p_c prior_c / train_share_c, normalised: Bayes' rule with
+  the training shares taken out of the predictions and `prior` put in.
+
+  Args:
+    logits: float [B, C].
+    train_share: float [C], shares of the classes in the given labels of the
+      training set, above 0; counts will do, as a factor changes no softmax.
+    prior: float [C], shares of the classes where the network is used, or
+      counts; a class of share 0 is never predicted.
+
+  Returns:
+    float [B, C].
+
+  Source: Saerens et al., Neural Computation 2002, eq. 2.4; with a uniform
+  prior the post-hoc logit adjustment of Menon et al., ICLR 2021, eq. 9 (tau 1).
+  """
+  expect(
+    logits=(logits, "float B C"),
+    train_share=(train_share, "float C"),
+    prior=(prior, "float C"),
+  )
+  return logits + jnp.log(prior) - jnp.log(train_share)

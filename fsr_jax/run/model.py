@@ -1,0 +1,291 @@
+"""A trained network with all that is needed to use it, and no data."""
+
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from fsr_jax.data.dataset import Data
+from fsr_jax.data.images.reader import Encoded, Reader
+from fsr_jax.errors import InputError, check, choose
+from fsr_jax.files import place, read_file, replacing
+from fsr_jax.maths import prior as priors
+from fsr_jax.maths.collectives import Tree
+from fsr_jax.run import description as descriptions
+from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint, named
+from fsr_jax.run.description import Description, describe
+from fsr_jax.run.stages import NETWORK, compiled, filled, plain_names
+from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.options import TrainOptions
+from fsr_jax.train.state import TrainState
+
+ARRAYS = "model.safetensors"
+# Which parameters of a run -> where a checkpoint has them.
+PARAMETERS = {
+  "last": {"params": "params", "batch_stats": "batch_stats"},
+  "ema": {"params": "ema_params", "batch_stats": "ema_batch_stats"},
+}
+# Images at a time: the first layers of a ResNet at 224 pixels take 0.8 GB.
+_BATCH = 128
+
+
+class Model:
+  """A trained network, used without its training data.
+
+  Attributes:
+    description: Description: classes, inputs, network.
+    arrays: {stage: its arrays}, on the device.
+  """
+
+  def __init__(self, description: Description, arrays: Tree):
+    self.description = description
+    self.arrays = jax.device_put(arrays)
+
+  @classmethod
+  def of(
+    cls,
+    options: TrainOptions,
+    data: Data,
+    state: TrainState,
+    parameters: str = "last",
+  ) -> "Model":
+    """The network of a run in memory.
+
+    Args:
+      options, data: of the run.
+      state: its state, numpy arrays.
+      parameters: "last" of the last step, or "ema", their moving average.
+    """
+    choose("parameters", parameters, PARAMETERS)
+    fields = PARAMETERS[parameters]
+    arrays = {ours: getattr(state, field) for ours, field in fields.items()}
+    arrays["statistics"] = state.statistics
+    return cls(describe(options, data), {NETWORK: arrays})
+
+  @classmethod
+  def from_workdir(cls, path: str, parameters: str = "last") -> "Model":
+    """The network of the newest checkpoint of a run; reads none of its data.
+
+    Args:
+      path: of the run's workdir.
+      parameters: as for `of`.
+
+    Raises:
+      InputError: no run, no checkpoint, a damaged one, or one of an earlier
+        version, which did not describe its model.
+    """
+    choose("parameters", parameters, PARAMETERS)
+    work = Workdir(path)
+    check(
+      work.read_config() is not None and has_checkpoint(work.checkpoints),
+      f"{work.path} holds neither a run that has a checkpoint nor a saved model"
+      f" ({descriptions.NAME} and {ARRAYS})",
+    )
+    check(
+      (work.path / descriptions.NAME).exists(),
+      f"workdir {work.path} has no {descriptions.NAME}: its run is of an"
+      " earlier version; the command that trained it writes the file, where"
+      " the training data are, and trains no further where the run is done",
+    )
+    description = descriptions.read(work.path)
+    fields = {**PARAMETERS[parameters], "statistics": "statistics"}
+    ours = {field: name for name, field in fields.items()}
+    found = Checkpoints(work.checkpoints).read(*ours)
+    given = {}
+    for name, array in found.items():
+      field, _, rest = name.partition(".")
+      given[f"{NETWORK}.{ours[field]}.{rest}"] = array
+    return cls(description, filled(description, given, work.checkpoints))
+
+  @classmethod
+  def load(cls, path: str, parameters: str = "last") -> "Model":
+    """A model that `save` saved, or the network of a run.
+
+    Args:
+      path: folder of the model, or workdir of the run.
+      parameters: of a run, as for `of`.
+
+    Raises:
+      InputError: neither is there, or it is damaged.
+    """
+    directory = place(path)
+    if not (directory / ARRAYS).exists():
+      return cls.from_workdir(path, parameters)
+    check(
+      parameters == "last",
+      f"parameters={parameters}, but {directory} is a saved model, which has"
+      " one set of them; choose when it is saved",
+    )
+    description = descriptions.read(directory)
+    file = directory / ARRAYS
+    try:
+      found = safetensors.numpy.load(read_file(file))
+    except safetensors.SafetensorError as error:
+      raise InputError(f"cannot read {file} ({error})") from error
+    names = {theirs: n for n, theirs in plain_names(description).items()}
+    given = {names.get(name, name): array for name, array in found.items()}
+    return cls(description, filled(description, given, file))
+
+  def save(self, path: str) -> None:
+    """Writes model.json and model.safetensors, over a model that is there.
+
+    Args:
+      path: of a folder, made if it is missing.
+
+    Raises:
+      InputError: a file of another kind, or a run, is there.
+    """
+    directory = place(path).absolute()
+    for name in ("config.json", "checkpoints"):
+      check(
+        not (directory / name).exists(),
+        f"{directory} is the workdir of a run; save the model elsewhere",
+      )
+    for name in (descriptions.NAME, ARRAYS):
+      check(
+        not (directory / name).exists() or descriptions.is_there(directory),
+        f"{directory} has a file {name} that is of no model; save the model in"
+        " another folder",
+      )
+    with replacing(directory / ARRAYS) as partial:
+      safetensors.numpy.save_file(self.plain(), partial)
+      # Until both are whole the folder holds no model, rather than a mixture.
+      (directory / descriptions.NAME).unlink(missing_ok=True)
+    descriptions.write(directory, self.description)
+
+  def plain(self) -> dict[str, np.ndarray]:
+    """Its arrays by the names that they have in a saved model."""
+    names = plain_names(self.description)
+    return {names[n]: np.array(x) for n, x in named(self.arrays).items()}
+
+  def logits(
+    self, x: np.ndarray | Encoded, batch_size: int = _BATCH
+  ) -> Iterator[np.ndarray]:
+    """What the network says of images, some of them at a time.
+
+    Args:
+      x: uint8 [n, H, W, channels] of the size that it was trained on (of one
+        channel [n, H, W] too), vectors [n, F], or Encoded pictures.
+      batch_size: images at a time; the last batch is padded, so that one
+        program serves all.
+
+    Yields:
+      float32 [b, C], of consecutive images.
+
+    Raises:
+      InputError: images of another size or type, vectors that are not finite;
+        a file is gone or is no image, which is named.
+    """
+    x = self._checked(x)
+    check(batch_size > 0, f"batch_size={batch_size}; expected 1 or more")
+    total = len(x)
+    # Few images are padded to a power of two: single ones are fast, and
+    # however many there are, few programs are compiled.
+    size = min(batch_size, 1 << max(0, total - 1).bit_length())
+    starts = range(0, total, size)
+    rows = [np.arange(start, min(start + size, total)) for start in starts]
+    program = compiled(self.description)
+    for image in _batches(x, rows):
+      padding = [(0, size - len(image)), *[(0, 0)] * (image.ndim - 1)]
+      said = program(self.arrays, np.pad(image, padding))
+      yield np.asarray(said)[: len(image)]
+
+  def predict_proba(
+    self,
+    x: np.ndarray | Encoded,
+    batch_size: int = _BATCH,
+    prior: np.ndarray | None = None,
+  ) -> np.ndarray:
+    """Probabilities of the classes.
+
+    Args:
+      x, batch_size: as for `logits`.
+      prior: float [C], shares of the classes where the model is used, if they
+        are not those of its training labels; see `maths.prior.adjust`.
+
+    Returns:
+      float32 [n, C].
+
+    Raises:
+      InputError: as `logits`, or a prior that is none.
+    """
+    found = [self.probabilities(x, prior) for x in self.logits(x, batch_size)]
+    none = np.zeros((0, self.description.num_classes), np.float32)
+    return np.concatenate([none, *found])
+
+  def adjusted(
+    self, logits: np.ndarray, prior: np.ndarray | None
+  ) -> np.ndarray:
+    """Logits under another prior; the same ones where it is None.
+
+    Args:
+      logits: float32 [b, C].
+      prior: as for `predict_proba`.
+
+    Raises:
+      InputError: a prior that is none.
+    """
+    if prior is None:
+      return logits
+    prior = np.asarray(prior, np.float32)
+    size = self.description.num_classes
+    check(
+      prior.shape == (size,)
+      and bool(np.isfinite(prior).all() and (prior >= 0).all())
+      and prior.sum() > 0,
+      f"prior {prior.shape}; expected a share of each of the {size} classes,"
+      " 0 or more, not all of them 0",
+    )
+    share = np.array(self.description.class_counts, np.float32)
+    # Quotients are what counts; sums of 1 keep the numbers small.
+    share, prior = share / share.sum(), prior / prior.sum()
+    return np.asarray(priors.adjust(logits, share, prior))
+
+  def probabilities(
+    self, logits: np.ndarray, prior: np.ndarray | None = None
+  ) -> np.ndarray:
+    """float32 [b, C], of logits [b, C]; prior as for `adjusted`."""
+    return np.asarray(jax.nn.softmax(self.adjusted(logits, prior)))
+
+  def _checked(self, x: np.ndarray | Encoded) -> np.ndarray | Encoded:
+    """Inputs in the form that the network takes."""
+    shape = self.description.image_shape
+    if not isinstance(x, Encoded):
+      x = np.asarray(x)
+      if x.ndim == 3 and shape[2:] == (1,):
+        x = x[..., None]
+    vectors = self.description.vectors
+    right = x.shape[1:] == shape and (
+      isinstance(x, Encoded)
+      or (x.dtype.kind in "fiu" if vectors else x.dtype == np.uint8)
+    )
+    kind = "numbers" if vectors else "uint8, 0..255,"
+    check(
+      right,
+      f"inputs are {getattr(x, 'dtype', 'pictures')} {list(x.shape)}; expected"
+      f" {kind} [n, {', '.join(map(str, shape))}], as the network was trained"
+      " on",
+    )
+    if not vectors or isinstance(x, Encoded):
+      return x
+    with np.errstate(over="ignore"):
+      x = x.astype(np.float32)
+    bad = np.flatnonzero(~np.isfinite(x).all(1))
+    check(
+      not bad.size,
+      f"vector {bad[0] if bad.size else ''} has values that are not finite",
+    )
+    return x
+
+
+def _batches(
+  x: np.ndarray | Encoded, rows: list[np.ndarray]
+) -> Iterator[np.ndarray]:
+  """Yields the images of each of `rows`, int [b]."""
+  if not isinstance(x, Encoded):
+    yield from (x[index[0] : index[-1] + 1] for index in rows)
+    return
+  with Reader(x) as reader:
+    yield from (image for image, _ in reader.ahead(rows))

@@ -40,7 +40,11 @@ def train(
   Returns:
     The summary, or None where the run was left before its end.
   """
-  return carry_out(Run(config, workdir, allow_config_change), stop_after_epochs)
+  run = Run(config, workdir, allow_config_change)
+  summary = carry_out(run, stop_after_epochs)
+  if summary is not None:
+    print(f"\n{run.workdir.path}", flush=True)
+  return summary
 
 
 def carry_out(
@@ -71,7 +75,6 @@ def carry_out(
     say(f"left at step {run.step}; the same command continues")
   else:
     _conclude(summary, run.remarks, say)
-    say(f"\n{run.workdir.path}")
   return summary
 
 

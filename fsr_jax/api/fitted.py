@@ -2,16 +2,18 @@
 
 import dataclasses
 import json
+import os
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from fsr_jax.api.inputs import as_trained
+from fsr_jax.api.inputs import as_trained, is_place
 from fsr_jax.data.sources.pixels import Form
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import arrays_read, place, read_file, replacing, require_file
 from fsr_jax.label_issues import LabelIssues
+from fsr_jax.run.inputs import load as load_inputs
 from fsr_jax.run.model import Model
 
 # What is kept beside the files of the model, in a folder of its own or in the
@@ -50,7 +52,8 @@ class Fitted:
     """Probabilities of the classes.
 
     Args:
-      x: images or vectors like those that were trained on, [n, ...].
+      x: images or vectors like those that were trained on, [n, ...], or the
+        path of a folder, list or file of arrays.
       prior: float [C], shares of the classes where the network is used, if
         they are not those of the training labels.
 
@@ -60,7 +63,13 @@ class Fitted:
     Raises:
       InputError: inputs of another kind or size.
     """
-    x = as_trained(x, self.form, self.dtype)
+    if is_place(x):
+      split, _ = load_inputs(
+        os.fspath(x), self.model.description, "raise", labelled=False
+      )
+      x = split.image
+    else:
+      x = as_trained(x, self.form, self.dtype)
     return self.model.predict_proba(x, prior=prior)
 
   def predict(self, x: Any, prior: np.ndarray | None = None) -> np.ndarray:

@@ -90,7 +90,8 @@ def check_index(x: Any, labels: Any) -> None:
   Raises:
     InputError: both have names, and not the same ones.
   """
-  ours, theirs = (getattr(values, "index", None) for values in (x, labels))
+  ours: Any = getattr(x, "index", None)
+  theirs: Any = getattr(labels, "index", None)
   if not (hasattr(ours, "equals") and hasattr(theirs, "equals")):
     return
   check(

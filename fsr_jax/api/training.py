@@ -170,8 +170,9 @@ def _classes(
   values, size = column(WHERE, "labels", labels, len(labels))
   if size is not None:
     return np.arange(size)
-  texts = [spelled(label) for label in as_list(values)]
-  texts, first = np.unique(texts, return_index=True)
+  texts, first = np.unique(
+    [spelled(label) for label in as_list(values)], return_index=True
+  )
   found = lookup(texts, by_name(class_names))
   position = np.zeros(len(class_names), int)
   position[found[found >= 0]] = first[found >= 0]

@@ -1,14 +1,17 @@
 """Tables of text: .csv, .tsv, .jsonl and .parquet files with named columns."""
 
 import collections
+from collections.abc import Iterable, Sequence
 import csv
 import io
+import itertools
 import json
 import pathlib
 import re
 from typing import Any, NamedTuple
 
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import replacing
 
 # Columns that mean something, whatever their capitals -> what others call them.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -73,6 +76,28 @@ def harmless(value: Any) -> Any:
   except ValueError:
     return "'" + value
   return value
+
+
+def write_csv(
+  path: pathlib.Path, names: Sequence[str], rows: Iterable[Iterable[Any]]
+) -> None:
+  """Writes a table that spreadsheets can open, in one go.
+
+  Args:
+    path: of the file; what is there already stays until the new one is whole.
+    names: of its columns.
+    rows: of as many values each: text, numbers or None.
+  """
+  with (
+    replacing(path) as partial,
+    # Names of files that are not UTF-8 are written as they are.
+    open(
+      partial, "w", newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file,
+  ):
+    writer = csv.writer(file)
+    for row in itertools.chain([names], rows):
+      writer.writerow([harmless(value) for value in row])
 
 
 def _as_meant(text: str) -> str:

@@ -18,7 +18,8 @@ def adjust(logits: Array, train_share: Array, prior: Array) -> jax.Array:
     train_share: float [C], shares of the classes in the given labels of the
       training set, above 0; counts will do, as a factor changes no softmax.
     prior: float [C], shares of the classes where the network is used, or
-      counts; a class of share 0 is never predicted.
+      counts; of a class of share 0 the logit falls by 87, which keeps it
+      finite and the class as good as never predicted.
 
   Returns:
     float [B, C].
@@ -31,4 +32,5 @@ def adjust(logits: Array, train_share: Array, prior: Array) -> jax.Array:
     train_share=(train_share, "float C"),
     prior=(prior, "float C"),
   )
-  return logits + jnp.log(prior) - jnp.log(train_share)
+  least = jnp.finfo(jnp.float32).tiny
+  return logits + jnp.log(jnp.maximum(prior, least)) - jnp.log(train_share)

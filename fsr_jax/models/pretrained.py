@@ -86,6 +86,36 @@ def from_torch_layout(array: np.ndarray) -> np.ndarray:
   return array.T
 
 
+def to_torch(
+  arrays: dict[str, np.ndarray], stages: tuple[int, ...]
+) -> dict[str, np.ndarray]:
+  """Arrays of a ResNet in PyTorch's names and layout, for load_state_dict.
+
+  Args:
+    arrays: by the names of `without_cut`; others ("mean", "std") are left out.
+    stages: blocks of each stage.
+
+  Returns:
+    name -> array; with the counters of batches that PyTorch's batch norms
+    have, which are 0.
+  """
+  found = {}
+  for name, array in arrays.items():
+    if "." not in name:
+      continue
+    theirs = torchvision_name(name, stages)
+    found[theirs] = np.ascontiguousarray(_to_torch_layout(array))
+    if theirs.endswith(".running_mean"):
+      module = theirs.removesuffix("running_mean")
+      found[f"{module}num_batches_tracked"] = np.zeros((), np.int64)
+  return found
+
+
+def _to_torch_layout(array: np.ndarray) -> np.ndarray:
+  """HWIO -> OIHW for convolutions, [in, out] -> [out, in] for matrices."""
+  return array.transpose(3, 2, 0, 1) if array.ndim == 4 else array.T
+
+
 def fitting(
   wanted: dict[str, np.ndarray],
   given: dict[str, np.ndarray],

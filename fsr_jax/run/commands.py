@@ -1,7 +1,8 @@
-"""What main.py offers: `train`, `evaluate`."""
+"""What main.py offers: `train`, `evaluate`, `predict`, `export`."""
 
 from collections.abc import Callable
 import dataclasses
+import pathlib
 
 from ml_collections import ConfigDict
 
@@ -10,9 +11,15 @@ from fsr_jax.config.validation import notices, resolve_and_load
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
-from fsr_jax.run import content, labels, report, results
+from fsr_jax.files import place
+from fsr_jax.run import content, evaluation, labels, report, results
+from fsr_jax.run import export as export_lib
+from fsr_jax.run import predict as predict_lib
+from fsr_jax.run import prior as priors
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.evaluation import Tested
 from fsr_jax.run.loop import Run
+from fsr_jax.run.model import Model
 from fsr_jax.run.stop import SIGNALS
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import named_scalars
@@ -164,24 +171,134 @@ def _load(config: ConfigDict, given: dict[str, str]) -> tuple[Options, Data]:
   return options, data
 
 
-def evaluate(workdir: str, **where: str | None) -> dict:
+def evaluate(
+  workdir: str,
+  *,
+  input_path: str | None = None,
+  output: str | None = None,
+  prior: str = "train",
+  on_error: str | None = None,
+  **where: str | None,
+) -> dict:
   """Evaluates the newest checkpoint of the run in `workdir`.
 
-  Args and Raises: as `restore`.
+  Args:
+    workdir: of a run that has a checkpoint.
+    input_path: a labelled set to evaluate instead of the run's own test part,
+      as for `data.sources.inputs.load`. With it, or with `test_from`, neither
+      the training data nor their place are touched.
+    output: folder for per_class.csv and confusion.csv; None means evaluate/ in
+      the workdir.
+    prior: as for `prior.read`.
+    on_error: of `input_path`, as data.on_error; None for what the run had.
+    **where: as for `restore`.
 
   Returns:
-    As Programs.evaluate, of every part; nothing is written.
+    As Programs.evaluate, of every part; with a prior under that.
+
+  Raises:
+    InputError: as `restore`, `data.sources.inputs.load`, `prior.read`; other
+      files would be overwritten.
   """
-  programs, host_state = restore(workdir, **where)
-  state, data = programs.devices.put(host_state), programs.data
-  found = {part: programs.outcomes(state, part=part) for part in programs.parts}
+  tables = place(output) if output else Workdir(workdir).path / "evaluate"
+  evaluation.check_output(tables)
+  if input_path or where.get("test_from"):
+    tested = evaluation.elsewhere(workdir, input_path, on_error, where, prior)
+  else:
+    check(
+      on_error is None,
+      "on_error is of --input; of the run's own data: data.on_error",
+    )
+    tested = _own_parts(workdir, where, prior)
   scalars: dict[str, float] = {}
-  for part, outcomes in found.items():
-    scalars |= named_scalars(part, outcomes, data.num_classes)
-  optimization = programs.options.optimization
-  steps = optimization.num_epochs * programs.steps_per_epoch
-  print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
-  _describe(programs.options.data, data)
-  outcome = found.get("test", {}).get("")
-  _conclude(scalars, results.remarks(outcome, data, programs.options))
+  for part, outcomes in tested.outcomes.items():
+    scalars |= named_scalars(part, outcomes, tested.data.num_classes)
+  lines = results.remarks(
+    tested.outcomes["test"][""], tested.data, tested.options
+  )
+  _conclude(scalars, [*lines, *evaluation.effect(prior, tested)])
+  evaluation.write(tables, tested)
+  print(f"\n{tables}", flush=True)
   return scalars
+
+
+def _own_parts(
+  workdir: str, where: dict[str, str | None], prior: str
+) -> Tested:
+  """Evaluates the run's own parts, on all devices, and prints what they are."""
+  programs, host_state = restore(workdir, **where)
+  options, data = programs.options, programs.data
+  check(
+    data.test is not None,
+    f"workdir {Workdir(workdir).path} holds a run that tests nothing"
+    " (data.test_share=0); --input=PATH evaluates other labelled images",
+  )
+  models = {
+    suffix: Model.of(options, data, host_state, parameters)
+    for suffix, parameters in evaluation.SUFFIXES.items()
+  }
+  shares = priors.read(prior, models[""].description)
+  state = programs.devices.put(host_state)
+  found = {part: programs.outcomes(state, part=part) for part in programs.parts}
+  steps = options.optimization.num_epochs * programs.steps_per_epoch
+  print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
+  _describe(options.data, data)
+  if shares is None:
+    return Tested(options, data, found)
+  adjusted = {
+    part: evaluation.outcomes(models, split, shares)[0]
+    for part, split in programs.parts.items()
+  }
+  return Tested(options, data, adjusted, before=found["test"])
+
+
+def predict(
+  workdir: str,
+  input_path: str | None,
+  output: str | None = None,
+  parameters: str = "last",
+  prior: str = "train",
+  on_error: str | None = None,
+) -> pathlib.Path:
+  """Writes what the model in `workdir` says of any images.
+
+  Args:
+    workdir: of a run, or a saved model.
+    input_path, output, prior: as for `predict.predict`.
+    parameters: as for `Model.load`.
+    on_error: as data.on_error; None for what the run had.
+
+  Returns:
+    Path of the table.
+
+  Raises:
+    InputError: as `Model.load` and `predict.predict`.
+  """
+  check(bool(input_path), "--input is missing: which images?")
+  model = Model.load(workdir, parameters)
+  before = Workdir(workdir).read_config()
+  if on_error is None and before is not None:
+    on_error = before["data"].get("on_error")
+  return predict_lib.predict(
+    model, workdir, input_path or "", output, prior, on_error or "raise"
+  )
+
+
+def export(
+  workdir: str, output: str | None = None, parameters: str = "last"
+) -> pathlib.Path:
+  """Writes the model in `workdir` in forms that other programs read.
+
+  Args:
+    workdir: of a run, or a saved model.
+    output: folder; None means export/ in the workdir.
+    parameters: as for `Model.load`.
+
+  Returns:
+    Path of the folder.
+
+  Raises:
+    InputError: as `Model.load` and `Model.save`.
+  """
+  directory = output or str(place(workdir) / "export")
+  return export_lib.export(Model.load(workdir, parameters), directory)

@@ -8,7 +8,7 @@ import safetensors
 import safetensors.numpy
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.images.reader import Encoded, Reader
+from fsr_jax.data.images.reader import BATCH, Encoded, batches
 from fsr_jax.errors import InputError, check, choose
 from fsr_jax.files import place, read_file, replacing
 from fsr_jax.maths import prior as priors
@@ -27,8 +27,6 @@ PARAMETERS = {
   "last": {"params": "params", "batch_stats": "batch_stats"},
   "ema": {"params": "ema_params", "batch_stats": "ema_batch_stats"},
 }
-# Images at a time: the first layers of a ResNet at 224 pixels take 0.8 GB.
-_BATCH = 128
 
 
 class Model:
@@ -161,15 +159,14 @@ class Model:
     return {names[n]: np.array(x) for n, x in named(self.arrays).items()}
 
   def logits(
-    self, x: np.ndarray | Encoded, batch_size: int = _BATCH
+    self, x: np.ndarray | Encoded, batch_size: int = BATCH
   ) -> Iterator[np.ndarray]:
     """What the network says of images, some of them at a time.
 
     Args:
       x: uint8 [n, H, W, channels] of the size that it was trained on (of one
         channel [n, H, W] too), vectors [n, F], or Encoded pictures.
-      batch_size: images at a time; the last batch is padded, so that one
-        program serves all.
+      batch_size: images at a time.
 
     Yields:
       float32 [b, C], of consecutive images.
@@ -178,24 +175,27 @@ class Model:
       InputError: images of another size or type, vectors that are not finite;
         a file is gone or is no image, which is named.
     """
-    x = self._checked(x)
-    check(batch_size > 0, f"batch_size={batch_size}; expected 1 or more")
-    total = len(x)
-    # Few images are padded to a power of two: single ones are fast, and
-    # however many there are, few programs are compiled.
-    size = min(batch_size, 1 << max(0, total - 1).bit_length())
-    starts = range(0, total, size)
-    rows = [np.arange(start, min(start + size, total)) for start in starts]
-    program = compiled(self.description)
-    for image in _batches(x, rows):
-      padding = [(0, size - len(image)), *[(0, 0)] * (image.ndim - 1)]
-      said = program(self.arrays, np.pad(image, padding))
-      yield np.asarray(said)[: len(image)]
+    for image, size in batches(self._checked(x), batch_size):
+      yield self.batch_logits(image, size)
+
+  def batch_logits(self, image: np.ndarray, size: int) -> np.ndarray:
+    """What the network says of one batch.
+
+    Args:
+      image: as for `logits`, b of them.
+      size: to which they are padded.
+
+    Returns:
+      float32 [b, C].
+    """
+    padding = [(0, size - len(image)), *[(0, 0)] * (image.ndim - 1)]
+    said = compiled(self.description)(self.arrays, np.pad(image, padding))
+    return np.asarray(said)[: len(image)]
 
   def predict_proba(
     self,
     x: np.ndarray | Encoded,
-    batch_size: int = _BATCH,
+    batch_size: int = BATCH,
     prior: np.ndarray | None = None,
   ) -> np.ndarray:
     """Probabilities of the classes.
@@ -278,14 +278,3 @@ class Model:
       f"vector {bad[0] if bad.size else ''} has values that are not finite",
     )
     return x
-
-
-def _batches(
-  x: np.ndarray | Encoded, rows: list[np.ndarray]
-) -> Iterator[np.ndarray]:
-  """Yields the images of each of `rows`, int [b]."""
-  if not isinstance(x, Encoded):
-    yield from (x[index[0] : index[-1] + 1] for index in rows)
-    return
-  with Reader(x) as reader:
-    yield from (image for image, _ in reader.ahead(rows))

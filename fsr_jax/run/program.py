@@ -21,11 +21,55 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 _MODE = flags.DEFINE_enum(
   "mode",
   "train",
-  ["train", "evaluate"],
-  "train (continues a run that is there already) or evaluate (its newest"
+  ["train", "evaluate", "predict", "export"],
+  "train (continues a run that is there already), evaluate (its newest"
   " checkpoint; needs no --config, from which it takes nothing but where the"
-  " data are and what is tested).",
+  " data are and what is tested), predict (the classes of the images in"
+  " --input) or export (the network for other programs).",
 )
+_INPUT = flags.DEFINE_string(
+  "input",
+  None,
+  "Images to predict, or labelled ones to evaluate: a folder, a table with the"
+  " column path (and label), a .npz file with the array image (and label)."
+  " The training data are not needed.",
+)
+_OUTPUT = flags.DEFINE_string(
+  "output",
+  None,
+  "Where results go, if not into the workdir: of predict a .csv file, of"
+  " evaluate and export a folder.",
+)
+_PRIOR = flags.DEFINE_string(
+  "prior",
+  None,
+  "Shares of the classes where the network is used, for predict and evaluate:"
+  " uniform, train (those of its training labels, the default), or a table with"
+  " the columns class and share.",
+)
+_PARAMETERS = flags.DEFINE_enum(
+  "parameters",
+  None,
+  ["last", "ema"],
+  "Which parameters predict and export use: last (of the last step, the"
+  " default) or ema (their moving average). evaluate shows both.",
+)
+_ON_ERROR = flags.DEFINE_enum(
+  "on_error",
+  None,
+  ["raise", "skip"],
+  "What to do about a picture in --input that cannot be read; none means as"
+  " data.on_error of the run.",
+)
+# Flag -> modes that read it.
+_READ_BY = {
+  "config": ("train", "evaluate"),
+  "input": ("predict", "evaluate"),
+  "output": ("predict", "evaluate", "export"),
+  "prior": ("predict", "evaluate"),
+  "parameters": ("predict", "export"),
+  "on_error": ("predict", "evaluate"),
+}
 _ALLOW = flags.DEFINE_bool(
   "allow_config_change",
   False,
@@ -37,15 +81,32 @@ def main(argv):
   check(len(argv) == 1, f"unexpected argument {argv[-1]!r}")
   workdir = _WORKDIR.value or ""
   check(bool(workdir), "--workdir is missing: the run's directory")
+  for name, modes in _READ_BY.items():
+    check(
+      flags.FLAGS[name].value is None or _MODE.value in modes,
+      f"--{name} is not read by --mode={_MODE.value}, but by"
+      f" {' and '.join(modes)}",
+    )
   # Orbax reports every step of every save at lower levels.
   logging.set_verbosity(logging.ERROR)
   # Imported here, so that a wrong flag is answered at once.
   from fsr_jax.run import commands
 
   if _MODE.value == "evaluate":
-    data = _CONFIG.value.data if _CONFIG.value else {}
-    where = {field: data.get(field) for field in commands.WHERE}
-    commands.evaluate(workdir, **where)
+    _evaluate(commands, workdir)
+    return
+  if _MODE.value == "predict":
+    commands.predict(
+      workdir,
+      _INPUT.value,
+      _OUTPUT.value,
+      _PARAMETERS.value or "last",
+      _PRIOR.value or "train",
+      _ON_ERROR.value,
+    )
+    return
+  if _MODE.value == "export":
+    commands.export(workdir, _OUTPUT.value, _PARAMETERS.value or "last")
     return
   check(
     _CONFIG.value is not None,
@@ -54,6 +115,25 @@ def main(argv):
   summary = commands.train(_CONFIG.value, workdir, _ALLOW.value)
   # A run that was asked to leave has not failed, but is not done either.
   sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
+
+
+def _evaluate(commands, workdir: str) -> None:
+  data = _CONFIG.value.data if _CONFIG.value else {}
+  where = {field: data.get(field) for field in commands.WHERE}
+  both = _INPUT.value and where["test_from"]
+  check(
+    not both,
+    f"--input={_INPUT.value} and data.test_from={where['test_from']}; expected"
+    " one of them",
+  )
+  commands.evaluate(
+    workdir,
+    input_path=_INPUT.value,
+    output=_OUTPUT.value,
+    prior=_PRIOR.value or "train",
+    on_error=_ON_ERROR.value,
+    **where,
+  )
 
 
 def parse(argv: list[str]) -> list[str]:
@@ -123,11 +203,9 @@ def _in_plain_words(line: str) -> str:
 
 def start() -> None:
   """Runs the command line; what a user can mend is one line on stderr."""
-  for flag in (_CONFIG, _WORKDIR, _MODE, _ALLOW):
+  for name in ("workdir", "mode", "allow_config_change", *_READ_BY):
     # --help tells the flags of the script that was started.
-    flags.FLAGS.register_key_flag_for_module(
-      sys.argv[0], flags.FLAGS[flag.name]
-    )
+    flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
   if isinstance(sys.stdout, io.TextIOWrapper):
     # Names of files and classes need not be text that a terminal can show.
     sys.stdout.reconfigure(errors="backslashreplace")

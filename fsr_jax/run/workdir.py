@@ -1,7 +1,6 @@
 """The workdir: which run lives there, and its files."""
 
 from collections.abc import Iterable
-import csv
 import fcntl
 import itertools
 import json
@@ -15,7 +14,7 @@ import tensorboardX
 
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
-from fsr_jax.data.table import harmless
+from fsr_jax.data.table import write_csv
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 from fsr_jax.run.checkpoint import has_checkpoint
@@ -190,14 +189,7 @@ class Workdir:
 
   def write_table(self, name: str, table: Table) -> None:
     """Writes a table as CSV that spreadsheets can open, under this name."""
-    partial = self.path / f"{name}.part"
-    with open(
-      partial, "w", newline="", encoding="utf-8", errors=_ODD_NAMES
-    ) as file:
-      writer = csv.writer(file)
-      for row in itertools.chain([table.names], table.rows):
-        writer.writerow([harmless(value) for value in row])
-    os.replace(partial, self.path / name)
+    write_csv(self.path / name, table.names, table.rows)
 
   def write_skipped(self, reasons: tuple[str, ...]) -> None:
     """Writes skipped.txt: a line for each image left out, if there are any."""

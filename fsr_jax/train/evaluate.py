@@ -62,7 +62,7 @@ class Counts(flax.struct.PyTreeNode):
   predicted: jax.Array
 
 
-def count_batch(logits: jax.Array, label: jax.Array, mask: jax.Array) -> Counts:
+def count_batch(logits: Array, label: Array, mask: Array) -> Counts:
   """Counts of one batch.
 
   Args:

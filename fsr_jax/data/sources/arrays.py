@@ -45,7 +45,7 @@ def arrays(options: DataOptions) -> Data:
       an id that is there twice.
   """
   path = existing(options.path, "file of arrays")
-  return assembled(path, _read(path), options)
+  return assembled(path, read(path), options)
 
 
 def assembled(
@@ -120,7 +120,12 @@ def _class_names(
   return class_names_of(path, {name: c.values for name, c in labels.items()})
 
 
-def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """The arrays of a .npz file, or of a folder of .npy files, by name.
+
+  Raises:
+    InputError: unreadable.
+  """
   files = sorted(path.glob("*.npy")) if path.is_dir() else [path]
   for file in files:
     require_file(file)

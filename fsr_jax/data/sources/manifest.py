@@ -37,7 +37,7 @@ def manifest(options: DataOptions) -> Data:
   columns = table.columns
   clean = columns.get("clean_label")
   listing = Listing(
-    path=np.array(_places(file, columns["path"])),
+    path=np.array(places(file, columns["path"])),
     label=np.array(columns["label"], object),
     id=np.array(columns.get("id", columns["path"])),
     clean_label=None if clean is None else np.array(clean, object),
@@ -50,8 +50,17 @@ def manifest(options: DataOptions) -> Data:
   return dataclasses.replace(data, notes=table.note(file) + data.notes)
 
 
-def _places(file: pathlib.Path, paths: list[str]) -> list[str]:
-  """Where the files are; a path as Windows writes it is the same path."""
+def places(file: pathlib.Path, paths: list[str]) -> list[str]:
+  """Where the files of a table are.
+
+  Args:
+    file: the table.
+    paths: as they are written there; a path as Windows writes it is the same
+      path.
+
+  Raises:
+    InputError: a path of another machine, or none.
+  """
   found = []
   for position, text in enumerate(paths):
     path = file.parent / text

@@ -72,7 +72,7 @@ def survey(
     " --config.data.path=IMAGES",
   )
   root = existing(options.path, "data")
-  dataset = dataset or _looks_like(root)
+  dataset = dataset or looks_like(root, "data.path")
   choose("data.dataset of your own data", dataset, _SOURCES)
   # No image is decoded here.
   size = options.image_size or 1
@@ -95,8 +95,16 @@ def _survey(dataset: str, data: Data) -> Survey:
   )
 
 
-def _looks_like(root: pathlib.Path) -> str:
-  """Key of _SOURCES."""
+def looks_like(root: pathlib.Path, name: str) -> str:
+  """Which source reads a file or folder: folder, manifest or arrays.
+
+  Args:
+    root: it exists.
+    name: of what names it, for messages.
+
+  Raises:
+    InputError: none does.
+  """
   suffix = root.suffix.lower()
   if suffix == ".npz" or (root.is_dir() and any(root.glob("*.npy"))):
     return "arrays"
@@ -104,7 +112,7 @@ def _looks_like(root: pathlib.Path) -> str:
     return "folder"
   check(
     suffix in SUFFIXES,
-    f"data.path={root}; expected a folder of images, a table"
+    f"{name}={root}; expected a folder of images, a table"
     f" ({', '.join(SUFFIXES)}) that lists them, or a .npz file",
   )
   return "manifest"

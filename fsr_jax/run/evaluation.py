@@ -1,0 +1,199 @@
+"""How good a run's network is on labelled images that are not of the run."""
+
+import pathlib
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from fsr_jax import config as config_lib
+from fsr_jax.config import places, stored
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.images.reader import batches
+from fsr_jax.data.sources import test_part
+from fsr_jax.data.table import write_csv
+from fsr_jax.errors import check
+from fsr_jax.files import place
+from fsr_jax.run import inputs, report, results
+from fsr_jax.run import prior as priors
+from fsr_jax.run.description import Description
+from fsr_jax.run.model import Model
+from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.evaluate import (
+  Counts,
+  Outcome,
+  collected,
+  count_batch,
+  named_scalars,
+)
+from fsr_jax.train.options import TrainOptions
+
+# Table -> what its first line begins with.
+_TABLES = {
+  "per_class.csv": ("class,train_examples",),
+  "confusion.csv": ("true \\ predicted,", "true,predicted,examples"),
+}
+# Suffix of a run's numbers -> key of model.PARAMETERS.
+SUFFIXES = {"": "last", "_ema": "ema"}
+
+
+class Tested(NamedTuple):
+  """What was evaluated.
+
+  Attributes:
+    options: of the run.
+    data: Data.
+    outcomes: part -> {"": Outcome, "_ema": Outcome}.
+    before: those of the test part without the prior; None without a prior.
+  """
+
+  options: TrainOptions
+  data: Data
+  outcomes: dict[str, dict[str, Outcome]]
+  before: dict[str, Outcome] | None = None
+
+
+def outcomes(
+  models: dict[str, Model], split: Split, *prior: np.ndarray | None
+) -> list[dict[str, Outcome]]:
+  """What models make of a labelled set, which is read once for all.
+
+  Args:
+    models: of one description.
+    split: Split, images as they see them.
+    *prior: each as for `Model.predict_proba`.
+
+  Returns:
+    For each prior {key of `models`: Outcome}.
+
+  Raises:
+    InputError: as `Model.logits`.
+  """
+  found: list[dict[str, list[Counts]]] = [
+    {name: [] for name in models} for _ in prior
+  ]
+  done = 0
+  for image, size in batches(split.image):
+    label = split.label[done : done + len(image)]
+    done += len(image)
+    for name, model in models.items():
+      logits = model.batch_logits(image, size)
+      for shares, counted in zip(prior, found):
+        said = model.adjusted(logits, shares)
+        counts = count_batch(said, label, np.ones(len(label), np.float32))
+        counted[name].append(jax.tree.map(np.asarray, counts))
+  return [
+    {name: collected(split.label, counts) for name, counts in counted.items()}
+    for counted in found
+  ]
+
+
+def elsewhere(
+  workdir: str,
+  input_path: str | None,
+  on_error: str | None,
+  where: dict[str, str | None],
+  prior: str,
+) -> Tested:
+  """Evaluates without the training data of the run; prints what is tested.
+
+  Args:
+    workdir: of the run.
+    input_path: labelled set, as for `data.sources.inputs.load`; None for
+      data.test_from.
+    on_error: of that set; None for what the run had.
+    where: fields of config.data that say where data.test_from is, and which
+      part of it is tested; None for what the run had.
+    prior: as for `prior.read`.
+
+  Raises:
+    InputError: no model, no such set, or a set of other classes or images.
+  """
+  work = Workdir(workdir)
+  models = {
+    suffix: Model.from_workdir(workdir, parameters)
+    for suffix, parameters in SUFFIXES.items()
+  }
+  description = models[""].description
+  shares = priors.read(prior, description)
+  config, _ = stored.completed(work.read_config() or {})
+  config.data.update({k: x for k, x in where.items() if x is not None})
+  config = places.absolute(config_lib.resolve(config))
+  options = config_lib.typed(config).train
+  if input_path:
+    on_error = on_error or options.data.on_error
+    split, notes = inputs.load(input_path, description, on_error, labelled=True)
+    source = str(place(input_path))
+  else:
+    split, said = test_part.load(options.data, description.class_names)
+    notes, source = list(said), f"data.test_from={options.data.test_from}"
+    shape = split.image.shape[1:]
+    check(
+      shape == description.image_shape,
+      f"{source} has images {shape}; the network was trained on"
+      f" {description.image_shape}",
+    )
+  data = _known_by(description, split)
+  print(f"{work.path}; its training data are not read")
+  print(report.classes(data))
+  print(f"test part: {len(split):,} examples, from {source}")
+  for line in (*notes, *report.test_notes(data)):
+    print(f"note: {line}", flush=True)
+  if shares is None:
+    (found,) = outcomes(models, split, None)
+    return Tested(options, data, {"test": found})
+  before, found = outcomes(models, split, None, shares)
+  return Tested(options, data, {"test": found}, before)
+
+
+def _known_by(description: Description, test: Split) -> Data:
+  """Data of which the training part is known by its number of labels alone."""
+  counts = description.class_counts
+  label = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+  nothing = np.broadcast_to(np.uint8(0), (len(label), *test.image.shape[1:]))
+  return Data(Split(nothing, label), test, description.class_names)
+
+
+def effect(prior: str, tested: Tested) -> list[str]:
+  """What a prior changed, in a line; none without a prior."""
+  if tested.before is None:
+    return []
+  size = tested.data.num_classes
+  before, after = (
+    named_scalars("test", found, size)
+    for found in (tested.before, tested.outcomes["test"])
+  )
+  changes = [
+    f"{words} {report.number(before[key], 4)} -> {report.number(after[key], 4)}"
+    for words, key in (
+      ("balanced accuracy", "test_balanced_accuracy"),
+      ("accuracy", "test_top1"),
+    )
+  ]
+  return [f"prior={prior} (of the last step): {', '.join(changes)}"]
+
+
+def check_output(directory: pathlib.Path) -> None:
+  """Refuses to overwrite tables that are not ours.
+
+  Raises:
+    InputError: names one.
+  """
+  for name, beginnings in _TABLES.items():
+    inputs.check_ours(directory / name, *beginnings)
+
+
+def write(directory: pathlib.Path, tested: Tested) -> None:
+  """Writes per_class.csv and confusion.csv of the test part.
+
+  Args:
+    directory: passed by `check_output`.
+    tested: Tested.
+  """
+  found = tested.outcomes["test"]
+  tables = {
+    "per_class.csv": results.per_class(found, tested.data),
+    "confusion.csv": results.confusion(found[""], tested.data),
+  }
+  for name, table in tables.items():
+    write_csv(directory / name, table.names, table.rows)

@@ -1,0 +1,106 @@
+"""--mode=predict: what a network says of any images, as a table."""
+
+from collections.abc import Iterator
+import pathlib
+import time
+
+import numpy as np
+
+from fsr_jax.data.dataset import Split
+from fsr_jax.data.table import write_csv
+from fsr_jax.errors import check
+from fsr_jax.files import place
+from fsr_jax.run import prior as priors
+from fsr_jax.run.inputs import check_ours, load
+from fsr_jax.run.model import Model
+from fsr_jax.run.report import duration, plural, shown
+
+NAME = "predictions.csv"
+_COLUMNS = ["id", "label", "confidence"]
+# Decimals of probabilities.
+_DIGITS = 6
+# At most one line of progress this often, seconds.
+_EVERY = 10.0
+# Classes named at the end, the commonest.
+_NAMED = 10
+
+
+def predict(
+  model: Model,
+  where: str,
+  input_path: str,
+  output: str | None = None,
+  prior: str = "train",
+  on_error: str = "raise",
+) -> pathlib.Path:
+  """Writes predictions.csv: a row for each image.
+
+  Its columns are id (of the list or arrays, else the path of the picture),
+  label (the likeliest class), confidence (its probability) and p_CLASS for
+  every class, its probability, rounded to six decimals.
+
+  Args:
+    model: Model.
+    where: it is from: a workdir or a saved model.
+    input_path: images, as for `data.sources.inputs.load`.
+    output: file to write; None means predictions.csv in `where`.
+    prior: as for `prior.read`.
+    on_error: as for `inputs.load`.
+
+  Returns:
+    Path of the file.
+
+  Raises:
+    InputError: the input is wrong; another file would be overwritten.
+  """
+  path = place(output) if output else place(where) / NAME
+  check(
+    path.suffix.lower() == ".csv" and not path.is_dir(),
+    f"output={path}; expected the name of a .csv file",
+  )
+  check_ours(path, ",".join(_COLUMNS))
+  shares = priors.read(prior, model.description)
+  split, notes = load(input_path, model.description, on_error, labelled=False)
+  description = model.description
+  print(
+    f"{plural(len(split), 'example')} of {place(input_path)};"
+    f" {description.network} of {place(where)},"
+    f" {description.num_classes:,} classes"
+  )
+  for note in notes:
+    print(f"note: {note}", flush=True)
+  if shares is not None:
+    print(f"prior={prior}: probabilities are for these class shares")
+  names = [*_COLUMNS, *(f"p_{name}" for name in description.class_names)]
+  said = np.zeros(description.num_classes, np.int64)
+  write_csv(path, names, _rows(model, split, shares, said))
+  common = np.argsort(-said, kind="stable")[: np.count_nonzero(said)]
+  named = [
+    f"{shown(description.class_names[c])} {said[c]:,}" for c in common[:_NAMED]
+  ]
+  more = ", ..." if len(common) > _NAMED else ""
+  print(f"classes said: {', '.join(named)}{more}")
+  print(f"\n{path}", flush=True)
+  return path
+
+
+def _rows(
+  model: Model, split: Split, prior: np.ndarray | None, said: np.ndarray
+) -> Iterator[list]:
+  """Yields the rows of predictions.csv; counts the classes in `said`."""
+  assert split.id is not None
+  names, done = model.description.class_names, 0
+  started = printed = time.monotonic()
+  for logits in model.logits(split.image):
+    p = model.probabilities(logits, prior)
+    best = p.argmax(1)
+    said += np.bincount(best, minlength=len(said))
+    # As float64, whose digits are those of the decimal number.
+    for row, c in zip(p.astype(np.float64).round(_DIGITS).tolist(), best):
+      yield [str(split.id[done]), names[c], row[c], *row]
+      done += 1
+    now = time.monotonic()
+    if now - printed >= _EVERY and done < len(split):
+      printed = now
+      left = duration((now - started) / done * (len(split) - done))
+      print(f"{done:,} of {len(split):,}  {left} left", flush=True)

@@ -18,6 +18,7 @@ from fsr_jax.config.options import (
 )
 from fsr_jax.config.own_data import leave_open
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import Source
 from fsr_jax.errors import check, choose
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
@@ -55,9 +56,31 @@ def base() -> ConfigDict:
   return config.lock()  # A misspelt field in a config file is an error.
 
 
-def resolve(config: ConfigDict) -> ConfigDict:
+def of_own_data(path: str | None = None) -> ConfigDict:
+  """The base configuration for the user's own data.
+
+  Args:
+    path: of the data (data.path); None where they are named later, or are in
+      memory.
+
+  Returns:
+    ConfigDict in which what follows from the data (own_data.FOLLOWS) is open.
+  """
+  config = base()
+  leave_open(config)
+  config.data.path = path
+  config.num_epochs = 100
+  config.schedule = "cosine"
+  return config
+
+
+def resolve(config: ConfigDict, source: Source | None = None) -> ConfigDict:
   """A copy in which what is left open is filled in: by method, by the number
   of epochs and by own data.
+
+  Args:
+    config: ConfigDict with the fields of `base`.
+    source: of data in memory; None where the config says where they are.
 
   Raises:
     InputError: an unknown method (lists the choices); the user's own data,
@@ -71,7 +94,7 @@ def resolve(config: ConfigDict) -> ConfigDict:
       config[name] = preset.get(name, known[name][1].default)
   if config[_WARMUP] is None:
     config[_WARMUP] = usual_warmup(config.num_epochs)
-  own_data.fill(config)
+  own_data.fill(config, source)
   return config
 
 
@@ -158,7 +181,7 @@ __all__ = [
   "arguments",
   "base",
   "flatten",
-  "leave_open",
+  "of_own_data",
   "resolve",
   "typed",
   "usual_warmup",

@@ -13,6 +13,7 @@ from ml_collections.config_dict import placeholder
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import Source
 from fsr_jax.data.sources.survey import Survey, survey
 
 FOLLOWS = (
@@ -44,11 +45,12 @@ def leave_open(config: ConfigDict) -> None:
     holder[entry.name] = placeholder(fields.type_of(group, entry.name))
 
 
-def fill(config: ConfigDict) -> None:
+def fill(config: ConfigDict, source: Source | None = None) -> None:
   """Fills in the fields of FOLLOWS that are open, in place.
 
   Args:
     config: its other fields say where the data are and how they are read.
+    source: of data in memory.
 
   Raises:
     InputError: no data there, or not what they seem to be.
@@ -57,7 +59,7 @@ def fill(config: ConfigDict) -> None:
   if not left:
     return
   given = {k: v for k, v in config.data.to_dict().items() if v is not None}
-  seen = survey(DataOptions(**given), given.get("dataset"))
+  seen = survey(DataOptions(**given), given.get("dataset"), source)
   for name in left:
     value = _chosen(name, config, seen)
     holder = config.data if name.startswith(DATA) else config
@@ -71,7 +73,8 @@ def _value(config: ConfigDict, name: str) -> Any:
 
 def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
   """Value of a field; those before it in FOLLOWS have theirs."""
-  data, usual = config.data, all_fields()[name][1].default
+  data: ConfigDict = config.data
+  usual: Any = all_fields()[name][1].default
   count = min(seen.num_examples, data.max_examples or seen.num_examples)
   large = seen.side > _LARGE and not seen.fixed
   frozen = config.frozen_backbone
@@ -85,7 +88,10 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
         return 0
       return _USUAL_SIDE if frozen else _size(seen.side)
     case "data.crop_padding":
-      return 0 if large or vectors else usual
+      if large or vectors:
+        return 0
+      # At most an eighth of a small picture.
+      return min(usual, _side(data, seen) // 8)
     case "data.min_crop_area":
       return 0.08 if large and not vectors else usual
     case "data.flip":
@@ -96,7 +102,7 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
       named = _named_network(config.pretrained)
       if named:
         return named
-      if (data.image_size or seen.side) <= _LARGE:
+      if _side(data, seen) <= _LARGE:
         return "resnet32"
       return "resnet18" if count < 50_000 or seen.fixed else "resnet50"
     case "batch_size":
@@ -123,6 +129,11 @@ def _named_network(pretrained: str | None) -> str | None:
   base = (pretrained or "").rstrip("/").rpartition("/")[2]
   found = re.match(r"(resnet(?:18|34|50))(?![0-9])", base)
   return found[1] if found else None
+
+
+def _side(data: ConfigDict, seen: Survey) -> int:
+  """Of the pictures as the network sees them, pixels."""
+  return data.image_size or seen.side
 
 
 def _size(side: int) -> int:

@@ -69,6 +69,11 @@ def check_found(data: Mapping[str, Any], where: object) -> None:
     InputError: a place is a relative path, as runs of old stored them, or
       nothing is there any more; says how to name it.
   """
+  check(
+    data.get("dataset") != "arrays" or data.get("path", "") is not None,
+    f"workdir {where} holds a run of fsr_jax.fit, whose data were in memory;"
+    " --input=PATH evaluates other labelled images",
+  )
   for name in DATA_PLACES:
     value = data.get(name)
     if not _is_path(value):

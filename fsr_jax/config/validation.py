@@ -17,11 +17,14 @@ from fsr_jax.train.optimizer import WITH_BUFFER
 from fsr_jax.train.options import NetworkOptions, OptimizationOptions
 
 
-def resolve_and_load(config: ConfigDict) -> tuple[ConfigDict, Options, Data]:
+def resolve_and_load(
+  config: ConfigDict, source: sources.Source | None = None
+) -> tuple[ConfigDict, Options, Data]:
   """The config as a run uses it, validated, and its data.
 
   Args:
     config: ConfigDict with the fields of config.base().
+    source: of data in memory; None where the config says where they are.
 
   Returns:
     (resolved config, the options it stands for, Data).
@@ -36,10 +39,10 @@ def resolve_and_load(config: ConfigDict) -> tuple[ConfigDict, Options, Data]:
     "the config must have the fields of config.base(); unknown or missing:"
     f" {', '.join(sorted(known.keys() ^ given.keys()))}",
   )
-  config = places.absolute(config_lib.resolve(config))
+  config = places.absolute(config_lib.resolve(config, source))
   options = config_lib.typed(config)
   validate(options)
-  data = sources.load(options.train.data, options.run.seed)
+  data = sources.load(options.train.data, options.run.seed, source)
   validate_against_data(options, data)
   return config, options, data
 

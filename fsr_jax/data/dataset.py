@@ -1,4 +1,4 @@
-"""What a source hands to a run: two splits over the same classes."""
+"""What a source hands to a run: splits over the same classes."""
 
 from collections.abc import Callable
 import dataclasses
@@ -81,8 +81,9 @@ class Data:
   """A training and a test split over the same classes.
 
   Attributes:
-    train, test: Split. Test images are as the network sees them; so are
-      training images, unless random-resized crops will be taken of them.
+    train: Split. Its images are as the network sees them, unless random-resized
+      crops will be taken of them.
+    test: Split of images as the network sees them, or None.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
     val: what is evaluated at the ends of epochs instead of the test part, which
@@ -96,7 +97,7 @@ class Data:
   """
 
   train: Split
-  test: Split
+  test: Split | None
   class_names: tuple[str, ...]
   held_out: Split | None = None
   val: Split | None = None
@@ -129,12 +130,21 @@ class Data:
     }
     return dataclasses.replace(self, **changed)
 
-  def validate(self, side: int | None = None) -> "Data":
-    """Returns itself.
+  def input_shape(self, side: int | None = None) -> tuple[int, ...]:
+    """Of what the network sees: (H, W, channels), or (F,) of vectors.
 
     Args:
       side: of random-resized crops of the training images, in pixels; None
         where no such crops are taken.
+    """
+    shape = tuple(int(n) for n in self.train.image.shape[1:])
+    return shape if side is None else (side, side, shape[2])
+
+  def validate(self, side: int | None = None) -> "Data":
+    """Returns itself.
+
+    Args:
+      side: as for `input_shape`.
 
     Raises:
       InputError: labels outside 0..C-1, one class only, a class without a
@@ -145,17 +155,14 @@ class Data:
       self.num_classes > 1,
       f"there is one class only: {', '.join(self.class_names)}",
     )
-    check(len(self.test) > 0, "no test examples are left")
-    check(
-      self.val is None or len(self.val) > 0,
-      "no validation examples are left",
-    )
+    for part, words in ((self.test, "test"), (self.val, "validation")):
+      check(part is None or len(part) > 0, f"no {words} examples are left")
     shape = self.train.image.shape[1:]
     for name, split in self.splits().items():
       _validate_split(name, split, self.num_classes)
       expected = shape
-      if side is not None and name in ("test", "val"):
-        expected = (side, side, shape[2])
+      if name in ("test", "val"):
+        expected = self.input_shape(side)
       check(
         split.image.shape[1:] == expected,
         f"train images are {shape} but {name} images are"

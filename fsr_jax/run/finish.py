@@ -34,7 +34,7 @@ class Finished(NamedTuple):
 def write(
   workdir: Workdir, programs: Programs, run: RunOptions, done: Finished
 ) -> tuple[dict, list[str]]:
-  """Writes summary.json, per_class.csv, confusion.csv and samples.csv.
+  """Writes summary.json, samples.csv and, of a test part, its tables.
 
   Args:
     workdir: Workdir.
@@ -72,11 +72,13 @@ def write(
     "versions": versions(),
   }
   workdir.write_summary(summary)
-  tested = done.outcomes["test"]
-  workdir.write_table("per_class.csv", results.per_class(tested, data))
-  workdir.write_table("confusion.csv", results.confusion(tested[""], data))
+  tested = done.outcomes.get("test", {})
+  if tested:
+    workdir.write_table("per_class.csv", results.per_class(tested, data))
+    workdir.write_table("confusion.csv", results.confusion(tested[""], data))
   if reweighting.keeps_dictionary:
     samples = monitor.samples(done.reweighting, data, reweighting)
     workdir.write_table("samples.csv", samples)
-  remarks = results.remarks(tested[""], data, options, summary["train_top1"])
+  train_top1 = summary["train_top1"]
+  remarks = results.remarks(tested.get(""), data, options, train_top1)
   return summary, remarks

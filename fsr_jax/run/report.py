@@ -1,6 +1,6 @@
 """What a person at the terminal sees."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import math
 import time
 
@@ -17,6 +17,11 @@ _LONGEST = 40
 _FEW, _ENDS = 12, 3
 # Test examples below which an accuracy is off by 10 points and more.
 _TINY = 100
+
+
+def say(line: str) -> None:
+  """Prints a line at once."""
+  print(line, flush=True)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -56,16 +61,22 @@ class Progress:
   """One line at most every `every` seconds, and the time that is left."""
 
   def __init__(
-    self, options: Options, steps_per_epoch: int, part: str = "test"
+    self,
+    options: Options,
+    steps_per_epoch: int,
+    part: str | None = "test",
+    say: Callable[[str], None] = say,
   ):
     """Starts the clock.
 
     Args:
       options: Options.
       steps_per_epoch: steps.
-      part: what is evaluated at the ends of epochs, "test" or "val".
+      part: what is evaluated at the ends of epochs, "test" or "val"; None where
+        nothing is.
+      say: what lines are handed to.
     """
-    self._part = part
+    self._part, self._say = part, say
     reweighting = options.train.reweighting
     self._epochs = options.train.optimization.num_epochs
     self._per_epoch = steps_per_epoch
@@ -99,15 +110,16 @@ class Progress:
     now = time.monotonic()
     total = self._epochs * self._per_epoch
     before, self._mark, self._printed = self._mark, (now, step), now
-    top1 = number(self._latest.get(f"{self._part}_top1"))
-    ema = number(self._latest.get(f"{self._part}_top1_ema"))
     parts = [
       f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
       f"step {step:>{len(str(total))}}/{total}",
       f"loss {scalars['loss']:.3f}",
       f"train {scalars['train_top1']:.3f}",
-      f"{self._part} {top1} (ema {ema})",
     ]
+    if self._part:
+      top1 = number(self._latest.get(f"{self._part}_top1"))
+      ema = number(self._latest.get(f"{self._part}_top1_ema"))
+      parts.append(f"{self._part} {top1} (ema {ema})")
     if self._learned:
       purity = self._latest.get("dictionary_purity")
       if purity is not None:  # The clean labels are known.
@@ -120,43 +132,7 @@ class Progress:
     if not compiled and before[1] < step < total:
       rate = (now - before[0]) / (step - before[1])
       parts.append(f"{duration(rate * (total - step))} left")
-    print("  ".join(parts), flush=True)
-
-
-class Countdown:
-  """Lines about something done piece by piece, and the time that is left."""
-
-  def __init__(self, what: str, total: int, every: float):
-    """Starts the clock.
-
-    Args:
-      what: is done.
-      total: pieces, all of them.
-      every: seconds between two lines.
-    """
-    self._what, self._total, self._every = what, total, every
-    self._done, self._started = 0, time.monotonic()
-    self._printed = self._started
-    # (time, pieces) after the first stretch, which compiles.
-    self._mark: tuple[float, int] | None = None
-
-  def add(self, count: int) -> None:
-    """Counts pieces; prints a line if it is time, and after the last."""
-    self._done += count
-    now = time.monotonic()
-    self._mark = self._mark or (now, self._done)
-    if now - self._printed < self._every and self._done < self._total:
-      return
-    self._printed = now
-    parts = [
-      f"{self._what} {self._done:,}/{self._total:,}",
-      duration(now - self._started),
-    ]
-    since, before = self._mark
-    if before < self._done < self._total:
-      rate = (now - since) / (self._done - before)
-      parts.append(f"{duration(rate * (self._total - self._done))} left")
-    print("  ".join(parts), flush=True)
+    self._say("  ".join(parts))
 
 
 def opening(
@@ -182,9 +158,9 @@ def settings(options: Options, data: Data) -> str:
   """The line after it: sizes that a config may have chosen by itself."""
   optimization = options.train.optimization
   reweighting = options.train.reweighting
-  shape = " x ".join(str(n) for n in data.test.image.shape[1:])
+  shape = data.input_shape(options.train.data.crop_side)
   parts = [
-    f"inputs {shape}",
+    f"inputs {' x '.join(map(str, shape))}",
     plural(optimization.num_epochs, "epoch"),
     f"batch {optimization.batch_size}",
   ]
@@ -226,7 +202,8 @@ def classes(data: Data) -> str:
   splits = {"training": data.train}
   if data.val is not None:
     splits["validation"] = data.val
-  splits["test"] = data.test
+  if data.test is not None:
+    splits["test"] = data.test
   counts = [
     np.bincount(split.label, minlength=data.num_classes)
     for split in splits.values()
@@ -250,6 +227,8 @@ def classes(data: Data) -> str:
 
 def test_part(options: DataOptions, data: Data) -> str:
   """The line that tells what is tested and where it comes from."""
+  if data.test is None:
+    return "test part: none, all examples are trained on (data.test_share=0)"
   if data.test_set_aside:
     source = (
       f"set aside from the training images (data.test_share="
@@ -271,6 +250,8 @@ def test_part(options: DataOptions, data: Data) -> str:
 
 def test_notes(data: Data) -> list[str]:
   """What the test part cannot tell, one line each."""
+  if data.test is None:
+    return []
   lines, count = [], np.bincount(data.test.label, minlength=data.num_classes)
   missing = [data.class_names[c] for c in np.flatnonzero(count == 0)]
   if missing:

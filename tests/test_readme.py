@@ -160,12 +160,16 @@ class MainTest(parameterized.TestCase):
 
   def test_evaluate_needs_no_config(self):
     workdir = self.create_tempdir().full_path
-    small = ["--config.num_epochs=2", "--config.data.max_examples=300"]
+    small = [
+      "--config.num_epochs=2",
+      "--config.warmup_epochs=2",
+      "--config.data.max_examples=300",
+    ]
     train = main_py(
       "--config=configs/quickstart.py", f"--workdir={workdir}", *small
     )
     self.assertEqual(train.returncode, 0, train.stderr)
-    self.assertIn("note: warmup_epochs=10 covers all 2 epochs", train.stdout)
+    self.assertIn("note: warmup_epochs=2 covers all 2 epochs", train.stdout)
     result = main_py("--mode=evaluate", f"--workdir={workdir}")
     self.assertEqual(result.returncode, 0, result.stderr)
     line = re.search("test accuracy, last step .*", result.stdout)[0]

@@ -76,6 +76,13 @@ class RunOptions:
     usual=Bound(1, 100),
     free=True,
   )
+  feature_cache: str | None = field(
+    None,
+    "Folder where the features of a frozen backbone are kept, for several runs"
+    " on the same pictures; none means `features` in the workdir.",
+    free=True,
+    place=True,
+  )
   log_every_seconds: float = field(
     10.0,
     "At most one line of progress this often.",

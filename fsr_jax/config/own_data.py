@@ -4,6 +4,7 @@ configs/folder.py leaves these fields open, so that flags say first where the
 data are and how they are read; `config.resolve` fills in what is still open.
 """
 
+import re
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -26,10 +27,13 @@ FOLLOWS = (
   "dictionary_size",
   "reward_batch_size",
   "queue_size",
+  "lr_warmup_epochs",
 )
 # Pictures at least so large get random-resized crops, as ImageNet does; a
 # network sees no larger ones without its first layers shrinking them.
 _LARGE = 96
+# Pixels a side that the weights of published ResNets expect.
+_USUAL_SIDE = 224
 
 
 def leave_open(config: ConfigDict) -> None:
@@ -73,21 +77,29 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
   usual: Any = all_fields()[name][1].default
   count = min(seen.num_examples, data.max_examples or seen.num_examples)
   large = seen.side > _LARGE and not seen.fixed
+  frozen = config.frozen_backbone
+  # What is trained on: pictures, or vectors.
+  vectors = seen.vectors or frozen
   match name:
     case "data.dataset":
       return seen.dataset
     case "data.image_size":
-      return 0 if seen.fixed else _size(seen.side)
+      if seen.fixed:
+        return 0
+      return _USUAL_SIDE if frozen else _size(seen.side)
     case "data.crop_padding":
       # At most an eighth of a small picture.
-      return 0 if large or seen.vectors else min(usual, _side(data, seen) // 8)
+      return 0 if large or vectors else min(usual, _side(data, seen) // 8)
     case "data.min_crop_area":
-      return 0.08 if large else usual
+      return 0.08 if large and not vectors else usual
     case "data.flip":
-      return False if seen.vectors else usual
+      return False if vectors else usual
     case "network":
       if seen.vectors:
         return "mlp"
+      named = _named_network(config.pretrained)
+      if named:
+        return named
       if _side(data, seen) <= _LARGE:
         return "resnet32"
       return "resnet18" if count < 50_000 or seen.fixed else "resnet50"
@@ -104,13 +116,22 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
     case "queue_size":
       # Features of a small network hardly move: more of them do more good than
       # their age does harm (docs/results.md).
-      return 500 if seen.vectors else usual
+      return 500 if vectors else usual
+    case "lr_warmup_epochs":
+      return min(3, config.num_epochs // 10)
   raise ValueError(name)
 
 
 def _side(data: ConfigDict, seen: Survey) -> int:
   """Of the pictures as the network sees them, pixels."""
   return data.image_size or seen.side
+
+
+def _named_network(pretrained: str | None) -> str | None:
+  """The ResNet that the name of a file or of a model on the hub names."""
+  base = (pretrained or "").rstrip("/").rpartition("/")[2]
+  found = re.match(r"(resnet(?:18|34|50))(?![0-9])", base)
+  return found[1] if found else None
 
 
 def _size(side: int) -> int:

@@ -14,7 +14,7 @@ from fsr_jax.data.sources import readers
 from fsr_jax.errors import check
 from fsr_jax.models import blocks_of
 from fsr_jax.train.optimizer import WITH_BUFFER
-from fsr_jax.train.options import OptimizationOptions
+from fsr_jax.train.options import NetworkOptions, OptimizationOptions
 
 
 def resolve_and_load(
@@ -61,10 +61,22 @@ def validate(options: Options) -> None:
   blocks_of(train.network.network)
   sources.source_of(train.data.dataset)
   data_options.check_options(train.data)
+  _check_frozen(train.network)
   _check_schedule(train.optimization)
   _check_rewards(options)
   _check_passes(options)
   _check_loss(options)
+
+
+def _check_frozen(o: NetworkOptions) -> None:
+  """Whether a frozen backbone and a network on its features can be had."""
+  check(
+    not o.frozen_backbone or o.pretrained is not None,
+    "frozen_backbone=True but pretrained is not set: features of a random"
+    " network tell little; expected a file of weights, the workdir of a run or"
+    " a name on the Hugging Face hub (docs/features.md)",
+  )
+  blocks_of(o.feature_network)
 
 
 def _check_schedule(o: OptimizationOptions) -> None:
@@ -160,15 +172,25 @@ def validate_against_data(options: Options, data: Data) -> None:
       augmented so, clean labels that are not there.
   """
   train = options.train
+  pictures, frozen = (
+    len(data.train.image.shape) == 4,
+    train.network.frozen_backbone,
+  )
   check(
-    len(data.train.image.shape) == 4
+    pictures or not frozen,
+    "frozen_backbone=True makes features of pictures, but these data are"
+    " feature vectors already; leave it out, and pretrained",
+  )
+  check(
+    (pictures and not frozen)
     or (
       train.data.crop_padding == 0
       and not train.data.flip
       and train.data.min_crop_area == 1
     ),
     "feature vectors cannot be cropped or mirrored; set data.crop_padding=0,"
-    " data.min_crop_area=1, data.flip=False and a network of vectors (mlp)",
+    " data.min_crop_area=1, data.flip=False"
+    + ("" if frozen else " and a network of vectors (mlp)"),
   )
   if data.held_out is not None:
     check(

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 import dataclasses
+import os
 from typing import Any
 
 import numpy as np
 
-from fsr_jax.data.images.reader import Encoded
+from fsr_jax.data.images.reader import Encoded, Files
 from fsr_jax.errors import check
 
 
@@ -24,6 +25,8 @@ class Split:
       names for them.
     aspect: float32 [N], width / height of the pictures before they were
       squeezed into H x W; None where they were not.
+    path: str [N], of the picture that each row of arrays was made of, as far
+      as is known; None where it is not, or `image` itself is read from files.
   """
 
   image: np.ndarray | Encoded
@@ -31,20 +34,31 @@ class Split:
   clean_label: np.ndarray | None = None
   id: np.ndarray | None = None
   aspect: np.ndarray | None = None
+  path: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.label)
 
+  @property
+  def filepath(self) -> np.ndarray | None:
+    """Absolute path of each example's picture, str [N]; None where there are
+    no files. Made anew each time."""
+    paths = self.path
+    if isinstance(self.image, Encoded) and isinstance(self.image.blobs, Files):
+      paths = self.image.blobs.paths[self.image.position]
+    if paths is None:
+      return None
+    return np.array([os.path.abspath(path) for path in paths.tolist()], str)
+
   def take(self, index: np.ndarray) -> "Split":
     """The examples at `index` (int [M]), renumbered 0..M-1."""
     image = self.image
+    optional = ("clean_label", "id", "aspect", "path")
+    there = {name: getattr(self, name) for name in optional}
     return Split(
       image.take(index) if isinstance(image, Encoded) else image[index],
       self.label[index],
-      *(
-        None if x is None else x[index]
-        for x in (self.clean_label, self.id, self.aspect)
-      ),
+      **{name: None if x is None else x[index] for name, x in there.items()},
     )
 
   def decoded(self) -> "Split":
@@ -100,17 +114,19 @@ class Data:
     """With all images in memory."""
     return self.each(lambda name, split: split.decoded())
 
+  def splits(self) -> dict[str, Split]:
+    """Those that there are, by name."""
+    there = {name: getattr(self, name) for name in SPLITS}
+    return {name: split for name, split in there.items() if split is not None}
+
   def each(self, change: Callable[[str, Split], Split]) -> "Data":
     """With every split that there is changed.
 
     Args:
       change: ("train", "test", "held_out" or "val", Split) -> Split.
     """
-    there = {name: getattr(self, name) for name in SPLITS}
     changed: dict[str, Any] = {
-      name: change(name, split)
-      for name, split in there.items()
-      if split is not None
+      name: change(name, split) for name, split in self.splits().items()
     }
     return dataclasses.replace(self, **changed)
 
@@ -122,7 +138,7 @@ class Data:
         where no such crops are taken.
     """
     shape = tuple(int(n) for n in self.train.image.shape[1:])
-    return shape if side is None else (side, side, shape[2])
+    return (side, side, shape[2]) if side and len(shape) == 3 else shape
 
   def validate(self, side: int | None = None) -> "Data":
     """Returns itself.
@@ -142,10 +158,7 @@ class Data:
     for part, words in ((self.test, "test"), (self.val, "validation")):
       check(part is None or len(part) > 0, f"no {words} examples are left")
     shape = self.train.image.shape[1:]
-    for name in SPLITS:
-      split = getattr(self, name)
-      if split is None:
-        continue
+    for name, split in self.splits().items():
       _validate_split(name, split, self.num_classes)
       expected = shape
       if name in ("test", "val"):

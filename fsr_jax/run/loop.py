@@ -8,8 +8,8 @@ from clu.parameter_overview import count_parameters
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
-from fsr_jax.run import finish, monitor, pretrained, report, resume
-from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run import features, finish, monitor, pretrained, report, resume
+from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.stopwatch import Stopwatch
@@ -27,7 +27,8 @@ class Run:
   Attributes:
     config: resolved.
     options: Options, what it stands for.
-    data: Data.
+    data: Data that it is trained on, features where the backbone is frozen.
+    pictures: Data as they were loaded.
     workdir: Workdir.
     programs: Programs.
     notes: what is allowed but perhaps not expected, one line each.
@@ -67,11 +68,15 @@ class Run:
     train, run = self.options.train, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
+    self.pictures = self.data
+    if train.network.frozen_backbone:
+      self.data, notes = features.of_run(
+        self.options, self.pictures, self.workdir, devices, say
+      )
+      train, self.notes = train.on_features, self.notes + notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
-    if train.network.pretrained and not has_checkpoint(
-      self.workdir.checkpoints
-    ):
+    if train.network.pretrained and not self.workdir.has_checkpoint:
       host_state, notes = pretrained.start(train.network, host_state)
       self.notes += notes
     self.num_parameters = int(count_parameters(host_state.params))
@@ -91,7 +96,7 @@ class Run:
       before, self.options, self.step, self.programs.steps_per_epoch
     )
     self.workdir.write_config(self.config)
-    resume.remember(self.workdir, train, self.data)
+    resume.remember(self.workdir, self.options.train, self.pictures)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(
       self.options,

@@ -31,10 +31,24 @@ class NetworkOptions:
   )
   pretrained: str | None = field(
     None,
-    "Where its parameters start: the workdir of another run, or a"
-    " .safetensors file of a ResNet with torchvision's names (timm's too);"
-    " random without it.",
+    "Where its parameters start: the workdir of another run, a .safetensors"
+    " file of a ResNet with torchvision's names (timm's too) or with ours, or"
+    " OWNER/NAME of such a file on the Hugging Face hub"
+    " (timm/resnet18.a1_in1k), fetched once; random without it.",
     place=True,
+  )
+  frozen_backbone: bool = field(
+    False,
+    "Whether the network of `pretrained` stays as it is: it turns every"
+    " picture into its features once, and feature_network is trained on them"
+    " (docs/features.md).",
+  )
+  feature_network: str = field(
+    "mlp",
+    "The network that is trained on the features of a frozen backbone: mlp,"
+    " linear, or package.module:function.",
+    of=("frozen_backbone", True),
+    source="ours",
   )
   meta_blocks: int = field(
     0,
@@ -95,7 +109,8 @@ class OptimizationOptions:
   )
   lr_warmup_epochs: int = field(
     0,
-    "Linear rise of the learning rate before the schedule.",
+    "Linear rise of the learning rate before the schedule. configs/folder.py:"
+    " a tenth of num_epochs, at most 3, unless it is set.",
     bound=NOT_NEGATIVE,
     unit="epochs",
   )
@@ -262,6 +277,20 @@ class TrainOptions:
   optimization: OptimizationOptions = OptimizationOptions()
   objective: ObjectiveOptions = ObjectiveOptions()
   reweighting: ReweightingOptions = ReweightingOptions()
+
+  @property
+  def on_features(self) -> "TrainOptions":
+    """The options of what is trained: those of feature_network where the
+    backbone is frozen, else these."""
+    if not self.network.frozen_backbone:
+      return self
+    network = dataclasses.replace(
+      self.network,
+      network=self.network.feature_network,
+      pretrained=None,
+      frozen_backbone=False,
+    )
+    return dataclasses.replace(self, network=network)
 
   @property
   def relabels(self) -> bool:

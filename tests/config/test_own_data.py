@@ -71,6 +71,30 @@ class OwnDataConfigTest(OwnDataTest):
     c = self.resolved(self.root, network="mlp", data__flip=False)
     self.assertEqual((c.network, c.data.flip), ("mlp", False))
 
+  @parameterized.parameters((100, 3, 15), (30, 3, 5), (12, 1, 2), (2, 0, 1))
+  def test_stages_follow_the_number_of_epochs(self, epochs, rise, warmup):
+    tree(self.root, count=5)
+    c = self.resolved(self.root, num_epochs=epochs)
+    self.assertEqual((c.lr_warmup_epochs, c.warmup_epochs), (rise, warmup))
+    c = self.resolved(self.root, num_epochs=epochs, lr_warmup_epochs=2)
+    self.assertEqual(c.lr_warmup_epochs, 2)
+
+  @parameterized.parameters(
+    ("weights/resnet34-b627a593.safetensors", "resnet34"),
+    ("timm/resnet50.a1_in1k", "resnet50"),
+    ("timm/resnet18.a1_in1k", "resnet18"),
+    ("w.safetensors", "resnet18"),
+    ("resnet180.safetensors", "resnet18"),
+  )
+  def test_a_frozen_backbone(self, pretrained, network):
+    """Pictures as published weights expect them, training as of vectors."""
+    tree(self.root, count=30, size=(300, 200))
+    c = self.resolved(self.root, pretrained=pretrained, frozen_backbone=True)
+    self.assertEqual((c.network, c.feature_network), (network, "mlp"))
+    self.assertEqual(c.data.image_size, 224)
+    self.assertEqual((c.data.crop_padding, c.data.min_crop_area), (0, 1.0))
+    self.assertEqual((c.data.flip, c.queue_size), (False, 500))
+
   def test_three_parts(self):
     for name, count in (("train", 12), ("val", 3), ("test", 2)):
       tree(self.root / name, count=count)

@@ -23,6 +23,8 @@ from fsr_jax.files import arrays_read, require_file
 
 # What the names of the arrays begin with of parts that are not trained on.
 _HELD = ("test_", "val_")
+# Arrays of one entry an example, besides its image.
+_COLUMNS = ("label", "clean_label", "id", "filepath")
 
 
 def arrays(options: DataOptions) -> Data:
@@ -32,10 +34,11 @@ def arrays(options: DataOptions) -> Data:
     options: their `path` is the file or folder, `class_names` may name the
       classes. Arrays: image, of 0..255 [N, H, W] or [N, H, W, channels], or
       feature vectors [N, F]; label, integers or text [N] or [N, 1], or one-hot
-      rows [N, C]; optional clean_label (-1: the label is wrong), id, and the
-      same with test_ and val_ before it. Without test_image what has val_ is
-      tested. Images in other plain forms (`pixels`) are converted. Without ids
-      an example is called by its row, from 0.
+      rows [N, C]; optional clean_label (-1: the label is wrong), id, filepath
+      (the picture that a row was made of, from the folder of this file on) and
+      the same with test_ and val_ before it. Without test_image what has val_
+      is tested. Images in other plain forms (`pixels`) are converted. Without ids
+      an example is called by its filepath, or else by its row, from 0.
 
   Returns:
     Data.
@@ -78,7 +81,7 @@ def assembled(
   columns = {
     name: column(path, name, found[name], len(images[f"{part}image"]))
     for part in parts
-    for name in (f"{part}label", f"{part}clean_label", f"{part}id")
+    for name in (part + what for what in _COLUMNS)
     if name in found
   }
   names = _class_names(path, options, columns)
@@ -158,11 +161,21 @@ def _split(
     for what in ("label", "clean_label")
     if part + what in columns
   }
+  named = {
+    what: texts(path, part + what, columns[part + what].values)
+    for what in ("id", "filepath")
+    if part + what in columns
+  }
   identity = np.arange(len(image)).astype(str)
-  if f"{part}id" in columns:
-    identity = texts(path, f"{part}id", columns[f"{part}id"].values)
+  for what in ("filepath", "id"):
+    identity = named.get(what, identity)
+  if named:
     check_ids(path, identity)
-  return Split(image, **labels, id=identity)
+  files = named.get("filepath")
+  if files is not None:
+    folder = path.parent if isinstance(path, pathlib.Path) else pathlib.Path()
+    files = np.array([str(folder / name) for name in files.tolist()], str)
+  return Split(image, **labels, id=identity, path=files)
 
 
 def _positions(labels: Column, vocabulary: Vocabulary) -> Vocabulary:

@@ -37,8 +37,8 @@ def arrays(options: DataOptions) -> Data:
       rows [N, C]; optional clean_label (-1: the label is wrong), id, filepath
       (the picture that a row was made of, from the folder of this file on) and
       the same with test_ and val_ before it. Without test_image what has val_
-      is tested. Images in other plain forms (`pixels`) are converted. Without ids
-      an example is called by its filepath, or else by its row, from 0.
+      is tested. Images in other plain forms (`pixels`) are converted. Without
+      ids an example is called by its filepath, or else by its row, from 0.
 
   Returns:
     Data.

@@ -18,6 +18,7 @@ import numpy as np
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Files, Reader
+from fsr_jax.data.options import crop_side
 from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
@@ -58,7 +59,7 @@ def of_run(
       then), a picture that cannot be read, features that are not finite.
   """
   network = options.train.network
-  height, width, channels = data.input_shape(options.train.data.crop_side)
+  height, width, channels = data.input_shape(crop_side(options.train.data))
   if has_checkpoint(workdir.checkpoints):
     # It was trained on the features of this one, whatever lies elsewhere now.
     extractor, arrays = extractors.load(workdir.path)

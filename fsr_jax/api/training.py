@@ -23,7 +23,7 @@ from fsr_jax.data.labels.values import as_list, spelled
 from fsr_jax.data.sources.arrays import assembled
 from fsr_jax.data.sources.pixels import Form
 from fsr_jax.errors import choose
-from fsr_jax.run import commands, report
+from fsr_jax.run import account, report
 from fsr_jax.run.loop import Run
 from fsr_jax.run.model import PARAMETERS, Model
 
@@ -113,15 +113,17 @@ def fit(
     run = Run(config, folder, allow_config_change, source=source, say=say)
     run.notes[:0] = form.notes
     # SIGTERM is left to the program that calls.
-    summary = commands.carry_out(run, signals=(signal.SIGINT,), say=say)
+    summary = account.carry_out(run, signals=(signal.SIGINT,), say=say)
     if summary is None:
       raise KeyboardInterrupt
     fitted = Fitted(
       label_issues=run.label_issues,
       classes_=_classes(found.get("label"), run.data.class_names),
       summary=summary,
-      notes=(*run.notes, *notices(run.options, run.data)),
-      model=Model.of(run.options.train, run.data, run.state, parameters),
+      notes=(*run.notes, *notices(run.options, run.pictures)),
+      model=Model.of(
+        run.options.train, run.pictures, run.state, parameters, run.extractor
+      ),
       form=form,
       dtype="|u1" if is_place(x) else numbers("x", x).dtype.str,
     )

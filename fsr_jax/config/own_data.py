@@ -88,8 +88,10 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
         return 0
       return _USUAL_SIDE if frozen else _size(seen.side)
     case "data.crop_padding":
+      if large or vectors:
+        return 0
       # At most an eighth of a small picture.
-      return 0 if large or vectors else min(usual, _side(data, seen) // 8)
+      return min(usual, _side(data, seen) // 8)
     case "data.min_crop_area":
       return 0.08 if large and not vectors else usual
     case "data.flip":
@@ -122,16 +124,16 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
   raise ValueError(name)
 
 
-def _side(data: ConfigDict, seen: Survey) -> int:
-  """Of the pictures as the network sees them, pixels."""
-  return data.image_size or seen.side
-
-
 def _named_network(pretrained: str | None) -> str | None:
   """The ResNet that the name of a file or of a model on the hub names."""
   base = (pretrained or "").rstrip("/").rpartition("/")[2]
   found = re.match(r"(resnet(?:18|34|50))(?![0-9])", base)
   return found[1] if found else None
+
+
+def _side(data: ConfigDict, seen: Survey) -> int:
+  """Of the pictures as the network sees them, pixels."""
+  return data.image_size or seen.side
 
 
 def _size(side: int) -> int:

@@ -26,23 +26,36 @@ NAME = "extractor.safetensors"
 _SMALL = 96
 
 
-def create(
-  options: NetworkOptions, image_shape: tuple[int, int, int]
-) -> tuple[Extractor, Tree, list[str]]:
-  """The backbone that `pretrained` names.
+def described(
+  options: NetworkOptions, image_shape: tuple[int, ...]
+) -> Extractor:
+  """The backbone that is frozen.
 
   Args:
-    options: `pretrained` set.
+    options: NetworkOptions.
     image_shape: (H, W, channels) of the pictures.
+  """
+  height, width, channels = image_shape
+  shape = (height, width, channels)
+  return Extractor(options.network, shape, options.compute_dtype)
+
+
+def create(
+  extractor: Extractor, options: NetworkOptions
+) -> tuple[Tree, list[str]]:
+  """Its arrays, those that `pretrained` names.
+
+  Args:
+    extractor: Extractor.
+    options: `pretrained` set.
 
   Returns:
-    (Extractor, its arrays, what to know of them, one line each).
+    (arrays like its template, what to know of them, one line each).
 
   Raises:
     InputError: nothing there to read, or it does not fit the network.
   """
   assert options.pretrained is not None
-  extractor = Extractor(options.network, image_shape, options.compute_dtype)
   template = extractor.template()
   weights = weights_lib.read(options.pretrained)
   wanted = _by_plain_name(template)
@@ -53,7 +66,7 @@ def create(
   mean, std = (
     ", ".join(f"{x:.3g}" for x in channel) for channel in weights.statistics
   )
-  height, width, _ = image_shape
+  height, width, _ = extractor.image_shape
   notes = [
     f"{options.network} of {weights.where} stays as it is: what is trained sees"
     f" its {extractor.num_features} features of each picture of {height} x"
@@ -66,7 +79,7 @@ def create(
       " which saw 224 x 224 as a rule: their features will tell little;"
       " pictures in files are enlarged by --config.data.image_size=224"
     )
-  return extractor, arrays, notes
+  return arrays, notes
 
 
 def save(workdir: pathlib.Path, extractor: Extractor, arrays: Tree) -> None:

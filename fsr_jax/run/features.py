@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from typing import NamedTuple
 import zipfile
 
 import numpy as np
@@ -18,12 +19,12 @@ import numpy as np
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Files, Reader
-from fsr_jax.data.options import crop_side
 from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.run import extractors, report
 from fsr_jax.run.checkpoint import has_checkpoint, named
+from fsr_jax.run.countdown import Countdown
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.parallel import Devices
@@ -32,49 +33,81 @@ from fsr_jax.train.parallel import Devices
 _BATCH, _SHARD = 64, 512
 
 
+class Frozen(NamedTuple):
+  """What is trained where a backbone is frozen.
+
+  Attributes:
+    extractor: arrays of the backbone; None where none is frozen.
+    data: Data whose images are its features, float32 [N, F].
+    notes: what to know of it, one line each.
+  """
+
+  extractor: Tree | None
+  data: Data
+  notes: list[str]
+
+
 def of_run(
   options: Options,
   data: Data,
   workdir: Workdir,
   devices: Devices,
   say: Callable[[str], None] = report.say,
-) -> tuple[Data, list[str]]:
-  """The data of a run with a frozen backbone: features in place of pictures.
+) -> Frozen:
+  """Features in place of the pictures of a run, if its backbone is frozen.
 
-  The workdir is this process's own from here on; the backbone is kept in it,
-  the features in its folder `features` or in feature_cache.
+  The workdir is this process's own from then on; the backbone is kept in it.
 
   Args:
-    options: Options, frozen_backbone set.
+    options: Options.
     data: Data of pictures.
     workdir: of the run.
     devices: Devices.
     say: what lines of progress are handed to.
-
-  Returns:
-    (Data whose images are float32 [N, F], what to know of it, one line each).
 
   Raises:
     InputError: weights that are not there or do not fit (nothing is written
       then), a picture that cannot be read, features that are not finite.
   """
   network = options.train.network
-  height, width, channels = data.input_shape(crop_side(options.train.data))
-  if has_checkpoint(workdir.checkpoints):
-    # It was trained on the features of this one, whatever lies elsewhere now.
-    extractor, arrays = extractors.load(workdir.path)
-    notes: list[str] = []
-  else:
-    extractor, arrays, notes = extractors.create(
-      network, (height, width, channels)
-    )
+  if not network.frozen_backbone:
+    return Frozen(None, data, [])
+  notes: list[str] = []
+  # A run that was begun is trained on the features of the backbone it kept.
+  if not has_checkpoint(workdir.checkpoints):
+    extractor = extractors.described(network, data.train.image.shape[1:])
+    arrays, notes = extractors.create(extractor, network)
     workdir.lock()
     extractors.save(workdir.path, extractor, arrays)
   workdir.lock()
+  return of_workdir(options, data, workdir, devices, say)._replace(notes=notes)
+
+
+def of_workdir(
+  options: Options,
+  data: Data,
+  workdir: Workdir,
+  devices: Devices,
+  say: Callable[[str], None] = report.say,
+) -> Frozen:
+  """Features by the backbone that a run kept.
+
+  They are kept in the folder `features` of its workdir or in feature_cache.
+
+  Args:
+    options, data, workdir, devices, say: as for `of_run`.
+
+  Raises:
+    InputError: no backbone there, a picture that cannot be read, features that
+      are not finite.
+  """
+  if not options.train.network.frozen_backbone:
+    return Frozen(None, data, [])
+  extractor, arrays = extractors.load(workdir.path)
   cache, every = options.run.feature_cache, options.run.log_every_seconds
   folder = pathlib.Path(cache) if cache else workdir.path / "features"
   features = Features(extractor, arrays, folder, devices)
-  return features.of(data, every, say), notes
+  return Frozen(arrays, features.of(data, every, say), [])
 
 
 class Features:
@@ -104,9 +137,7 @@ class Features:
       self._source.update(name.encode())
       self._source.update(np.ascontiguousarray(array).tobytes())
 
-  def of(
-    self, data: Data, every: float, say: Callable[[str], None] = report.say
-  ) -> Data:
+  def of(self, data: Data, every: float, say: Callable[[str], None]) -> Data:
     """Data with features in place of pictures.
 
     Args:
@@ -122,11 +153,17 @@ class Features:
     for name, split in data.splits().items():
       known[name] = self._read(split)
       missing += len(split) - sum(map(len, known[name].values()))
-    countdown = report.Countdown("features", missing, every, say)
+    if missing:
+      total = sum(len(split) for split in data.splits().values())
+      say(
+        f"features of {missing:,} of {total:,} pictures are to be taken; they"
+        f" are kept in {self._folder}"
+      )
+    clock = Countdown("features", missing, every, say)
 
     def with_features(name: str, split: Split) -> Split:
       found = known[name]
-      found |= self._make(split, set(found), countdown)
+      found |= self._make(split, set(found), clock)
       image = np.concatenate([found[start] for start in sorted(found)])
       return dataclasses.replace(
         split, image=image, aspect=None, path=split.filepath
@@ -157,7 +194,7 @@ class Features:
     return found
 
   def _make(
-    self, split: Split, there: set[int], countdown: report.Countdown
+    self, split: Split, there: set[int], clock: Countdown
   ) -> dict[int, np.ndarray]:
     """The files that are not there, made and written."""
     folder = self._place(split)
@@ -166,7 +203,7 @@ class Features:
     if not wanted:
       return made
     folder.mkdir(parents=True, exist_ok=True)
-    taken = self._take(split, wanted, countdown)
+    taken = self._take(split, wanted, clock)
     for start in wanted:
       size = min(_SHARD, len(split) - start)
       rows = [next(taken) for _ in range(0, size, self._batch)]
@@ -181,7 +218,7 @@ class Features:
     return made
 
   def _take(
-    self, split: Split, starts: list[int], countdown: report.Countdown
+    self, split: Split, starts: list[int], clock: Countdown
   ) -> Iterator[np.ndarray]:
     """Yields float32 [batch, F]; the last batch of a file repeats a picture."""
     batches = [
@@ -192,7 +229,7 @@ class Features:
     for index, image in zip(batches, _images(split.image, batches)):
       placed = self._devices.split(image)
       yield self._devices.get(self._program(self._arrays, placed))
-      countdown.add(len(set(index.tolist())))
+      clock.add(len(set(index.tolist())))
 
 
 def _features(arrays: Tree, image, *, extractor: Extractor):

@@ -29,6 +29,7 @@ class Run:
     options: Options, what it stands for.
     data: Data that it is trained on, features where the backbone is frozen.
     pictures: Data as they were loaded.
+    extractor: arrays of the frozen backbone; None where there is none.
     workdir: Workdir.
     programs: Programs.
     notes: what is allowed but perhaps not expected, one line each.
@@ -65,15 +66,14 @@ class Run:
       self.workdir, self.config, self.data, allow_config_change
     )
     before = self.workdir.read_config()
-    train, run = self.options.train, self.options.run
+    train, run = self.options.train.on_features, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
     self.pictures = self.data
-    if train.network.frozen_backbone:
-      self.data, notes = features.of_run(
-        self.options, self.pictures, self.workdir, devices, say
-      )
-      train, self.notes = train.on_features, self.notes + notes
+    self.extractor, self.data, notes = features.of_run(
+      self.options, self.pictures, self.workdir, devices, say
+    )
+    self.notes += notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
     if train.network.pretrained and not self.workdir.has_checkpoint:

@@ -172,9 +172,8 @@ def _split(
   if named:
     check_ids(path, identity)
   files = named.get("filepath")
-  if files is not None:
-    folder = path.parent if isinstance(path, pathlib.Path) else pathlib.Path()
-    files = np.array([str(folder / name) for name in files.tolist()], str)
+  if files is not None and isinstance(path, pathlib.Path):
+    files = np.array([str(path.parent / name) for name in files.tolist()], str)
   return Split(image, **labels, id=identity, path=files)
 
 

@@ -9,7 +9,10 @@ import fsr_jax
 from fsr_jax import config as config_lib
 
 PACKAGE = pathlib.Path(fsr_jax.__file__).parent
-LAYERS = ["maths", "reweighting", "models", "data", "train", "config", "run"]
+LAYERS = [
+  *("maths", "reweighting", "models", "data", "train", "config", "run"),
+  "api",
+]
 # Leaves that any layer may use.
 LEAVES = {"errors", "fields", "files"}
 # What a layer may import besides itself and the leaves, where that is not

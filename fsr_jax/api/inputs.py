@@ -115,6 +115,14 @@ def arrays(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Form]:
     InputError: they are not what they should be.
   """
   check_index(given["x"], given["labels"])
+  for part in ("test", "val"):
+    there = [n for n in (f"x_{part}", f"labels_{part}") if given[n] is not None]
+    check(
+      len(there) != 1,
+      f"{there[0] if there else ''} without"
+      f" {'labels' if there == [f'x_{part}'] else 'x'}_{part}; expected both or"
+      " none",
+    )
   names = {
     "image": "x",
     **{f"{part}_image": f"x_{part}" for part in ("test", "val")},

@@ -22,9 +22,10 @@ from fsr_jax.data.labels.column import column
 from fsr_jax.data.labels.values import as_list, spelled
 from fsr_jax.data.sources.arrays import assembled
 from fsr_jax.data.sources.pixels import Form
-from fsr_jax.run import commands, report
+from fsr_jax.errors import choose
+from fsr_jax.run import account, report
 from fsr_jax.run.loop import Run
-from fsr_jax.run.model import Model
+from fsr_jax.run.model import PARAMETERS, Model
 
 
 def fit(
@@ -96,6 +97,7 @@ def fit(
     "ids": ids,
   }
   say = report.say if progress else _nobody
+  choose("parameters", parameters, PARAMETERS)
   with in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)
     found: dict[str, np.ndarray] = {}
@@ -111,7 +113,7 @@ def fit(
     run = Run(config, folder, allow_config_change, source=source, say=say)
     run.notes[:0] = form.notes
     # SIGTERM is left to the program that calls.
-    summary = commands.carry_out(run, signals=(signal.SIGINT,), say=say)
+    summary = account.carry_out(run, signals=(signal.SIGINT,), say=say)
     if summary is None:
       raise KeyboardInterrupt
     fitted = Fitted(
@@ -177,5 +179,7 @@ def _classes(
   )
   found = lookup(texts, by_name(class_names))
   position = np.zeros(len(class_names), int)
-  position[found[found >= 0]] = first[found >= 0]
+  # Of a class that is written in several ways: as it is called, if it is.
+  for known in (found >= 0, (found >= 0) & np.isin(texts, class_names)):
+    position[found[known]] = first[known]
   return values[position]

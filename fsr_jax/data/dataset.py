@@ -138,7 +138,7 @@ class Data:
         where no such crops are taken.
     """
     shape = tuple(int(n) for n in self.train.image.shape[1:])
-    return shape if side is None else (side, side, shape[2])
+    return (side, side, shape[2]) if side and len(shape) == 3 else shape
 
   def validate(self, side: int | None = None) -> "Data":
     """Returns itself.

@@ -187,10 +187,10 @@ class DataOptions:
     source="section 5.1",
   )
 
-  @property
-  def crop_side(self) -> int | None:
-    """Side of random-resized crops, pixels; None where no such are taken."""
-    return self.image_size if self.min_crop_area < 1 else None
+
+def crop_side(options: DataOptions) -> int | None:
+  """Side of random-resized crops, pixels; None where no such are taken."""
+  return options.image_size if options.min_crop_area < 1 else None
 
 
 def check_options(options: DataOptions) -> None:

@@ -1,18 +1,16 @@
 """What main.py offers: `train`, `evaluate`, `predict`, `export`."""
 
-from collections.abc import Callable
 import dataclasses
 import pathlib
 
 from ml_collections import ConfigDict
 
 from fsr_jax.config import Options, places, stored
-from fsr_jax.config.validation import notices, resolve_and_load
+from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
-from fsr_jax.run import content, evaluation, features, labels, report, results
+from fsr_jax.run import account, content, evaluation, features, labels, results
 from fsr_jax.run import export as export_lib
 from fsr_jax.run import predict as predict_lib
 from fsr_jax.run import prior as priors
@@ -20,7 +18,6 @@ from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.evaluation import Tested
 from fsr_jax.run.loop import Run
 from fsr_jax.run.model import Model
-from fsr_jax.run.stop import SIGNALS
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import named_scalars
 from fsr_jax.train.parallel import devices_for
@@ -48,59 +45,10 @@ def train(
     The summary, or None where the run was left before its end.
   """
   run = Run(config, workdir, allow_config_change)
-  summary = carry_out(run, stop_after_epochs)
+  summary = account.carry_out(run, stop_after_epochs)
   if summary is not None:
     print(f"\n{run.workdir.path}", flush=True)
   return summary
-
-
-def carry_out(
-  run: Run,
-  stop_after_epochs: int | None = None,
-  signals: tuple[int, ...] = SIGNALS,
-  say: Callable[[str], None] = report.say,
-) -> dict | None:
-  """Trains a run, telling what it is and what came of it.
-
-  Args:
-    run: Run.
-    stop_after_epochs, signals: as for `Run.train`.
-    say: what the lines are handed to.
-
-  Returns, Raises: as `Run.train`.
-  """
-  device = run.programs.devices.name
-  say(report.opening(run.options, run.data, run.num_parameters, device))
-  say(report.settings(run.options, run.data))
-  _describe(run.options.train.data, run.data, say)
-  for line in run.notes + notices(run.options, run.pictures):
-    say(f"note: {line}")
-  if 0 < run.step < run.num_steps:
-    say(f"continuing from step {run.step}")
-  summary = run.train(stop_after_epochs, signals)
-  if summary is None:
-    say(f"left at step {run.step}; the same command continues")
-  else:
-    _conclude(summary, run.remarks, say)
-  return summary
-
-
-def _describe(
-  options: DataOptions, data: Data, say: Callable[[str], None] = report.say
-) -> None:
-  """Tells what there is of each class, and what is tested."""
-  say(report.classes(data))
-  say(report.test_part(options, data))
-  for line in report.test_notes(data):
-    say(f"note: {line}")
-
-
-def _conclude(
-  summary: dict, remarks: list[str], say: Callable[[str], None] = report.say
-) -> None:
-  say(f"\n{results.table(summary)}\n")
-  for line in remarks:
-    say(line)
 
 
 def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
@@ -218,7 +166,7 @@ def evaluate(
   lines = results.remarks(
     tested.outcomes["test"][""], tested.data, tested.options
   )
-  _conclude(scalars, [*lines, *evaluation.effect(prior, tested)])
+  account.conclude(scalars, [*lines, *evaluation.effect(prior, tested)])
   evaluation.write(tables, tested)
   print(f"\n{tables}", flush=True)
   return scalars
@@ -244,7 +192,7 @@ def _own_parts(
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
   steps = options.optimization.num_epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
-  _describe(options.data, data)
+  account.describe(options.data, data)
   if shares is None:
     return Tested(options, data, found)
   adjusted = {

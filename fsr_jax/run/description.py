@@ -14,6 +14,7 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.images.reader import resize_of
+from fsr_jax.data.options import crop_side
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import read_file, replacing
 from fsr_jax.run.extractors import described
@@ -62,7 +63,7 @@ class Description:
 
 def describe(options: TrainOptions, data: Data) -> Description:
   """The description of what is trained with these options on these data."""
-  shape = data.input_shape(options.data.crop_side)
+  shape = data.input_shape(crop_side(options.data))
   square = len(shape) == 3 and shape[0] == shape[1] and shape[2] == 3
   counts = np.bincount(data.train.label, minlength=data.num_classes)
   whole, trained = options.network, options.on_features.network

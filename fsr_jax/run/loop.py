@@ -10,7 +10,7 @@ from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.run import finish, monitor, pretrained, report, resume
 from fsr_jax.run.advice import faster
-from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.features import features_of_run
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
@@ -77,7 +77,7 @@ class Run:
     self.notes += notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
-    if not has_checkpoint(self.workdir.checkpoints):
+    if not self.workdir.has_checkpoint:
       host_state, notes = pretrained.start(train.network, host_state)
       self.notes += notes
     self.num_parameters = int(count_parameters(host_state.params))

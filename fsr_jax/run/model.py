@@ -254,7 +254,11 @@ class Model:
     self, logits: np.ndarray, prior: np.ndarray | None = None
   ) -> np.ndarray:
     """float32 [b, C], of logits [b, C]; prior as for `adjusted`."""
-    return np.asarray(jax.nn.softmax(self.adjusted(logits, prior)))
+    # In NumPy: there are as many shapes as numbers of images, each of which
+    # would be compiled.
+    said = self.adjusted(logits, prior)
+    exp = np.exp(said - said.max(1, keepdims=True))
+    return exp / exp.sum(1, keepdims=True)
 
   def _checked(self, x: np.ndarray | Encoded) -> np.ndarray | Encoded:
     """Inputs in the form that the network takes."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.options import DataOptions
+from fsr_jax.data.options import DataOptions, crop_side
 from fsr_jax.train.metrics import Metrics
 
 # Seconds from which on a run is long.
@@ -165,7 +165,7 @@ def settings(options: Options, data: Data) -> str:
   """The line after it: sizes that a config may have chosen by itself."""
   optimization = options.train.optimization
   reweighting = options.train.reweighting
-  shape = data.input_shape(options.train.data.crop_side)
+  shape = data.input_shape(crop_side(options.train.data))
   parts = [
     f"inputs {' x '.join(map(str, shape))}",
     plural(optimization.num_epochs, "epoch"),

@@ -97,7 +97,12 @@ class Workdir:
   @property
   def holds_progress(self) -> bool:
     """Whether something of a run would be lost if another one began here."""
-    return self._summary.exists() or has_checkpoint(self.checkpoints)
+    return self._summary.exists() or self.has_checkpoint
+
+  @property
+  def has_checkpoint(self) -> bool:
+    """Whether a checkpoint was saved here."""
+    return has_checkpoint(self.checkpoints)
 
   def lock(self) -> None:
     """Makes the directory this process's own until the process ends.

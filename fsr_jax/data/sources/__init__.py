@@ -10,7 +10,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Files, unreadable
 from fsr_jax.data.labels import file, imbalance, noise
-from fsr_jax.data.options import ON_ERROR, DataOptions
+from fsr_jax.data.options import ON_ERROR, DataOptions, crop_side
 from fsr_jax.data.sources import (
   arrays,
   digits,
@@ -93,7 +93,7 @@ def load(options: DataOptions, seed: int, source: Source | None = None) -> Data:
   if options.noise != "none":
     train = _with_noise(train, options, data.num_classes, noise_rng)
   data = dataclasses.replace(data, train=train, held_out=held_out)
-  return data.validate(options.crop_side)
+  return data.validate(crop_side(options))
 
 
 def _check_apart(data: Data) -> None:

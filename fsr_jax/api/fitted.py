@@ -22,13 +22,16 @@ _NAME, _TABLE = "fitted.json", "label_issues.npz"
 _FORMAT = "fsr_jax fitted 1"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Fitted:
   """A finished training.
 
   Attributes:
     label_issues: LabelIssues, which labels seem wrong: a row for each training
-      example, the worst first.
+      example, the worst first. Its `id` is the row of x, unless ids were given;
+      its `index`, the position among those trained on, is the same if all of x
+      is (without test_share, held_out, max_examples, imbalance_ratio,
+      num_classes).
     classes_: [C], the classes in the order of the probabilities' columns, of
       the dtype that the labels had.
     summary: what summary.json of a run has: accuracies, times, versions.
@@ -45,6 +48,13 @@ class Fitted:
   model: Model
   form: Form
   dtype: str
+
+  def __repr__(self) -> str:
+    suspects = int(np.sum(self.label_issues["is_label_issue"]))
+    return (
+      f"Fitted(classes: {len(self.classes_):,}, labels:"
+      f" {len(self.label_issues):,}, of which seem wrong: {suspects:,})"
+    )
 
   def predict_proba(
     self, x: Any, prior: np.ndarray | None = None

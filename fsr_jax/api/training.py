@@ -14,7 +14,7 @@ import numpy as np
 from fsr_jax import fields as field_lib
 from fsr_jax.api import fitted as fitted_lib
 from fsr_jax.api.fitted import Fitted
-from fsr_jax.api.inputs import WHERE, arrays, is_place, numbers
+from fsr_jax.api.inputs import WHERE, arrays, is_place
 from fsr_jax.api.settings import in_keywords, name_place, settings
 from fsr_jax.config.validation import notices
 from fsr_jax.data.labels.classes import by_name, lookup
@@ -38,6 +38,7 @@ def fit(
   labels_val: Any = None,
   clean_labels: Any = None,
   ids: Any = None,
+  filepaths: Any = None,
   workdir: str | None = None,
   allow_config_change: bool = False,
   parameters: str = "last",
@@ -66,7 +67,9 @@ def fit(
     x_val, labels_val: what is evaluated while training goes on.
     clean_labels: true labels where they are known, to measure by; nothing is
       learned from them. Missing ones are unknown.
-    ids: what each example is called in the table; its position, if None.
+    ids: what each example is called in the table; its row of x, if None.
+    filepaths: of the picture that each example is or was made of, for the
+      table.
     workdir: directory of the run, which is kept, and continued if it is cut
       off; None for one that is removed at the end.
     allow_config_change: continue a run that began with other fields.
@@ -95,17 +98,18 @@ def fit(
     "labels_val": labels_val,
     "clean_labels": clean_labels,
     "ids": ids,
+    "filepaths": filepaths,
   }
   say = report.say if progress else _nobody
   choose("parameters", parameters, PARAMETERS)
   with in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)
     found: dict[str, np.ndarray] = {}
-    form, source = Form(), None
+    form, dtype, source = Form(), np.dtype(np.uint8).str, None
     if is_place(x):
       name_place(config, given)
     else:
-      found, form = arrays(given)
+      found, form, dtype = arrays(given)
       source = functools.partial(assembled, WHERE, found)
     if workdir is None:  # Nobody can continue it.
       config.checkpoint_every_epochs = field_lib.INT32_MAX
@@ -125,7 +129,7 @@ def fit(
         run.options.train, run.pictures, run.state, parameters, run.extractor
       ),
       form=form,
-      dtype="|u1" if is_place(x) else numbers("x", x).dtype.str,
+      dtype=dtype,
     )
     if workdir is not None:
       fitted_lib.write(run.workdir.path, fitted)

@@ -1,6 +1,6 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 import time
 
 from clu.parameter_overview import count_parameters
@@ -10,11 +10,11 @@ from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.run import features, finish, monitor, pretrained, report, resume
 from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.outcomes import Outcomes
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.evaluate import Outcome, named_scalars
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
@@ -62,6 +62,16 @@ class Run:
     """
     self.config, self.options, self.data = resolve_and_load(config, source)
     self.workdir = Workdir(workdir)
+    try:
+      self._begin(allow_config_change, say)
+    except BaseException:  # A notebook lives on, and would keep it locked.
+      self.workdir.unlock()
+      raise
+
+  def _begin(
+    self, allow_config_change: bool, say: Callable[[str], None]
+  ) -> None:
+    """Everything between the data and the first step."""
     self.notes = resume.check_same(
       self.workdir, self.config, self.data, allow_config_change
     )
@@ -105,8 +115,7 @@ class Run:
       say,
     )
     self.remarks: list[str] = []
-    # Of the parts evaluated since the last training step.
-    self._outcomes: dict[str, dict[str, Outcome]] = {}
+    self._outcomes = Outcomes(self.programs, run.eval_batch_size)
     self._stopwatch = Stopwatch()
     self._stop = Stop()
 
@@ -172,7 +181,8 @@ class Run:
     Returns:
       Scalars to be logged.
     """
-    started, self._outcomes = time.monotonic(), {}
+    started = time.monotonic()
+    self._outcomes.forget()
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
     require_finite(totals)
@@ -251,21 +261,9 @@ class Run:
     }
     if self._due(self.options.run.eval_every_epochs, epoch):
       last, names = epoch + 1 == self._num_epochs, list(self.programs.parts)
-      scalars |= self._evaluate(names if last else names[:1])
+      names = names if last else names[:1]
+      scalars |= self._outcomes.scalars(self._state, names)
     self._progress.update(scalars)
-    return scalars
-
-  def _evaluate(self, names: Iterable[str]) -> dict[str, float]:
-    """Scalars of these parts, evaluated unless they are since the last step."""
-    size = self.options.run.eval_batch_size
-    scalars: dict[str, float] = {}
-    for part in names:
-      if part not in self._outcomes:
-        found = self.programs.outcomes(self._state, size, part)
-        self._outcomes[part] = found
-      scalars |= named_scalars(
-        part, self._outcomes[part], self.data.num_classes
-      )
     return scalars
 
   @property
@@ -283,14 +281,14 @@ class Run:
     Args:
       scalars: of the last epoch; {} where nothing was left to train.
     """
-    self._evaluate(self.programs.parts)
+    self._outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
       self._reweighting(),
-      self._outcomes,
+      self._outcomes.found,
     )
     summary, self.remarks = finish.write(
       self.workdir, self.programs, self.options.run, done

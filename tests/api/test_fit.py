@@ -18,7 +18,7 @@ from fsr_jax import config as config_lib
 from fsr_jax.api import training
 from fsr_jax.api.settings import FIELDS
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands
+from fsr_jax.run import commands, resume
 from fsr_jax.run.model import Model
 from fsr_jax.train import programs
 from tests.data import own
@@ -169,6 +169,20 @@ class FitTest(parameterized.TestCase):
     with self.assertRaisesRegex(InputError, "another label than when the run"):
       fit(self.x, self.right, workdir=cut)
 
+  def test_a_call_that_fails_leaves_the_workdir_free(self):
+    """Also where the traceback lives on, as it does in a notebook."""
+    workdir = self.create_tempdir().full_path
+    remember = mock.patch.object(
+      resume, "remember", side_effect=OSError("full")
+    )
+    try:
+      with remember:
+        fit(self.x, self.given, workdir=workdir)
+    except OSError as error:
+      kept = error
+    fit(self.x, self.given, workdir=workdir)
+    self.assertIsNotNone(kept.__traceback__)
+
   def test_a_loss_that_is_no_number(self):
     with self.assertRaisesRegex(
       InputError, "NaN at step .*the same call with learning_rate=0.1"
@@ -186,6 +200,7 @@ class FitTest(parameterized.TestCase):
       labels_val=given[:20],
       clean_labels=self.right,
       ids=[f"n{i}" for i in range(96)],
+      filepaths=[f"/a/{i}.jpg" for i in range(96)],
     )
     predicted = fitted.predict(x)
     self.assertEqual(fitted.summary["test_top1"], (predicted == right).mean())
@@ -196,7 +211,9 @@ class FitTest(parameterized.TestCase):
       issues["clean_label"], self.right[issues["index"]]
     )
     self.assertEqual(issues["id"][0], f"n{issues['index'][0]}")
+    self.assertEqual(issues["filepath"][0], f"/a/{issues['index'][0]}.jpg")
     self.assertNotIn("test_top1", self.fitted.summary)
+    self.assertRegex(repr(fitted), r"^Fitted\(classes: 3, labels: 96, of which")
 
   def test_images_of_numbers_mean_what_they_meant(self):
     rng = np.random.default_rng(0)

@@ -15,6 +15,7 @@ from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import Source
 from fsr_jax.data.sources.survey import Survey, survey
+from fsr_jax.train.extractor import Extractor
 
 FOLLOWS = (
   "data.dataset",
@@ -28,6 +29,7 @@ FOLLOWS = (
   "reward_batch_size",
   "queue_size",
   "lr_warmup_epochs",
+  "learning_rate",
 )
 # Pictures at least so large get random-resized crops, as ImageNet does; a
 # network sees no larger ones without its first layers shrinking them.
@@ -121,6 +123,9 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
       return 500 if vectors else usual
     case "lr_warmup_epochs":
       return min(3, config.num_epochs // 10)
+    case "learning_rate":
+      count = _num_features(config, seen)
+      return min(usual, float(f"{1 / count:.1g}")) if count else usual
   raise ValueError(name)
 
 
@@ -129,6 +134,19 @@ def _named_network(pretrained: str | None) -> str | None:
   base = (pretrained or "").rstrip("/").rpartition("/")[2]
   found = re.match(r"(resnet(?:18|34|50))(?![0-9])", base)
   return found[1] if found else None
+
+
+def _num_features(config: ConfigDict, seen: Survey) -> int:
+  """F of what is trained on; 0 of pictures.
+
+  The longest step that a linear layer can take is inversely proportional to
+  F, as its normalised inputs have F as their mean square length. At 1 / F wrong
+  labels are learned late: docs/features.md.
+  """
+  if not config.frozen_backbone or seen.vectors:
+    return seen.num_features
+  side = _side(config.data, seen)
+  return Extractor(config.network, (side, side, 3)).num_features
 
 
 def _side(data: ConfigDict, seen: Survey) -> int:

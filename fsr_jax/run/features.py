@@ -47,7 +47,7 @@ class Frozen(NamedTuple):
   notes: list[str]
 
 
-def of_run(
+def features_of_run(
   options: Options,
   data: Data,
   workdir: Workdir,
@@ -95,7 +95,7 @@ def of_workdir(
   They are kept in the folder `features` of its workdir or in feature_cache.
 
   Args:
-    options, data, workdir, devices, say: as for `of_run`.
+    options, data, workdir, devices, say: as for `features_of_run`.
 
   Raises:
     InputError: no backbone there, a picture that cannot be read, features that
@@ -228,8 +228,9 @@ class Features:
     ]
     for index, image in zip(batches, _images(split.image, batches)):
       placed = self._devices.split(image)
-      yield self._devices.get(self._program(self._arrays, placed))
+      features = self._devices.get(self._program(self._arrays, placed))
       clock.add(len(set(index.tolist())))
+      yield features
 
 
 def _features(arrays: Tree, image, *, extractor: Extractor):

@@ -8,8 +8,10 @@ from clu.parameter_overview import count_parameters
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
-from fsr_jax.run import features, finish, monitor, pretrained, report, resume
+from fsr_jax.run import finish, monitor, pretrained, report, resume
+from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.features import features_of_run
 from fsr_jax.run.outcomes import Outcomes
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
@@ -60,7 +62,7 @@ class Run:
       InputError: the input is wrong; the message says what, where and what
         was expected.
     """
-    self.config, self.options, self.data = resolve_and_load(config, source)
+    self.config, self.options, self.pictures = resolve_and_load(config, source)
     self.workdir = Workdir(workdir)
     try:
       self._begin(allow_config_change, say)
@@ -73,20 +75,19 @@ class Run:
   ) -> None:
     """Everything between the data and the first step."""
     self.notes = resume.check_same(
-      self.workdir, self.config, self.data, allow_config_change
+      self.workdir, self.config, self.pictures, allow_config_change
     )
     before = self.workdir.read_config()
     train, run = self.options.train.on_features, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
-    self.pictures = self.data
-    self.extractor, self.data, notes = features.of_run(
+    self.extractor, self.data, notes = features_of_run(
       self.options, self.pictures, self.workdir, devices, say
     )
     self.notes += notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
-    if train.network.pretrained and not self.workdir.has_checkpoint:
+    if not self.workdir.has_checkpoint:
       host_state, notes = pretrained.start(train.network, host_state)
       self.notes += notes
     self.num_parameters = int(count_parameters(host_state.params))
@@ -113,6 +114,7 @@ class Run:
       self.programs.steps_per_epoch,
       next(iter(self.programs.parts), None),
       say,
+      faster(self.options, self.pictures, devices.platform),
     )
     self.remarks: list[str] = []
     self._outcomes = Outcomes(self.programs, run.eval_batch_size)

@@ -19,7 +19,7 @@ def start(
   there. A linear layer for another number of classes stays random.
 
   Args:
-    options: `pretrained` set.
+    options: NetworkOptions; without `pretrained` the state stays as it is.
     state: from Programs.create_state.
 
   Returns:
@@ -28,7 +28,8 @@ def start(
   Raises:
     InputError: nothing there to read, or it does not fit this network.
   """
-  assert options.pretrained is not None
+  if options.pretrained is None:
+    return state, []
   arrays = named(state)
   names = _names(
     arrays, "params", "batch_stats", "ema_params", "ema_batch_stats"

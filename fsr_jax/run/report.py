@@ -11,6 +11,8 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions, crop_side
 from fsr_jax.train.metrics import Metrics
 
+# Seconds from which on a run is long.
+_LONG = 3600
 # Characters of a name at the terminal.
 _LONGEST = 40
 # Up to so many classes all are named, else so many at each end.
@@ -66,6 +68,7 @@ class Progress:
     steps_per_epoch: int,
     part: str | None = "test",
     say: Callable[[str], None] = say,
+    faster: str = "",
   ):
     """Starts the clock.
 
@@ -75,8 +78,9 @@ class Progress:
       part: what is evaluated at the ends of epochs, "test" or "val"; None where
         nothing is.
       say: what lines are handed to.
+      faster: what can be done where the first estimate is above an hour.
     """
-    self._part, self._say = part, say
+    self._part, self._say, self._faster = part, say, faster
     reweighting = options.train.reweighting
     self._epochs = options.train.optimization.num_epochs
     self._per_epoch = steps_per_epoch
@@ -130,8 +134,11 @@ class Progress:
       before = (now, step)
     compiled = before[1] <= self._switch < step
     if not compiled and before[1] < step < total:
-      rate = (now - before[0]) / (step - before[1])
-      parts.append(f"{duration(rate * (total - step))} left")
+      left = (now - before[0]) / (step - before[1]) * (total - step)
+      parts.append(f"{duration(left)} left")
+      if self._faster and left > _LONG:
+        parts[-1] += f"\nnote: that is long: {self._faster}"
+      self._faster = ""
     self._say("  ".join(parts))
 
 

@@ -43,14 +43,14 @@ class Extractor:
     Raises:
       InputError: the network has no layer below the linear one.
     """
+    check(
+      bool(models.blocks_of(self.network)),
+      f"network={self.network} has nothing below its linear layer; a frozen"
+      " backbone needs a network of pictures, resnet18 for example",
+    )
     init, shape = self._built().init, self.image_shape
     params, batch_stats = jax.eval_shape(
       lambda key: init(key, shape), jax.random.key(0)
-    )
-    check(
-      "backbone" in params,
-      f"network={self.network} has nothing below its linear layer; a frozen"
-      " backbone needs a network of pictures, resnet18 for example",
     )
     channels = jax.ShapeDtypeStruct(self.image_shape[-1:], jnp.float32)
     return {

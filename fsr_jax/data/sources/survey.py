@@ -31,7 +31,7 @@ class Survey(NamedTuple):
     num_classes: C.
     side: median of the shorter sides, pixels.
     fixed: whether the images have one size and are taken as they are.
-    vectors: whether they are feature vectors, which have no sides.
+    num_features: F of feature vectors, which have no sides; 0 of images.
   """
 
   dataset: str
@@ -39,7 +39,12 @@ class Survey(NamedTuple):
   num_classes: int
   side: int
   fixed: bool
-  vectors: bool
+  num_features: int
+
+  @property
+  def vectors(self) -> bool:
+    """Whether they are feature vectors."""
+    return self.num_features > 0
 
 
 # dataset -> source, of those that read what data.path names.
@@ -84,14 +89,13 @@ def survey(
 def _survey(dataset: str, data: Data) -> Survey:
   image = data.train.image
   fixed = not isinstance(image, Encoded)
-  vectors = len(image.shape) == 2
   return Survey(
     dataset=dataset,
     num_examples=len(data.train),
     num_classes=data.num_classes,
     side=_side(image),
     fixed=fixed,
-    vectors=vectors,
+    num_features=image.shape[1] if len(image.shape) == 2 else 0,
   )
 
 

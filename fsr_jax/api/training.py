@@ -120,20 +120,32 @@ def fit(
     summary = account.carry_out(run, signals=(signal.SIGINT,), say=say)
     if summary is None:
       raise KeyboardInterrupt
-    fitted = Fitted(
-      label_issues=run.label_issues,
-      classes_=_classes(found.get("label"), run.data.class_names),
-      summary=summary,
-      notes=(*run.notes, *notices(run.options, run.pictures)),
-      model=Model.of(
-        run.options.train, run.pictures, run.state, parameters, run.extractor
-      ),
-      form=form,
-      dtype=dtype,
-    )
+    classes = _classes(found.get("label"), run.data.class_names)
+    fitted = _fitted(run, summary, parameters, classes, form, dtype)
     if workdir is not None:
       fitted_lib.write(run.workdir.path, fitted)
   return fitted
+
+
+def _fitted(
+  run: Run,
+  summary: dict,
+  parameters: str,
+  classes: np.ndarray,
+  form: Form,
+  dtype: str,
+) -> Fitted:
+  """What a finished run gives."""
+  options, data = run.options.train, run.pictures
+  return Fitted(
+    label_issues=run.label_issues,
+    classes_=classes,
+    summary=summary,
+    notes=(*run.notes, *notices(run.options, data)),
+    model=Model.of(options, data, run.state, parameters, run.extractor),
+    form=form,
+    dtype=dtype,
+  )
 
 
 def _nobody(line: str) -> None:

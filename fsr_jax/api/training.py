@@ -23,6 +23,7 @@ from fsr_jax.data.labels.values import as_list, spelled
 from fsr_jax.data.sources.arrays import assembled
 from fsr_jax.data.sources.pixels import Form
 from fsr_jax.errors import choose
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import account, report
 from fsr_jax.run.loop import Run
 from fsr_jax.run.model import PARAMETERS, Model
@@ -138,7 +139,7 @@ def _fitted(
   """What a finished run gives."""
   options, data = run.options.train, run.pictures
   return Fitted(
-    label_issues=run.label_issues,
+    label_issues=_as_given(run.label_issues, data.class_names, classes),
     classes_=classes,
     summary=summary,
     notes=(*run.notes, *notices(run.options, data)),
@@ -146,6 +147,24 @@ def _fitted(
     form=form,
     dtype=dtype,
   )
+
+
+def _as_given(
+  issues: LabelIssues, class_names: tuple[str, ...], classes: np.ndarray
+) -> LabelIssues:
+  """The table with classes as the labels call them.
+
+  Args:
+    issues: LabelIssues, whose classes are names.
+    class_names: of the C classes.
+    classes: [C], from `_classes`.
+  """
+  columns = {name: issues[name] for name in issues.columns}
+  for name in fitted_lib.CLASSES:
+    if name in columns:
+      found = fitted_lib.positions(columns[name], class_names)
+      columns[name] = fitted_lib.called(found, classes)
+  return LabelIssues(columns)
 
 
 def _nobody(line: str) -> None:

@@ -18,6 +18,7 @@ from fsr_jax import config as config_lib
 from fsr_jax.api import training
 from fsr_jax.api.settings import FIELDS
 from fsr_jax.errors import InputError
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import commands, resume
 from fsr_jax.run.model import Model
 from fsr_jax.train import programs
@@ -265,6 +266,29 @@ class LabelsTest(parameterized.TestCase):
     found = training._classes(labels, names)
     np.testing.assert_array_equal(found, want)
     self.assertEqual(found.dtype, labels.dtype)
+
+  @parameterized.parameters(
+    ([5, 7], -1),
+    (["no", "yes"], ""),
+    ([False, True], None),
+    (np.array(["no", "yes"], object), None),
+  )
+  def test_the_table_calls_classes_as_the_labels_do(self, classes, unknown):
+    classes = np.array(classes)
+    issues = LabelIssues(
+      {
+        "given_label": np.array(["a", "b", "a"]),
+        "label_score": np.array([0.1, 0.2, 0.3]),
+        "clean_label": np.array(["b", "", "a"]),
+      }
+    )
+    found = training._as_given(issues, ("a", "b"), classes)
+    self.assertEqual(
+      found["clean_label"].tolist(), [classes[1], unknown, classes[0]]
+    )
+    self.assertEqual(found["given_label"].dtype, classes.dtype)
+    np.testing.assert_array_equal(found["given_label"], classes[[0, 1, 0]])
+    np.testing.assert_array_equal(found["label_score"], issues["label_score"])
 
   def test_tables_of_pandas(self):
     try:

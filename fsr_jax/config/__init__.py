@@ -20,9 +20,9 @@ from fsr_jax.config.own_data import leave_open
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import check, choose
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
-  NetworkOptions,
   ObjectiveOptions,
   OptimizationOptions,
   TrainOptions,

@@ -10,9 +10,9 @@ from fsr_jax.fields import (
   Bound,
   field,
 )
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
-  NetworkOptions,
   ObjectiveOptions,
   OptimizationOptions,
   TrainOptions,

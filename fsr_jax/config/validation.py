@@ -13,8 +13,9 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.data.sources import readers
 from fsr_jax.errors import check
 from fsr_jax.models import blocks_of
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.train.optimizer import WITH_BUFFER
-from fsr_jax.train.options import NetworkOptions, OptimizationOptions
+from fsr_jax.train.options import OptimizationOptions
 
 
 def resolve_and_load(

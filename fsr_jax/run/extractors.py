@@ -15,11 +15,11 @@ import safetensors.numpy
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 from fsr_jax.maths.collectives import Tree
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.models.pretrained import without_cut
 from fsr_jax.run import weights as weights_lib
 from fsr_jax.run.checkpoint import named
 from fsr_jax.train.extractor import Extractor
-from fsr_jax.train.options import NetworkOptions
 
 NAME = "extractor.safetensors"
 # Smaller pictures than published weights were trained on tell them little.

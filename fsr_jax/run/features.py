@@ -23,7 +23,7 @@ from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.run import extractors, report
-from fsr_jax.run.checkpoint import has_checkpoint, named
+from fsr_jax.run.checkpoint import named
 from fsr_jax.run.countdown import Countdown
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
@@ -74,7 +74,7 @@ def features_of_run(
     return Frozen(None, data, [])
   notes: list[str] = []
   # A run that was begun is trained on the features of the backbone it kept.
-  if not has_checkpoint(workdir.checkpoints):
+  if not workdir.has_checkpoint:
     extractor = extractors.described(network, data.train.image.shape[1:])
     arrays, notes = extractors.create(extractor, network)
     workdir.lock()

@@ -10,8 +10,8 @@ import safetensors.numpy
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.run import commands, loop, pretrained
-from fsr_jax.train.options import NetworkOptions
 from tests import shrunk
 from tests.run.blank import blank_state
 

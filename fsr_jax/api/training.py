@@ -15,7 +15,12 @@ from fsr_jax import fields as field_lib
 from fsr_jax.api import fitted as fitted_lib
 from fsr_jax.api.fitted import Fitted
 from fsr_jax.api.inputs import WHERE, arrays, is_place
-from fsr_jax.api.settings import in_keywords, name_place, settings
+from fsr_jax.api.settings import (
+  errors_in_keywords,
+  in_keywords,
+  name_place,
+  settings,
+)
 from fsr_jax.config.validation import notices
 from fsr_jax.data.labels.classes import by_name, lookup
 from fsr_jax.data.labels.column import column
@@ -101,9 +106,9 @@ def fit(
     "ids": ids,
     "filepaths": filepaths,
   }
-  say = report.say if progress else _nobody
+  say = _say if progress else _nobody
   choose("parameters", parameters, PARAMETERS)
-  with in_keywords(), _quiet(), _folder(workdir) as folder:
+  with errors_in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)
     found: dict[str, np.ndarray] = {}
     form, dtype, source = Form(), np.dtype(np.uint8).str, None
@@ -142,7 +147,7 @@ def _fitted(
     label_issues=_as_given(run.label_issues, data.class_names, classes),
     classes_=classes,
     summary=summary,
-    notes=(*run.notes, *notices(run.options, data)),
+    notes=tuple(map(in_keywords, run.notes + notices(run.options, data))),
     model=Model.of(options, data, run.state, parameters, run.extractor),
     form=form,
     dtype=dtype,
@@ -165,6 +170,10 @@ def _as_given(
       found = fitted_lib.positions(columns[name], class_names)
       columns[name] = fitted_lib.called(found, classes)
   return LabelIssues(columns)
+
+
+def _say(line: str) -> None:
+  report.say(in_keywords(line))
 
 
 def _nobody(line: str) -> None:

@@ -324,7 +324,12 @@ class RefusalsTest(parameterized.TestCase):
     (X, ["a", "b", np.nan, "b"], {}, "label are missing, e.g. nan in entry 2"),
     (X, [0, 0, 0, 0], {}, "there is one class only: 0"),
     (X, [0.5, 1, 0, 1], {}, "label 0.5 is a measurement"),
-    (X, [-1, 1, -1, 1], {}, "if -1 is the name of a class: .* class_names=A,B"),
+    (
+      X,
+      [-1, 1, -1, 1],
+      {},
+      'if -1 is the name of a class: .* class_names="A,B',
+    ),
     ([[1], [2, 3]], Y, {}, "x is no array of numbers .*; expected images"),
     ([["a"]] * 4, Y, {}, r"fit: x is <U1 \(4, 1\); expected images"),
     (X * np.nan, Y, {}, "x of example 0 has values that are not finite"),

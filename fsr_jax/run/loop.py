@@ -8,6 +8,7 @@ from clu import parameter_overview
 
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import (
   finish,
   monitor,
@@ -37,6 +38,7 @@ class Run:
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     remarks: what to know about the result of a finished run, one line each.
+    label_issues: of a finished run; None where predictions were not kept.
     step: training steps done of the whole run.
   """
 
@@ -100,6 +102,7 @@ class Run:
       next(iter(self.programs.parts)),
     )
     self.remarks: list[str] = []
+    self.label_issues: LabelIssues | None = None
     # Of the parts evaluated since the last training step.
     self._outcomes: dict[str, dict[str, Outcome]] = {}
     self._stopwatch = Stopwatch()
@@ -275,8 +278,10 @@ class Run:
     return scalars
 
   def _reweighting(self):
-    """ReweightingState as numpy arrays."""
-    return self.programs.devices.get(self._state.reweighting)
+    """ReweightingState as numpy arrays, without what the end alone needs."""
+    state = self._state.reweighting
+    tables = state.tables._replace(mean_log=None)
+    return self.programs.devices.get(state._replace(tables=tables))
 
   def _finish(self, scalars: dict) -> dict:
     """Writes what a finished run is worth; returns its summary.
@@ -290,10 +295,10 @@ class Run:
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
-      self._reweighting(),
+      self.programs.devices.get(self._state.reweighting),
       self._outcomes,
     )
-    summary, self.remarks = finish.write(
+    summary, self.remarks, self.label_issues = finish.write(
       self.workdir, self.programs, self.options.run, done
     )
     return summary

@@ -35,11 +35,7 @@ class Fitted:
   """A finished training.
 
   Attributes:
-    label_issues: LabelIssues, which labels seem wrong: a row for each training
-      example, the worst first. Its `id` is the row of x, unless ids were given;
-      its `index`, the position among those trained on, is the same if all of x
-      is (without test_share, held_out, max_examples, imbalance_ratio,
-      num_classes).
+    issues: LabelIssues; None where predictions_gb was too little for them.
     classes_: [C], the classes in the order of the probabilities' columns, of
       the dtype that the labels had.
     summary: what summary.json of a run has: accuracies, times, versions.
@@ -49,7 +45,7 @@ class Fitted:
     dtype: that they had.
   """
 
-  label_issues: LabelIssues
+  issues: LabelIssues | None
   classes_: np.ndarray
   summary: dict[str, Any]
   notes: tuple[str, ...]
@@ -57,11 +53,31 @@ class Fitted:
   form: Form
   dtype: str
 
+  @property
+  def label_issues(self) -> LabelIssues:
+    """Which labels seem wrong: a row for each training example, worst first.
+
+    Its `id` is the row of x, unless ids were given; its `index`, the position
+    among those trained on, is the same if all of x is (without test_share,
+    held_out, max_examples, imbalance_ratio, num_classes).
+
+    Raises:
+      InputError: predictions were not kept; says how they are.
+    """
+    if self.issues is None:
+      raise InputError(
+        "there is no list of wrong labels, because the predictions of all"
+        " samples take more memory than predictions_gb allows; set it higher"
+      )
+    return self.issues
+
   def __repr__(self) -> str:
+    classes, found = f"classes: {len(self.classes_):,}", self.issues
+    if found is None:
+      return f"Fitted({classes})"
     return (
-      f"Fitted(classes: {len(self.classes_):,}, labels:"
-      f" {len(self.label_issues):,}, of which seem wrong:"
-      f" {self.label_issues.num_issues:,})"
+      f"Fitted({classes}, labels: {len(found):,}, of which seem wrong:"
+      f" {found.num_issues:,})"
     )
 
   def predict_proba(
@@ -102,7 +118,7 @@ class Fitted:
 
     Args:
       path: of the folder, made if it is missing: model.json and
-        model.safetensors (the network), label_issues.npz, fitted.json.
+        model.safetensors (the network), fitted.json and label_issues.npz.
 
     Raises:
       InputError: a file of another kind, or a run, is there.
@@ -138,18 +154,11 @@ def called(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def write(directory: pathlib.Path, fitted: Fitted) -> None:
   """Writes what is not the model's, over what is there."""
-  columns: dict[str, Any] = {
-    name: fitted.label_issues[name] for name in fitted.label_issues.columns
-  }
   classes = fitted.classes_.tolist()
-  for name in CLASSES:  # As numbers: classes may be any objects.
-    if name in columns:
-      columns[name] = positions(columns[name], classes)
-  with (
-    replacing(directory / _TABLE) as partial,
-    open(partial, "wb") as file,
-  ):
-    np.savez_compressed(file, **columns)
+  if fitted.issues is None:
+    (directory / _TABLE).unlink(missing_ok=True)
+  else:
+    _write_table(directory / _TABLE, fitted.issues, classes)
   content = {
     "format": _FORMAT,
     "classes": classes,
@@ -162,6 +171,18 @@ def write(directory: pathlib.Path, fitted: Fitted) -> None:
   with replacing(directory / _NAME) as partial:
     text = json.dumps(content, indent=2, default=_plain)
     partial.write_text(text + "\n")
+
+
+def _write_table(
+  path: pathlib.Path, issues: LabelIssues, classes: list
+) -> None:
+  """Classes as their positions, because they may be any objects."""
+  columns: dict[str, Any] = {name: issues[name] for name in issues.columns}
+  for name in CLASSES:
+    if name in columns:
+      columns[name] = positions(columns[name], classes)
+  with replacing(path) as partial, open(partial, "wb") as file:
+    np.savez_compressed(file, **columns)
 
 
 def _plain(value: Any) -> Any:
@@ -194,17 +215,21 @@ def load(path: str) -> Fitted:
     raise InputError(
       f"cannot read {directory / _NAME} ({error}); expected what fit wrote"
     ) from error
-  table = directory / _TABLE
-  require_file(table)
-  with arrays_read(table), np.load(table) as archive:
-    columns = {
-      name: called(archive[name], classes) if name in CLASSES else archive[name]
-      for name in archive.files
-    }
-  summary, notes, dtype = fields
-  return Fitted(
-    LabelIssues(columns), classes, summary, notes, model, form, dtype
-  )
+  issues = _read_table(directory / _TABLE, classes)
+  return Fitted(issues, classes, fields[0], fields[1], model, form, fields[2])
+
+
+def _read_table(path: pathlib.Path, classes: np.ndarray) -> LabelIssues | None:
+  """What `_write_table` wrote; None where there is nothing."""
+  if not path.exists():
+    return None
+  require_file(path)
+  with arrays_read(path), np.load(path) as archive:
+    columns = {name: archive[name] for name in archive.files}
+  for name in CLASSES:
+    if name in columns:
+      columns[name] = called(columns[name], classes)
+  return LabelIssues(columns)
 
 
 def _of_workdir(directory: pathlib.Path, model: Model) -> Fitted:
@@ -227,7 +252,7 @@ def _of_workdir(directory: pathlib.Path, model: Model) -> Fitted:
       raise InputError(f"cannot read {file}: {name} ({error})") from error
   vectors = model.description.vectors
   return Fitted(
-    label_issues=LabelIssues(columns),
+    issues=LabelIssues(columns),
     classes_=np.array(model.description.class_names),
     summary=summary or {},
     notes=(),

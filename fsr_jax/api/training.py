@@ -144,7 +144,7 @@ def _fitted(
   """What a finished run gives."""
   options, data = run.options.train, run.pictures
   return Fitted(
-    label_issues=_as_given(run.label_issues, data.class_names, classes),
+    issues=_as_given(run.label_issues, data.class_names, classes),
     classes_=classes,
     summary=summary,
     notes=tuple(map(in_keywords, run.notes + notices(run.options, data))),
@@ -155,15 +155,17 @@ def _fitted(
 
 
 def _as_given(
-  issues: LabelIssues, class_names: tuple[str, ...], classes: np.ndarray
-) -> LabelIssues:
+  issues: LabelIssues | None, class_names: tuple[str, ...], classes: np.ndarray
+) -> LabelIssues | None:
   """The table with classes as the labels call them.
 
   Args:
-    issues: LabelIssues, whose classes are names.
+    issues: LabelIssues, whose classes are names, if there are any.
     class_names: of the C classes.
     classes: [C], from `_classes`.
   """
+  if issues is None:
+    return None
   columns = {name: issues[name] for name in issues.columns}
   for name in fitted_lib.CLASSES:
     if name in columns:

@@ -8,6 +8,7 @@ from clu.parameter_overview import count_parameters
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import finish, monitor, pretrained, report, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
@@ -27,16 +28,15 @@ class Run:
   """One training run in its workdir, continued from its newest checkpoint.
 
   Attributes:
-    config: resolved.
-    options: Options, what it stands for.
+    config, options: resolved, and the Options that it stands for.
     data: Data that it is trained on, features where the backbone is frozen.
     pictures: Data as they were loaded.
     extractor: arrays of the frozen backbone; None where there is none.
-    workdir: Workdir.
-    programs: Programs.
+    workdir, programs: Workdir, Programs.
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     remarks: what to know about the result of a finished run, one line each.
+    label_issues: of a finished run; None where predictions were not kept.
     step: training steps done of the whole run.
   """
 
@@ -117,9 +117,9 @@ class Run:
       faster(self.options, self.pictures, devices.platform),
     )
     self.remarks: list[str] = []
+    self.label_issues: LabelIssues | None = None
     self._outcomes = Outcomes(self.programs, run.eval_batch_size)
-    self._stopwatch = Stopwatch()
-    self._stop = Stop()
+    self._stopwatch, self._stop = Stopwatch(), Stop()
 
   @property
   def num_steps(self) -> int:
@@ -262,8 +262,8 @@ class Run:
       **monitor.measure(self._reweighting(), self.data, options),
     }
     if self._due(self.options.run.eval_every_epochs, epoch):
-      last, names = epoch + 1 == self._num_epochs, list(self.programs.parts)
-      names = names if last else names[:1]
+      last = epoch + 1 == self._num_epochs
+      names = list(self.programs.parts)[: None if last else 1]
       scalars |= self._outcomes.scalars(self._state, names)
     self._progress.update(scalars)
     return scalars
@@ -274,8 +274,10 @@ class Run:
     return self.programs.devices.get(self._state)
 
   def _reweighting(self):
-    """ReweightingState as numpy arrays."""
-    return self.programs.devices.get(self._state.reweighting)
+    """ReweightingState as numpy arrays, without what the end alone needs."""
+    state = self._state.reweighting
+    tables = state.tables._replace(mean_log=None)
+    return self.programs.devices.get(state._replace(tables=tables))
 
   def _finish(self, scalars: dict) -> dict:
     """Writes what a finished run is worth; returns its summary.
@@ -289,10 +291,10 @@ class Run:
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
-      self._reweighting(),
+      self.state.reweighting,
       self._outcomes.found,
     )
-    summary, self.remarks = finish.write(
+    summary, self.remarks, self.label_issues = finish.write(
       self.workdir, self.programs, self.options.run, done
     )
     return summary

@@ -70,17 +70,16 @@ class OutputsTest(parameterized.TestCase):
     self.assertLen(samples, 201)
     self.assertEqual(
       samples[0],
-      "index,label,visits,score,weight,in_dictionary,trusted_epochs,"
-      "suggested_label,confidence",
+      "index,given_label,predicted_label,label_score,is_label_issue,confidence,"
+      "weight,epochs_trusted",
     )
     rows = [row.split(",") for row in samples[1:]]
     size = 40
     if not fields:  # The best fifth of every class.
       counts = collections.Counter(row[1] for row in rows)
       size = sum(count // 5 for count in counts.values())
-    self.assertEqual(sum(int(row[5]) for row in rows), size)
     # One epoch after the warm-up; what the last epoch leaves is not used.
-    self.assertEqual(sum(int(row[6]) for row in rows), size)
+    self.assertEqual(sum(int(row[7]) for row in rows), size)
     self.assertAlmostEqual(summary["dictionary_coverage"], size / 200)
 
   def test_wrong_labels_lose_their_weight(self):

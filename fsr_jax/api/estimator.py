@@ -25,11 +25,9 @@ class FSRClassifier(ClassifierMixin, BaseEstimator):
   are; None means that a field follows from the data. The same `seed`, 0 where
   it is None, gives the same network.
 
-  >>> from sklearn.datasets import load_iris
   >>> from fsr_jax import FSRClassifier
-  >>> x, y = load_iris(return_X_y=True)
-  >>> FSRClassifier(num_epochs=2, method="plain").fit(x, y).classes_
-  array([0, 1, 2])
+  >>> FSRClassifier(num_epochs=30, method="fsr_elr")
+  FSRClassifier(method='fsr_elr', num_epochs=30)
 
   Attributes:
     classes_: [C], the different labels, sorted.

@@ -101,15 +101,18 @@ def check_index(x: Any, labels: Any) -> None:
   )
 
 
-def arrays(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Form]:
+def arrays(
+  given: Mapping[str, Any],
+) -> tuple[dict[str, np.ndarray], Form, str]:
   """What was given, by the names and in the form that a source reads.
 
   Args:
     given: x, labels and, perhaps None, x_test, labels_test, x_val, labels_val,
-      clean_labels, ids.
+      clean_labels, ids, filepaths.
 
   Returns:
-    (name -> array as data/sources/arrays.py has them, the form of the images).
+    (name -> array as data/sources/arrays.py has them, the form that the inputs
+    were in, the dtype of x).
 
   Raises:
     InputError: they are not what they should be.
@@ -132,6 +135,7 @@ def arrays(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Form]:
     for ours, name in names.items()
     if name == "x" or given[name] is not None
   }
+  dtype = found["image"].dtype.str
   form = form_of("fit", {names[ours]: x for ours, x in found.items()})
   found = {ours: formed(x, form) for ours, x in found.items()}
   names = {
@@ -140,11 +144,12 @@ def arrays(given: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Form]:
     "val_label": "labels_val",
     "clean_label": "clean_labels",
     "id": "ids",
+    "filepath": "filepaths",
   }
   for ours, name in names.items():
     if name == "labels" or given[name] is not None:
       found[ours] = labels_of(name, given[name])
-  return found, form
+  return found, form, dtype
 
 
 def as_trained(x: Any, form: Form, dtype: str) -> np.ndarray:

@@ -106,15 +106,34 @@ def name_place(config: ConfigDict, given: Mapping[str, Any]) -> None:
     config.data.labels_file = os.fspath(labels)
 
 
+def in_keywords(text: str) -> str:
+  """A message that names fields as keywords, where it named flags.
+
+  >>> in_keywords("the same command with --config.data.noise=pair, data.flip")
+  'the same call with noise="pair", flip'
+  """
+  text = text.replace("the same command", "the same call")
+  text = text.replace("--allow_config_change", "allow_config_change=True")
+  text = text.replace("another --workdir", "another workdir")
+  text = re.sub(r"--config=configs/folder\.py:([^\s;]+)", r'x="\1"', text)
+  text = re.sub(r"--config\.([\w.]+)=([^\s;]*[^\s;,])", _as_keyword, text)
+  names = "|".join(map(re.escape, FIELDS))
+  return re.sub(rf"\bdata\.({names})\b", r"\1", text)
+
+
+def _as_keyword(flag: re.Match) -> str:
+  name, value = flag[1], flag[2]
+  group, entry = config_lib.all_fields().get(name, (None, None))
+  if group is None or entry is None:
+    return flag[0]
+  text = field_lib.type_of(group, entry.name) is str
+  return f'{entry.name}="{value}"' if text else f"{entry.name}={value}"
+
+
 @contextlib.contextmanager
-def in_keywords() -> Iterator[None]:
-  """Makes messages name fields as keywords, not as flags."""
+def errors_in_keywords() -> Iterator[None]:
+  """`in_keywords` for what is wrong with the input."""
   try:
     yield
   except InputError as error:
-    text = str(error).replace("the same command", "the same call")
-    text = text.replace("--allow_config_change", "allow_config_change=True")
-    text = re.sub(r"--config\.", "", text)
-    names = "|".join(re.escape(n) for n in FIELDS)
-    text = re.sub(rf"\bdata\.({names})\b", r"\1", text)
-    raise type(error)(text) from error
+    raise type(error)(in_keywords(str(error))) from error

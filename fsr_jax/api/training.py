@@ -14,8 +14,13 @@ import numpy as np
 from fsr_jax import fields as field_lib
 from fsr_jax.api import fitted as fitted_lib
 from fsr_jax.api.fitted import Fitted
-from fsr_jax.api.inputs import WHERE, arrays, is_place, numbers
-from fsr_jax.api.settings import in_keywords, name_place, settings
+from fsr_jax.api.inputs import WHERE, arrays, is_place
+from fsr_jax.api.settings import (
+  errors_in_keywords,
+  in_keywords,
+  name_place,
+  settings,
+)
 from fsr_jax.config.validation import notices
 from fsr_jax.data.labels.classes import by_name, lookup
 from fsr_jax.data.labels.column import column
@@ -23,6 +28,7 @@ from fsr_jax.data.labels.values import as_list, spelled
 from fsr_jax.data.sources.arrays import assembled
 from fsr_jax.data.sources.pixels import Form
 from fsr_jax.errors import choose
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import account, report
 from fsr_jax.run.loop import Run
 from fsr_jax.run.model import PARAMETERS, Model
@@ -38,6 +44,7 @@ def fit(
   labels_val: Any = None,
   clean_labels: Any = None,
   ids: Any = None,
+  filepaths: Any = None,
   workdir: str | None = None,
   allow_config_change: bool = False,
   parameters: str = "last",
@@ -66,7 +73,9 @@ def fit(
     x_val, labels_val: what is evaluated while training goes on.
     clean_labels: true labels where they are known, to measure by; nothing is
       learned from them. Missing ones are unknown.
-    ids: what each example is called in the table; its position, if None.
+    ids: what each example is called in the table; its row of x, if None.
+    filepaths: of the picture that each example is or was made of, for the
+      table.
     workdir: directory of the run, which is kept, and continued if it is cut
       off; None for one that is removed at the end.
     allow_config_change: continue a run that began with other fields.
@@ -95,17 +104,18 @@ def fit(
     "labels_val": labels_val,
     "clean_labels": clean_labels,
     "ids": ids,
+    "filepaths": filepaths,
   }
-  say = report.say if progress else _nobody
+  say = _say if progress else _nobody
   choose("parameters", parameters, PARAMETERS)
-  with in_keywords(), _quiet(), _folder(workdir) as folder:
+  with errors_in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)
     found: dict[str, np.ndarray] = {}
-    form, source = Form(), None
+    form, dtype, source = Form(), np.dtype(np.uint8).str, None
     if is_place(x):
       name_place(config, given)
     else:
-      found, form = arrays(given)
+      found, form, dtype = arrays(given)
       source = functools.partial(assembled, WHERE, found)
     if workdir is None:  # Nobody can continue it.
       config.checkpoint_every_epochs = field_lib.INT32_MAX
@@ -116,20 +126,56 @@ def fit(
     summary = account.carry_out(run, signals=(signal.SIGINT,), say=say)
     if summary is None:
       raise KeyboardInterrupt
-    fitted = Fitted(
-      label_issues=run.label_issues,
-      classes_=_classes(found.get("label"), run.data.class_names),
-      summary=summary,
-      notes=(*run.notes, *notices(run.options, run.pictures)),
-      model=Model.of(
-        run.options.train, run.pictures, run.state, parameters, run.extractor
-      ),
-      form=form,
-      dtype="|u1" if is_place(x) else numbers("x", x).dtype.str,
-    )
+    classes = _classes(found.get("label"), run.data.class_names)
+    fitted = _fitted(run, summary, parameters, classes, form, dtype)
     if workdir is not None:
       fitted_lib.write(run.workdir.path, fitted)
   return fitted
+
+
+def _fitted(
+  run: Run,
+  summary: dict,
+  parameters: str,
+  classes: np.ndarray,
+  form: Form,
+  dtype: str,
+) -> Fitted:
+  """What a finished run gives."""
+  options, data = run.options.train, run.pictures
+  return Fitted(
+    issues=_as_given(run.label_issues, data.class_names, classes),
+    classes_=classes,
+    summary=summary,
+    notes=tuple(map(in_keywords, run.notes + notices(run.options, data))),
+    model=Model.of(options, data, run.state, parameters, run.extractor),
+    form=form,
+    dtype=dtype,
+  )
+
+
+def _as_given(
+  issues: LabelIssues | None, class_names: tuple[str, ...], classes: np.ndarray
+) -> LabelIssues | None:
+  """The table with classes as the labels call them.
+
+  Args:
+    issues: LabelIssues, whose classes are names, if there are any.
+    class_names: of the C classes.
+    classes: [C], from `_classes`.
+  """
+  if issues is None:
+    return None
+  columns = {name: issues[name] for name in issues.columns}
+  for name in fitted_lib.CLASSES:
+    if name in columns:
+      found = fitted_lib.positions(columns[name], class_names)
+      columns[name] = fitted_lib.called(found, classes)
+  return LabelIssues(columns)
+
+
+def _say(line: str) -> None:
+  report.say(in_keywords(line))
 
 
 def _nobody(line: str) -> None:

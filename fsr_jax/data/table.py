@@ -1,17 +1,14 @@
 """Tables of text: .csv, .tsv, .jsonl and .parquet files with named columns."""
 
 import collections
-from collections.abc import Iterable, Sequence
 import csv
 import io
-import itertools
 import json
 import pathlib
-import re
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import replacing
+from fsr_jax.spreadsheets import as_meant
 
 # Columns that mean something, whatever their capitals -> what others call them.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -43,8 +40,6 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
 _DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-# Text that a spreadsheet would run, perhaps behind apostrophes.
-_FORMULA = re.compile("'*[=+\\-@\t\r\n]")
 
 
 class Table(NamedTuple):
@@ -64,46 +59,6 @@ class Table(NamedTuple):
       return ()
     words = ", ".join(f"{ours}: {name}" for ours, name in self.called.items())
     return (f"columns of {file.name} that are read as others: {words}",)
-
-
-def harmless(value: Any) -> Any:
-  """A value as it is written to a .csv file; text that begins like a formula
-  gets an apostrophe, by which spreadsheets know that it is text."""
-  if not isinstance(value, str) or not _FORMULA.match(value):
-    return value
-  try:
-    float(value)  # -1 is a number.
-  except ValueError:
-    return "'" + value
-  return value
-
-
-def write_csv(
-  path: pathlib.Path, names: Sequence[str], rows: Iterable[Iterable[Any]]
-) -> None:
-  """Writes a table that spreadsheets can open, in one go.
-
-  Args:
-    path: of the file; what is there already stays until the new one is whole.
-    names: of its columns.
-    rows: of as many values each: text, numbers or None.
-  """
-  with (
-    replacing(path) as partial,
-    # Names of files that are not UTF-8 are written as they are.
-    open(
-      partial, "w", newline="", encoding="utf-8", errors="surrogateescape"
-    ) as file,
-  ):
-    writer = csv.writer(file)
-    for row in itertools.chain([names], rows):
-      writer.writerow([harmless(value) for value in row])
-
-
-def _as_meant(text: str) -> str:
-  """What `harmless` was given, of its result."""
-  meant = text.removeprefix("'")
-  return meant if _FORMULA.match(meant) else text
 
 
 def read_table(file: pathlib.Path, required: tuple[str, ...]) -> Table:
@@ -180,7 +135,7 @@ def _csv(file: pathlib.Path):
   rows = list(
     csv.reader(lines, strict=True, skipinitialspace=True, delimiter=delimiter)
   )
-  rows = [[_as_meant(value.strip()) for value in row] for row in rows if row]
+  rows = [[as_meant(value.strip()) for value in row] for row in rows if row]
   names = rows[0] if rows else []
   for number, row in enumerate(rows[1:], start=2):
     check(

@@ -94,21 +94,27 @@ def select_from_pool(
 
 
 def pool(
-  score: jax.Array, label: jax.Array, num_classes: int, share: float
+  score: jax.Array,
+  label: jax.Array,
+  num_classes: int,
+  share: float,
+  least: int = 1,
 ) -> jax.Array:
   """Which samples are among the best `share` of their class.
 
   Args:
     score, label, num_classes, share: as for `select_from_pool`.
+    least: samples of every class that has as many, whatever its share.
 
   Returns:
-    bool [N], True for the max(1, floor(share n_c)) best of every class.
+    bool [N], True for the max(least, floor(share n_c)) best of every class.
 
   Source: eq. 4 with a class balance; the share in place of K/C is ours
   (docs/results.md).
   """
   expect(score=(score, "float N"), label=(label, "int N"))
-  size = _pool_size(jnp.bincount(label, length=num_classes), share)
+  count = jnp.bincount(label, length=num_classes)
+  size = jnp.maximum(_pool_size(count, share), jnp.minimum(least, count))
   key = _ordered(score)
   everybody = jnp.ones(label.shape, bool)
   # The score of each class's last member, found digit by digit: sorting all N

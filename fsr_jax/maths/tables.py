@@ -4,6 +4,7 @@ Moving averages start at zero and are read through `debias`, so that a sample
 seen less often (the remainder of an epoch is dropped) is on the same scale.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -15,6 +16,9 @@ from fsr_jax.maths.collectives import Array
 
 # Values of Tables.recall: how the given label has been predicted so far.
 NEVER_KNOWN, FORGOTTEN, KNOWN = range(3)
+# Of a probability of 1e-4.
+_LEAST_LOG = math.log(1e-4)
+_LOG2_E = math.log2(math.e)
 
 
 class Tables(NamedTuple):
@@ -31,6 +35,8 @@ class Tables(NamedTuple):
       ones.
     pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
       where re-labelling is off (C may be thousands).
+    mean_log: float32 [N, C], mean over all visits of log f(x), for the list of
+      wrong labels; None where there is to be none.
   """
 
   visits: jax.Array
@@ -40,6 +46,7 @@ class Tables(NamedTuple):
   recall: jax.Array
   trusted: jax.Array
   pseudo_label: jax.Array | None
+  mean_log: jax.Array | None = None
 
 
 class Observation(NamedTuple):
@@ -51,6 +58,8 @@ class Observation(NamedTuple):
     weights: float32 [b].
     correct: bool [b], whether the prediction is the given label.
     probabilities: float32 [b, C], f(x), or None.
+    log_probabilities: float32 [b, C], log f(x) of the un-mixed samples, or
+      None.
   """
 
   index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
@@ -58,11 +67,26 @@ class Observation(NamedTuple):
   weights: jax.Array
   correct: jax.Array
   probabilities: jax.Array | None
+  log_probabilities: jax.Array | None = None
 
 
-def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
-  """Empty tables for N examples of C classes."""
+def init(
+  num_examples: int, num_classes: int, relabel: bool, average: bool = False
+) -> Tables:
+  """Empty tables for N examples of C classes.
+
+  Args:
+    num_examples: N.
+    num_classes: C.
+    relabel: whether there is a pseudo_label.
+    average: whether there is a mean_log.
+  """
   zeros = jnp.zeros(num_examples, jnp.float32)
+
+  def per_class(wanted):
+    shape = (num_examples, num_classes)
+    return jnp.zeros(shape, jnp.float32) if wanted else None
+
   return Tables(
     visits=jnp.zeros(num_examples, jnp.int32),
     score=zeros,
@@ -70,9 +94,8 @@ def init(num_examples: int, num_classes: int, relabel: bool) -> Tables:
     mean_weight=zeros,
     recall=jnp.full(num_examples, NEVER_KNOWN, jnp.int8),
     trusted=jnp.zeros(num_examples, jnp.int32),
-    pseudo_label=(
-      jnp.zeros((num_examples, num_classes), jnp.float32) if relabel else None
-    ),
+    pseudo_label=per_class(relabel),
+    mean_log=per_class(average),
   )
 
 
@@ -159,6 +182,13 @@ def update(
     pseudo_label = averaged(
       tables.pseudo_label, seen.probabilities, pseudo_label_momentum
     )
+  mean_log = None
+  if seen.log_probabilities is not None:
+    # A single confident mistake shall not outweigh all other visits.
+    new = jnp.maximum(seen.log_probabilities, _LEAST_LOG)
+    before = tables.mean_log[index]
+    count = (tables.visits[index] + 1)[:, None]
+    mean_log = tables.mean_log.at[index].set(before + (new - before) / count)
   return tables._replace(
     visits=tables.visits.at[index].add(1),
     score=averaged(tables.score, seen.score, score_momentum),
@@ -168,7 +198,24 @@ def update(
       jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)
     ),
     pseudo_label=pseudo_label,
+    mean_log=mean_log,
   )
+
+
+def mean_probabilities(mean_log: Array) -> Array:
+  """What a network said of each example in the mean of all its visits.
+
+  Args:
+    mean_log: float32 [N, C]; JAX or numpy.
+
+  Returns:
+    float32 [N, C], rows summing to 1: the geometric mean, normalized. What a
+    network has learned by heart in the end counts less in it than in the
+    arithmetic mean (docs/results.md).
+  """
+  # Operators alone: numpy arrays stay such. Of logs above -9.3 none is 0.
+  powers = 2.0 ** ((mean_log - mean_log.max(1)[:, None]) * _LOG2_E)
+  return powers / powers.sum(1)[:, None]
 
 
 def trust(tables: Tables, member: jax.Array, in_use: jax.Array) -> Tables:

@@ -144,6 +144,15 @@ class ReweightingOptions:
     unit="share 0-1",
     source="ours; Table 4: 0.1",
   )
+  predictions_gb: float = field(
+    4.0,
+    "The list of wrong labels is made of the mean of a sample's predictions"
+    " over the whole training, C numbers for each; they are kept where those of"
+    " all samples take no more than this.",
+    bound=NOT_NEGATIVE,
+    unit="GB",
+    source="ours",
+  )
   weight_net_lr: float = field(
     1e-3,
     "Learning rate of Adam for the network of weighting=weight_net.",
@@ -162,6 +171,15 @@ class ReweightingOptions:
   def keeps_dictionary(self) -> bool:
     """Whether the run picks its own rewards."""
     return self.learned and self.rewards != "held_out"
+
+  def averages_predictions(self, num_samples: int, num_classes: int) -> bool:
+    """Whether the mean of each sample's predictions is kept.
+
+    Args:
+      num_samples: N.
+      num_classes: C.
+    """
+    return 4e-9 * num_samples * num_classes <= self.predictions_gb
 
   @property
   def draws_rewards(self) -> bool:

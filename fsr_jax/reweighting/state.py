@@ -5,12 +5,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.label_issues import quality
 from fsr_jax.maths import dictionary, queue, randomness, tables
 from fsr_jax.maths.checks import expect
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.maths.queue import Queue
 from fsr_jax.reweighting import net
 from fsr_jax.reweighting.options import ReweightingOptions
+
+# The end of this epoch, counted from 1, is when anchors are chosen: by then a
+# network knows the clear cases, and has not yet learned wrong labels by heart.
+# Measured in docs/results.md: later ones leave wrong labels uncounted.
+ANCHOR_EPOCH = 3
 
 
 class LastStep(NamedTuple):
@@ -41,6 +47,10 @@ class ReweightingState(NamedTuple):
     weight_net: of weighting=weight_net, else None.
     zero_batches: int32, batches in which no sample helped: every weight is 0.
     last: of the last step.
+    anchor: int32 [N], the class of the samples that were beyond doubt while
+      the network had seen each a few times only, -1 for the others
+      (`label_issues.quality.anchors`); None where predictions are not
+      averaged.
   """
 
   epoch: jax.Array
@@ -52,6 +62,7 @@ class ReweightingState(NamedTuple):
   weight_net: net.WeightNet | None
   zero_batches: jax.Array
   last: LastStep
+  anchor: jax.Array | None = None
 
 
 def init(
@@ -75,7 +86,7 @@ def init(
       (Algorithm 1, R_0), and all draws.
     held_out_label: int32 [K], of the samples set aside, for rewards=held_out.
     keep_predictions: whether the moving averages of predictions are kept,
-      [N, C]; re-labelling and `label_issues` need them.
+      [N, C]; re-labelling needs them.
 
   Returns:
     ReweightingState.
@@ -84,6 +95,7 @@ def init(
     InputError: labels of another dtype or shape.
   """
   expect(label=(label, "int N"))
+  average = options.averages_predictions(label.shape[0], num_classes)
   trusted = entries = drawn_from = net_state = None
   first = randomness.stream(seed, randomness.FIRST_DICTIONARY)
   random_score = jax.random.uniform(first, label.shape)
@@ -107,13 +119,14 @@ def init(
   return ReweightingState(
     epoch=jnp.zeros((), jnp.int32),
     seed=jnp.asarray(seed, jnp.uint32),
-    tables=tables.init(label.shape[0], num_classes, keep_predictions),
+    tables=tables.init(label.shape[0], num_classes, keep_predictions, average),
     trusted=trusted,
     queue=entries,
     dictionary=drawn_from,
     weight_net=net_state,
     zero_batches=jnp.zeros((), jnp.int32),
     last=LastStep(nothing, nothing),
+    anchor=jnp.full(label.shape, quality.NO_ANCHOR) if average else None,
   )
 
 
@@ -139,6 +152,13 @@ def refresh(
   expect(visits=(state.tables.visits, "int N"), label=(label, "int N"))
   epoch = state.epoch + 1
   state = state._replace(epoch=epoch)
+  if state.anchor is not None:
+    anchor = jax.lax.cond(
+      epoch == ANCHOR_EPOCH,
+      lambda: _anchors(state.tables, num_classes),
+      lambda: state.anchor,
+    )
+    state = state._replace(anchor=anchor)
   if not options.keeps_dictionary:
     return state
   seen = state.tables.visits > 0
@@ -154,6 +174,18 @@ def refresh(
   return state._replace(
     dictionary=_fill(options, num_classes, score, label, state.seed, epoch)
   )
+
+
+def _anchors(seen: tables.Tables, num_classes: int) -> jax.Array:
+  """`label_issues.quality.anchors` of what the network has said so far."""
+  assert seen.mean_log is not None
+  probabilities = tables.mean_probabilities(seen.mean_log)
+  said = jnp.argmax(probabilities, axis=1).astype(jnp.int32)
+  sure = jnp.where(seen.visits > 0, jnp.max(probabilities, axis=1), -jnp.inf)
+  chosen = dictionary.pool(
+    sure, said, num_classes, quality.ANCHOR_SHARE, quality.ANCHORS_AT_LEAST
+  )
+  return jnp.where(chosen & (seen.visits > 0), said, quality.NO_ANCHOR)
 
 
 def members(options: ReweightingOptions, state: ReweightingState) -> jax.Array:

@@ -251,12 +251,16 @@ def _observe(
   probabilities = None
   if state.tables.pseudo_label is not None:
     probabilities = jax.nn.softmax(remembered)
+  logs = None
+  if state.tables.mean_log is not None:
+    logs = jax.nn.log_softmax(evidence.logits)
   seen = tables.Observation(
     index=index,
     score=pushers.PUSHERS[options.pusher](evidence),
     weights=weights,
     correct=pushers.is_correct(evidence),
     probabilities=probabilities,
+    log_probabilities=logs,
   )
   return state._replace(
     tables=tables.update(

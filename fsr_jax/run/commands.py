@@ -15,6 +15,7 @@ from fsr_jax.run import export as export_lib
 from fsr_jax.run import predict as predict_lib
 from fsr_jax.run import prior as priors
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.description import describe
 from fsr_jax.run.evaluation import Tested
 from fsr_jax.run.loop import Run
 from fsr_jax.run.model import Model
@@ -183,11 +184,7 @@ def _own_parts(
     f"workdir {Workdir(workdir).path} holds a run that tests nothing"
     " (data.test_share=0); --input=PATH evaluates other labelled images",
   )
-  models = {
-    suffix: Model.of(options, data, host_state, parameters)
-    for suffix, parameters in evaluation.SUFFIXES.items()
-  }
-  shares = priors.read(prior, models[""].description)
+  shares = priors.read(prior, describe(options, data))
   state = programs.devices.put(host_state)
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
   steps = options.optimization.num_epochs * programs.steps_per_epoch
@@ -195,6 +192,10 @@ def _own_parts(
   account.describe(options.data, data)
   if shares is None:
     return Tested(options, data, found)
+  models = {
+    suffix: Model.of(options, data, host_state, parameters)
+    for suffix, parameters in evaluation.SUFFIXES.items()
+  }
   adjusted = {
     part: evaluation.outcomes(models, split, shares)[0]
     for part, split in programs.parts.items()

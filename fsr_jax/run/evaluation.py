@@ -11,7 +11,6 @@ from fsr_jax.config import places, stored
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import batches
 from fsr_jax.data.sources import test_part
-from fsr_jax.data.table import write_csv
 from fsr_jax.errors import check
 from fsr_jax.files import place
 from fsr_jax.run import inputs, report, results
@@ -19,6 +18,7 @@ from fsr_jax.run import prior as priors
 from fsr_jax.run.description import Description
 from fsr_jax.run.model import Model
 from fsr_jax.run.workdir import Workdir
+from fsr_jax.spreadsheets import write_csv
 from fsr_jax.train.evaluate import (
   Counts,
   Outcome,

@@ -3,7 +3,9 @@
 from typing import NamedTuple
 
 from fsr_jax.config.options import RunOptions
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingState
+from fsr_jax.run import issues as issues_lib
 from fsr_jax.run import monitor, results
 from fsr_jax.run.stopwatch import versions
 from fsr_jax.run.workdir import Workdir
@@ -33,8 +35,8 @@ class Finished(NamedTuple):
 
 def write(
   workdir: Workdir, programs: Programs, run: RunOptions, done: Finished
-) -> tuple[dict, list[str]]:
-  """Writes summary.json, samples.csv and, of a test part, its tables.
+) -> tuple[dict, list[str], LabelIssues | None]:
+  """Writes summary.json, the label issues and, of a test part, its tables.
 
   Args:
     workdir: Workdir.
@@ -43,7 +45,8 @@ def write(
     done: Finished.
 
   Returns:
-    (the summary, what to know about it, one line each).
+    (the summary; what to know about it, one line each; the list of wrong
+    labels, None where predictions were not kept).
   """
   data, options = programs.data, programs.options
   previous = workdir.read_summary() or {}
@@ -52,8 +55,11 @@ def write(
   for part, outcomes in done.outcomes.items():
     summary |= named_scalars(part, outcomes, data.num_classes)
   reweighting = options.reweighting
+  found = issues_lib.label_issues(done.reweighting, data, reweighting)
+  issues = found[0] if found else None
   summary |= {
     **monitor.measure(done.reweighting, data, reweighting),
+    **issues_lib.measure(issues, data),
     # Means over the last epoch.
     **{
       key: done.scalars.get(key, previous.get(key))
@@ -76,9 +82,8 @@ def write(
   if tested:
     workdir.write_table("per_class.csv", results.per_class(tested, data))
     workdir.write_table("confusion.csv", results.confusion(tested[""], data))
-  if reweighting.keeps_dictionary:
-    samples = monitor.samples(done.reweighting, data, reweighting)
-    workdir.write_table("samples.csv", samples)
+  if found:
+    issues_lib.write(workdir.path, *found)
   train_top1 = summary["train_top1"]
   remarks = results.remarks(tested.get(""), data, options, train_top1)
-  return summary, remarks
+  return summary, remarks + issues_lib.remarks(issues), issues

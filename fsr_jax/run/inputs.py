@@ -10,6 +10,7 @@ from fsr_jax.data.sources import inputs
 from fsr_jax.errors import check
 from fsr_jax.files import require_file
 from fsr_jax.run.description import Description
+from fsr_jax.run.report import plural
 
 # Images that cannot be read and are named, of many.
 _NAMED = 3
@@ -40,10 +41,11 @@ def load(
   if on_error == "skip" and isinstance(split.image, Encoded):
     bad = unreadable(split.image)
     split = split.take(np.setdiff1d(np.arange(len(split)), list(bad)))
+    some = ""
     if bad:
       some = "; ".join([*bad.values()][:_NAMED])
       notes.append(
-        f"{len(bad):,} images cannot be read and are left out"
+        f"{plural(len(bad), 'image')} left out, which cannot be read"
         f" (on_error=skip): {some}{'; ...' * (len(bad) > _NAMED)}"
       )
     check(len(split) > 0, f"input={path}: no image can be read: {some}")

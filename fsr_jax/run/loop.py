@@ -1,6 +1,6 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 import time
 
 from clu.parameter_overview import count_parameters
@@ -8,15 +8,16 @@ from clu.parameter_overview import count_parameters
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
+from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import finish, monitor, pretrained, report, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.features import features_of_run
+from fsr_jax.run.outcomes import Outcomes
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.evaluate import Outcome, named_scalars
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
@@ -27,16 +28,15 @@ class Run:
   """One training run in its workdir, continued from its newest checkpoint.
 
   Attributes:
-    config: resolved.
-    options: Options, what it stands for.
+    config, options: resolved, and the Options that it stands for.
     data: Data that it is trained on, features where the backbone is frozen.
     pictures: Data as they were loaded.
     extractor: arrays of the frozen backbone; None where there is none.
-    workdir: Workdir.
-    programs: Programs.
+    workdir, programs: Workdir, Programs.
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     remarks: what to know about the result of a finished run, one line each.
+    label_issues: of a finished run; None where predictions were not kept.
     step: training steps done of the whole run.
   """
 
@@ -64,6 +64,16 @@ class Run:
     """
     self.config, self.options, self.pictures = resolve_and_load(config, source)
     self.workdir = Workdir(workdir)
+    try:
+      self._begin(allow_config_change, say)
+    except BaseException:  # A notebook lives on, and would keep it locked.
+      self.workdir.unlock()
+      raise
+
+  def _begin(
+    self, allow_config_change: bool, say: Callable[[str], None]
+  ) -> None:
+    """Everything between the data and the first step."""
     self.notes = resume.check_same(
       self.workdir, self.config, self.pictures, allow_config_change
     )
@@ -107,10 +117,9 @@ class Run:
       faster(self.options, self.pictures, devices.platform),
     )
     self.remarks: list[str] = []
-    # Of the parts evaluated since the last training step.
-    self._outcomes: dict[str, dict[str, Outcome]] = {}
-    self._stopwatch = Stopwatch()
-    self._stop = Stop()
+    self.label_issues: LabelIssues | None = None
+    self._outcomes = Outcomes(self.programs, run.eval_batch_size)
+    self._stopwatch, self._stop = Stopwatch(), Stop()
 
   @property
   def num_steps(self) -> int:
@@ -174,7 +183,8 @@ class Run:
     Returns:
       Scalars to be logged.
     """
-    started, self._outcomes = time.monotonic(), {}
+    started = time.monotonic()
+    self._outcomes.forget()
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
     require_finite(totals)
@@ -252,22 +262,10 @@ class Run:
       **monitor.measure(self._reweighting(), self.data, options),
     }
     if self._due(self.options.run.eval_every_epochs, epoch):
-      last, names = epoch + 1 == self._num_epochs, list(self.programs.parts)
-      scalars |= self._evaluate(names if last else names[:1])
+      last = epoch + 1 == self._num_epochs
+      names = list(self.programs.parts)[: None if last else 1]
+      scalars |= self._outcomes.scalars(self._state, names)
     self._progress.update(scalars)
-    return scalars
-
-  def _evaluate(self, names: Iterable[str]) -> dict[str, float]:
-    """Scalars of these parts, evaluated unless they are since the last step."""
-    size = self.options.run.eval_batch_size
-    scalars: dict[str, float] = {}
-    for part in names:
-      if part not in self._outcomes:
-        found = self.programs.outcomes(self._state, size, part)
-        self._outcomes[part] = found
-      scalars |= named_scalars(
-        part, self._outcomes[part], self.data.num_classes
-      )
     return scalars
 
   @property
@@ -276,8 +274,10 @@ class Run:
     return self.programs.devices.get(self._state)
 
   def _reweighting(self):
-    """ReweightingState as numpy arrays."""
-    return self.programs.devices.get(self._state.reweighting)
+    """ReweightingState as numpy arrays, without what the end alone needs."""
+    state = self._state.reweighting
+    tables = state.tables._replace(mean_log=None)
+    return self.programs.devices.get(state._replace(tables=tables))
 
   def _finish(self, scalars: dict) -> dict:
     """Writes what a finished run is worth; returns its summary.
@@ -285,16 +285,16 @@ class Run:
     Args:
       scalars: of the last epoch; {} where nothing was left to train.
     """
-    self._evaluate(self.programs.parts)
+    self._outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
-      self._reweighting(),
-      self._outcomes,
+      self.state.reweighting,
+      self._outcomes.found,
     )
-    summary, self.remarks = finish.write(
+    summary, self.remarks, self.label_issues = finish.write(
       self.workdir, self.programs, self.options.run, done
     )
     return summary

@@ -1,4 +1,4 @@
-"""What the tables say about the training set: purity, weights, suspects."""
+"""What the tables say about the training set: purity and weights."""
 
 import jax
 import numpy as np
@@ -6,7 +6,6 @@ import numpy as np
 from fsr_jax.data.dataset import Data
 from fsr_jax.maths.tables import Tables, debias
 from fsr_jax.reweighting import ReweightingOptions, ReweightingState
-from fsr_jax.run.workdir import Table
 
 
 def dictionary(
@@ -137,48 +136,3 @@ def _weights(tables, right: np.ndarray | None) -> dict:
     wrong = np.sum(tables.mean_weight[~right]) / weight
     result["wrong_weight_share"] = float(wrong)
   return result
-
-
-def samples(
-  reweighting: ReweightingState, data: Data, options: ReweightingOptions
-) -> Table:
-  """samples.csv: what the run learned about each training example.
-
-  Args:
-    reweighting: of the train state, numpy arrays.
-    data: Data.
-    options: of the reweighter.
-
-  Returns:
-    Table, a row an example: index, id (where the source has one), label (class
-    name), visits (times seen; with 0 the rest is void), score (higher = more
-    trustworthy; NaN where never seen), weight (moving average of B * omega;
-    1 = plain training), in_dictionary (0/1), trusted_epochs (for how many it
-    was) and, where predictions are kept, suggested_label and its confidence
-    (0-1).
-  """
-  names, tables = np.array(data.class_names), reweighting.tables
-  in_dictionary = np.zeros(len(data.train), np.int32)
-  in_dictionary[dictionary(reweighting, options)] = 1
-  columns = {
-    "index": np.arange(len(data.train)),
-    **({} if data.train.id is None else {"id": data.train.id}),
-    "label": names[data.train.label],
-    "visits": tables.visits,
-    "score": np.where(
-      tables.visits > 0,
-      _average(tables, tables.score, options.score_momentum),
-      np.nan,
-    ),
-    "weight": _average(tables, tables.mean_weight, options.score_momentum),
-    "in_dictionary": in_dictionary,
-    "trusted_epochs": tables.trusted,
-  }
-  if tables.pseudo_label is not None:
-    pseudo_label = _average(
-      tables, tables.pseudo_label, options.pseudo_label_momentum
-    )
-    columns["suggested_label"] = names[pseudo_label.argmax(-1)]
-    columns["confidence"] = pseudo_label.max(-1)
-  rows = zip(*(column.tolist() for column in columns.values()))
-  return Table(list(columns), rows)

@@ -7,13 +7,13 @@ import time
 import numpy as np
 
 from fsr_jax.data.dataset import Split
-from fsr_jax.data.table import write_csv
-from fsr_jax.errors import check
+from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
 from fsr_jax.run import prior as priors
 from fsr_jax.run.inputs import check_ours, load
 from fsr_jax.run.model import Model
 from fsr_jax.run.report import duration, plural, shown
+from fsr_jax.spreadsheets import write_csv
 
 NAME = "predictions.csv"
 _COLUMNS = ["id", "label", "confidence"]
@@ -73,7 +73,12 @@ def predict(
     print(f"prior={prior}: probabilities are for these class shares")
   names = [*_COLUMNS, *(f"p_{name}" for name in description.class_names)]
   said = np.zeros(description.num_classes, np.int64)
-  write_csv(path, names, _rows(model, split, shares, said))
+  try:
+    write_csv(path, names, _rows(model, split, shares, said))
+  except InputError as error:  # A picture that cannot be read.
+    raise InputError(
+      f"{error}; --on_error=skip leaves out what cannot be read"
+    ) from error
   common = np.argsort(-said, kind="stable")[: np.count_nonzero(said)]
   named = [
     f"{shown(description.class_names[c])} {said[c]:,}" for c in common[:_NAMED]

@@ -53,6 +53,7 @@ def read(prior: str, description: Description) -> np.ndarray | None:
     unknown=False,
     rows=TABLE,
   )
+  values = _shares(file, table)
   rows = np.bincount(classes, minlength=size)
   odd = [f"{names[c]} has {rows[c]} rows" for c in np.flatnonzero(rows != 1)]
   check(
@@ -61,7 +62,7 @@ def read(prior: str, description: Description) -> np.ndarray | None:
     " classes",
   )
   shares = np.zeros(size)
-  shares[classes] = _shares(file, table)
+  shares[classes] = values
   check(shares.sum() > 0, f"{file}: the shares of all classes are 0")
   return (shares / shares.sum()).astype(np.float32)
 

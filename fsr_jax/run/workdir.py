@@ -14,10 +14,10 @@ import tensorboardX
 
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
-from fsr_jax.data.table import write_csv
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 from fsr_jax.run.checkpoint import has_checkpoint
+from fsr_jax.spreadsheets import write_csv
 
 # Names of files that are not UTF-8 are written as they are.
 _ODD_NAMES = "surrogateescape"

@@ -279,4 +279,4 @@ class TrainOptions:
   def unmixes(self) -> bool:
     """Whether un-mixed predictions are estimated from the mixed images."""
     objective = self.objective
-    return objective.mixup and not objective.unmixed_pass and self.observes
+    return objective.mixup and not objective.unmixed_pass

@@ -18,7 +18,8 @@ from fsr_jax import config as config_lib
 from fsr_jax.api import training
 from fsr_jax.api.settings import FIELDS
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands
+from fsr_jax.label_issues import LabelIssues
+from fsr_jax.run import commands, resume
 from fsr_jax.run.model import Model
 from fsr_jax.train import programs
 from tests.data import own
@@ -169,6 +170,20 @@ class FitTest(parameterized.TestCase):
     with self.assertRaisesRegex(InputError, "another label than when the run"):
       fit(self.x, self.right, workdir=cut)
 
+  def test_a_call_that_fails_leaves_the_workdir_free(self):
+    """Also where the traceback lives on, as it does in a notebook."""
+    workdir = self.create_tempdir().full_path
+    remember = mock.patch.object(
+      resume, "remember", side_effect=OSError("full")
+    )
+    try:
+      with remember:
+        fit(self.x, self.given, workdir=workdir)
+    except OSError as error:
+      kept = error
+    fit(self.x, self.given, workdir=workdir)
+    self.assertIsNotNone(kept.__traceback__)
+
   def test_a_loss_that_is_no_number(self):
     with self.assertRaisesRegex(
       InputError, "NaN at step .*the same call with learning_rate=0.1"
@@ -186,6 +201,7 @@ class FitTest(parameterized.TestCase):
       labels_val=given[:20],
       clean_labels=self.right,
       ids=[f"n{i}" for i in range(96)],
+      filepaths=[f"/a/{i}.jpg" for i in range(96)],
     )
     predicted = fitted.predict(x)
     self.assertEqual(fitted.summary["test_top1"], (predicted == right).mean())
@@ -196,7 +212,9 @@ class FitTest(parameterized.TestCase):
       issues["clean_label"], self.right[issues["index"]]
     )
     self.assertEqual(issues["id"][0], f"n{issues['index'][0]}")
+    self.assertEqual(issues["filepath"][0], f"/a/{issues['index'][0]}.jpg")
     self.assertNotIn("test_top1", self.fitted.summary)
+    self.assertRegex(repr(fitted), r"^Fitted\(classes: 3, labels: 96, of which")
 
   def test_images_of_numbers_mean_what_they_meant(self):
     rng = np.random.default_rng(0)
@@ -249,6 +267,29 @@ class LabelsTest(parameterized.TestCase):
     np.testing.assert_array_equal(found, want)
     self.assertEqual(found.dtype, labels.dtype)
 
+  @parameterized.parameters(
+    ([5, 7], -1),
+    (["no", "yes"], ""),
+    ([False, True], None),
+    (np.array(["no", "yes"], object), None),
+  )
+  def test_the_table_calls_classes_as_the_labels_do(self, classes, unknown):
+    classes = np.array(classes)
+    issues = LabelIssues(
+      {
+        "given_label": np.array(["a", "b", "a"]),
+        "label_score": np.array([0.1, 0.2, 0.3]),
+        "clean_label": np.array(["b", "", "a"]),
+      }
+    )
+    found = training._as_given(issues, ("a", "b"), classes)
+    self.assertEqual(
+      found["clean_label"].tolist(), [classes[1], unknown, classes[0]]
+    )
+    self.assertEqual(found["given_label"].dtype, classes.dtype)
+    np.testing.assert_array_equal(found["given_label"], classes[[0, 1, 0]])
+    np.testing.assert_array_equal(found["label_score"], issues["label_score"])
+
   def test_tables_of_pandas(self):
     try:
       import pandas as pd
@@ -283,7 +324,12 @@ class RefusalsTest(parameterized.TestCase):
     (X, ["a", "b", np.nan, "b"], {}, "label are missing, e.g. nan in entry 2"),
     (X, [0, 0, 0, 0], {}, "there is one class only: 0"),
     (X, [0.5, 1, 0, 1], {}, "label 0.5 is a measurement"),
-    (X, [-1, 1, -1, 1], {}, "if -1 is the name of a class: .* class_names=A,B"),
+    (
+      X,
+      [-1, 1, -1, 1],
+      {},
+      'if -1 is the name of a class: .* class_names="A,B',
+    ),
     ([[1], [2, 3]], Y, {}, "x is no array of numbers .*; expected images"),
     ([["a"]] * 4, Y, {}, r"fit: x is <U1 \(4, 1\); expected images"),
     (X * np.nan, Y, {}, "x of example 0 has values that are not finite"),

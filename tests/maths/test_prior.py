@@ -1,0 +1,47 @@
+"""Class priors after training, by hand."""
+
+from absl.testing import absltest
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fsr_jax.errors import InputError
+from fsr_jax.maths import prior
+
+# Of two images; classes were 60, 30 and 10 % of the training labels.
+P = np.array([[0.6, 0.3, 0.1], [0.8, 0.1, 0.1]], np.float32)
+SHARE = np.array([0.6, 0.3, 0.1], np.float32)
+
+
+class PriorTest(absltest.TestCase):
+  def adjusted(self, wanted, share=SHARE):
+    logits = jnp.log(P) + 7  # A constant changes no softmax.
+    return jax.nn.softmax(
+      prior.adjust(logits, jnp.array(share), jnp.array(wanted, jnp.float32))
+    )
+
+  def test_uniform_by_hand(self):
+    """.8/.6 : .1/.3 : .1/.1 = 4 : 1 : 3."""
+    np.testing.assert_allclose(
+      self.adjusted([1, 1, 1]),
+      [[1 / 3, 1 / 3, 1 / 3], [4 / 8, 1 / 8, 3 / 8]],
+      rtol=1e-5,
+    )
+
+  def test_another_prior_by_hand(self):
+    """4 : 1 : 3 times 1 : 4 : 0; counts are as good as shares."""
+    found = self.adjusted([10, 40, 0], 100 * SHARE)
+    np.testing.assert_allclose(found[1], [0.5, 0.5, 0], atol=1e-5)
+
+  def test_shares_of_training_change_nothing(self):
+    np.testing.assert_allclose(self.adjusted(SHARE), P, rtol=1e-5)
+
+  def test_one_share_a_class(self):
+    with self.assertRaisesRegex(
+      InputError, r"prior is float32 \[2\]; expected"
+    ):
+      self.adjusted([1, 1])
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -24,7 +24,8 @@ set: --config.network=resnet50. Labels from elsewhere:
 
 samples.csv in the workdir lists every training image with its score, weight and
 suggested label: sort it by score to find the wrong labels. No table of the
-paper; hardware: 224-pixel images need an accelerator.
+paper; hardware: 224-pixel images need an accelerator, or --config.pretrained=FILE
+--config.frozen_backbone=True (docs/features.md), which takes minutes on a CPU.
 """
 
 from fsr_jax import config as config_lib

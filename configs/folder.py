@@ -31,13 +31,5 @@ from fsr_jax import config as config_lib
 
 
 def get_config(path: str = ""):
-  c = config_lib.base()
-  # Filled in once all flags are known.
-  config_lib.leave_open(c)
-  if path:
-    c.data.path = path
-  c.num_epochs = 100
-  c.schedule = "cosine"
-  c.lr_warmup_epochs = 3
-  c.warmup_epochs = 15
-  return c
+  # What is open in it is filled in once all flags are known.
+  return config_lib.of_own_data(path or None)

@@ -19,7 +19,6 @@ def get_config():
   c.data.flip = False  # a mirrored digit is another sign
   c.network = "mlp"
   c.num_epochs = 60
-  c.warmup_epochs = 10
   c.dictionary_size = 200
   c.reward_batch_size = 100
   c.checkpoint_every_epochs = 20

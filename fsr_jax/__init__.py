@@ -1,5 +1,11 @@
 """fsr_jax: Fast Sample Re-weighting (Zhang & Pfister, ICCV 2021) in JAX.
 
+Which labels are wrong, and a network that learned the right ones:
+
+    fitted = fsr_jax.fit(x, labels)   # Images or vectors, labels of any kind.
+    fitted.label_issues               # A table, the worst labels first.
+    fitted.predict(x_new)
+
 In a training loop of one's own (examples/own_loop.py):
 
     reweighter = fsr_jax.reweighter(num_classes=10)
@@ -14,14 +20,20 @@ As a program: `python main.py --help`.
 Layers, each importing only from those before it: `maths` (the paper's
 equations), `reweighting` (they together, over one state), `models`, `data`,
 `train` (one training step on any number of devices), `config`, `run` (time,
-files, the terminal).
+files, the terminal), `api` (`fit` and what it gives).
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+  from fsr_jax.api.estimator import FSRClassifier as FSRClassifier
+  from fsr_jax.api.fitted import Fitted as Fitted
+  from fsr_jax.api.fitted import load as load
+  from fsr_jax.api.training import fit as fit
   from fsr_jax.errors import InputError as InputError
+  from fsr_jax.label_issues import LabelIssues as LabelIssues
+  from fsr_jax.label_issues import find_label_issues as find_label_issues
   from fsr_jax.maths import losses as losses
   from fsr_jax.maths import mixup as mixup
   from fsr_jax.maths.collectives import AXIS as AXIS
@@ -37,11 +49,17 @@ __version__ = "0.1.0"
 # process that decodes pictures, or a refused flag, should not wait for JAX.
 _HOMES = {
   "AXIS": "fsr_jax.maths.collectives",
+  "FSRClassifier": "fsr_jax.api.estimator",
+  "Fitted": "fsr_jax.api.fitted",
   "InputError": "fsr_jax.errors",
+  "LabelIssues": "fsr_jax.label_issues",
   "Mixed": "fsr_jax.reweighting",
   "Reweighter": "fsr_jax.reweighting",
   "ReweightingOptions": "fsr_jax.reweighting",
   "ReweightingState": "fsr_jax.reweighting",
+  "find_label_issues": "fsr_jax.label_issues",
+  "fit": "fsr_jax.api.training",
+  "load": "fsr_jax.api.fitted",
   "losses": "fsr_jax.maths",
   "mixup": "fsr_jax.maths",
   "reweighter": "fsr_jax.reweighting",

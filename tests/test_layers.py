@@ -18,6 +18,7 @@ LAYERS = [
   "train",
   "config",
   "run",
+  "api",
 ]
 # Leaves that any layer may use.
 LEAVES = {"errors", "fields", "files", "spreadsheets"}

@@ -75,9 +75,21 @@ class ReadmeTest(absltest.TestCase):
     # A guard against gross slowness only: machines differ.
     self.assertLess(seconds, 120)
 
+  def test_the_three_lines_run(self):
+    text = (ROOT / "README.md").read_text()
+    code, _ = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    lines = [x for x in code.splitlines() if x and not x.startswith("import")]
+    self.assertLen(lines, 3)
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    labels = np.where(x[:, 0] > 0, "pos", "neg")
+    code = code.replace("labels)", "labels, num_epochs=2, num_devices=1)")
+    names = {"x": x, "x_new": x[:5], "labels": labels}
+    exec(code, names)
+    self.assertLen(names["fitted"].label_issues, 40)
+
   def test_the_python_example_runs(self):
     text = (ROOT / "README.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     rng = np.random.default_rng(0)
     label = jnp.arange(60) % 10
     params = {
@@ -160,12 +172,16 @@ class MainTest(parameterized.TestCase):
 
   def test_evaluate_needs_no_config(self):
     workdir = self.create_tempdir().full_path
-    small = ["--config.num_epochs=2", "--config.data.max_examples=300"]
+    small = [
+      "--config.num_epochs=2",
+      "--config.warmup_epochs=2",
+      "--config.data.max_examples=300",
+    ]
     train = main_py(
       "--config=configs/quickstart.py", f"--workdir={workdir}", *small
     )
     self.assertEqual(train.returncode, 0, train.stderr)
-    self.assertIn("note: warmup_epochs=10 covers all 2 epochs", train.stdout)
+    self.assertIn("note: warmup_epochs=2 covers all 2 epochs", train.stdout)
     result = main_py("--mode=evaluate", f"--workdir={workdir}")
     self.assertEqual(result.returncode, 0, result.stderr)
     line = re.search("test accuracy, last step .*", result.stdout)[0]

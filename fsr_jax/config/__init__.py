@@ -18,10 +18,11 @@ from fsr_jax.config.options import (
 )
 from fsr_jax.config.own_data import leave_open
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import Source
 from fsr_jax.errors import check, choose
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
-  NetworkOptions,
   ObjectiveOptions,
   OptimizationOptions,
   TrainOptions,
@@ -34,24 +35,52 @@ FREE_FIELDS = frozenset(
 )
 
 
+# Follows num_epochs unless it is set.
+_WARMUP = "warmup_epochs"
+
+
 def base() -> ConfigDict:
   """The base configuration: CIFAR noise settings of the paper's Table 4.
 
-  Options that some method sets are left open; `resolve` fills them in, and
-  those that follow from the user's own data where a config file opens them.
+  Options that some method sets are left open, and warmup_epochs; `resolve`
+  fills them in, and those that follow from the user's own data where a config
+  file opens them.
   """
   config = ConfigDict({"data": ConfigDict()})
   for name, (group, entry) in all_fields().items():
     value = entry.default
-    if value is None or name in PARTS:
+    if value is None or name in PARTS or name == _WARMUP:
       value = placeholder(fields.type_of(group, entry.name))
     holder = config.data if name.startswith(DATA) else config
     holder[entry.name] = value
   return config.lock()  # A misspelt field in a config file is an error.
 
 
-def resolve(config: ConfigDict) -> ConfigDict:
-  """A copy in which what is left open is filled in: by method and own data.
+def of_own_data(path: str | None = None) -> ConfigDict:
+  """The base configuration for the user's own data.
+
+  Args:
+    path: of the data (data.path); None where they are named later, or are in
+      memory.
+
+  Returns:
+    ConfigDict in which what follows from the data (own_data.FOLLOWS) is open.
+  """
+  config = base()
+  leave_open(config)
+  config.data.path = path
+  config.num_epochs = 100
+  config.schedule = "cosine"
+  return config
+
+
+def resolve(config: ConfigDict, source: Source | None = None) -> ConfigDict:
+  """A copy in which what is left open is filled in: by method, by the number
+  of epochs and by own data.
+
+  Args:
+    config: ConfigDict with the fields of `base`.
+    source: of data in memory; None where the config says where they are.
 
   Raises:
     InputError: an unknown method (lists the choices); the user's own data,
@@ -63,8 +92,20 @@ def resolve(config: ConfigDict) -> ConfigDict:
   for name in PARTS:
     if config[name] is None:
       config[name] = preset.get(name, known[name][1].default)
-  own_data.fill(config)
+  if config[_WARMUP] is None:
+    config[_WARMUP] = usual_warmup(config.num_epochs)
+  own_data.fill(config, source)
   return config
+
+
+def usual_warmup(num_epochs: int) -> int:
+  """Epochs of warm-up of a run in which they are not set.
+
+  A sixth, which is near the released code's 20 of 127; in long runs a round
+  number, in short ones at least one epoch.
+  """
+  sixth = max(1, num_epochs // 6)
+  return sixth if sixth < 5 else min(20, sixth // 5 * 5)
 
 
 def typed(config: ConfigDict) -> Options:
@@ -140,7 +181,8 @@ __all__ = [
   "arguments",
   "base",
   "flatten",
-  "leave_open",
+  "of_own_data",
   "resolve",
   "typed",
+  "usual_warmup",
 ]

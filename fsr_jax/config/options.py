@@ -10,9 +10,9 @@ from fsr_jax.fields import (
   Bound,
   field,
 )
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.options import (
-  NetworkOptions,
   ObjectiveOptions,
   OptimizationOptions,
   TrainOptions,
@@ -75,6 +75,13 @@ class RunOptions:
     bound=POSITIVE,
     usual=Bound(1, 100),
     free=True,
+  )
+  feature_cache: str | None = field(
+    None,
+    "Folder where the features of a frozen backbone are kept, for several runs"
+    " on the same pictures; none means `features` in the workdir.",
+    free=True,
+    place=True,
   )
   log_every_seconds: float = field(
     10.0,

@@ -4,6 +4,7 @@ configs/folder.py leaves these fields open, so that flags say first where the
 data are and how they are read; `config.resolve` fills in what is still open.
 """
 
+import re
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -12,7 +13,9 @@ from ml_collections.config_dict import placeholder
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.data.options import DataOptions
+from fsr_jax.data.sources import Source
 from fsr_jax.data.sources.survey import Survey, survey
+from fsr_jax.train.extractor import Extractor
 
 FOLLOWS = (
   "data.dataset",
@@ -25,10 +28,14 @@ FOLLOWS = (
   "dictionary_size",
   "reward_batch_size",
   "queue_size",
+  "lr_warmup_epochs",
+  "learning_rate",
 )
 # Pictures at least so large get random-resized crops, as ImageNet does; a
 # network sees no larger ones without its first layers shrinking them.
 _LARGE = 96
+# Pixels a side that the weights of published ResNets expect.
+_USUAL_SIDE = 224
 
 
 def leave_open(config: ConfigDict) -> None:
@@ -40,11 +47,12 @@ def leave_open(config: ConfigDict) -> None:
     holder[entry.name] = placeholder(fields.type_of(group, entry.name))
 
 
-def fill(config: ConfigDict) -> None:
+def fill(config: ConfigDict, source: Source | None = None) -> None:
   """Fills in the fields of FOLLOWS that are open, in place.
 
   Args:
     config: its other fields say where the data are and how they are read.
+    source: of data in memory.
 
   Raises:
     InputError: no data there, or not what they seem to be.
@@ -53,7 +61,7 @@ def fill(config: ConfigDict) -> None:
   if not left:
     return
   given = {k: v for k, v in config.data.to_dict().items() if v is not None}
-  seen = survey(DataOptions(**given), given.get("dataset"))
+  seen = survey(DataOptions(**given), given.get("dataset"), source)
   for name in left:
     value = _chosen(name, config, seen)
     holder = config.data if name.startswith(DATA) else config
@@ -67,24 +75,36 @@ def _value(config: ConfigDict, name: str) -> Any:
 
 def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
   """Value of a field; those before it in FOLLOWS have theirs."""
-  data, usual = config.data, all_fields()[name][1].default
+  data: ConfigDict = config.data
+  usual: Any = all_fields()[name][1].default
   count = min(seen.num_examples, data.max_examples or seen.num_examples)
   large = seen.side > _LARGE and not seen.fixed
+  frozen = config.frozen_backbone
+  # What is trained on: pictures, or vectors.
+  vectors = seen.vectors or frozen
   match name:
     case "data.dataset":
       return seen.dataset
     case "data.image_size":
-      return 0 if seen.fixed else _size(seen.side)
+      if seen.fixed:
+        return 0
+      return _USUAL_SIDE if frozen else _size(seen.side)
     case "data.crop_padding":
-      return 0 if large or seen.vectors else usual
+      if large or vectors:
+        return 0
+      # At most an eighth of a small picture.
+      return min(usual, _side(data, seen) // 8)
     case "data.min_crop_area":
-      return 0.08 if large else usual
+      return 0.08 if large and not vectors else usual
     case "data.flip":
-      return False if seen.vectors else usual
+      return False if vectors else usual
     case "network":
       if seen.vectors:
         return "mlp"
-      if (data.image_size or seen.side) <= _LARGE:
+      named = _named_network(config.pretrained)
+      if named:
+        return named
+      if _side(data, seen) <= _LARGE:
         return "resnet32"
       return "resnet18" if count < 50_000 or seen.fixed else "resnet50"
     case "batch_size":
@@ -100,8 +120,38 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
     case "queue_size":
       # Features of a small network hardly move: more of them do more good than
       # their age does harm (docs/results.md).
-      return 500 if seen.vectors else usual
+      return 500 if vectors else usual
+    case "lr_warmup_epochs":
+      return min(3, config.num_epochs // 10)
+    case "learning_rate":
+      count = _num_features(config, seen)
+      return min(usual, float(f"{1 / count:.1g}")) if count else usual
   raise ValueError(name)
+
+
+def _named_network(pretrained: str | None) -> str | None:
+  """The ResNet that the name of a file or of a model on the hub names."""
+  base = (pretrained or "").rstrip("/").rpartition("/")[2]
+  found = re.match(r"(resnet(?:18|34|50))(?![0-9])", base)
+  return found[1] if found else None
+
+
+def _num_features(config: ConfigDict, seen: Survey) -> int:
+  """F of what is trained on; 0 of pictures.
+
+  The longest step that a linear layer can take is inversely proportional to
+  F, as its normalised inputs have F as their mean square length. At 1 / F wrong
+  labels are learned late: docs/features.md.
+  """
+  if not config.frozen_backbone or seen.vectors:
+    return seen.num_features
+  side = _side(config.data, seen)
+  return Extractor(config.network, (side, side, 3)).num_features
+
+
+def _side(data: ConfigDict, seen: Survey) -> int:
+  """Of the pictures as the network sees them, pixels."""
+  return data.image_size or seen.side
 
 
 def _size(side: int) -> int:

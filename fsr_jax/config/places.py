@@ -7,6 +7,7 @@ and continued from any folder.
 from collections.abc import Mapping
 import os
 import pathlib
+import re
 from typing import Any, TypeGuard
 
 from ml_collections import ConfigDict
@@ -22,6 +23,18 @@ PLACES = tuple(
 DATA_PLACES = tuple(
   name.removeprefix(DATA) for name in PLACES if name.startswith(DATA)
 )
+
+# May name a model on the Hugging Face hub instead, OWNER/NAME.
+_HUB = "pretrained"
+
+
+def is_on_hub(pretrained: str) -> bool:
+  """Whether `pretrained` is a model's name: nothing here is called so."""
+  return (
+    re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", pretrained) is not None
+    and not pretrained.endswith(".safetensors")
+    and not os.path.exists(pretrained)
+  )
 
 
 def absolute(config: ConfigDict) -> ConfigDict:
@@ -39,7 +52,7 @@ def absolute(config: ConfigDict) -> ConfigDict:
     *group, name = field.split(".")
     holder = config.get(group[0]) if group else config
     value = holder.get(name) if isinstance(holder, ConfigDict) else None
-    if _is_path(value):
+    if _is_path(value) and not (field == _HUB and is_on_hub(value)):
       path = pathlib.Path(os.path.expanduser(value))
       holder[name] = str(path.absolute())
   return config
@@ -56,6 +69,11 @@ def check_found(data: Mapping[str, Any], where: object) -> None:
     InputError: a place is a relative path, as runs of old stored them, or
       nothing is there any more; says how to name it.
   """
+  check(
+    data.get("dataset") != "arrays" or data.get("path", "") is not None,
+    f"workdir {where} holds a run of fsr_jax.fit, whose data were in memory;"
+    " --input=PATH evaluates other labelled images",
+  )
   for name in DATA_PLACES:
     value = data.get(name)
     if not _is_path(value):

@@ -13,15 +13,19 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.data.sources import readers
 from fsr_jax.errors import check
 from fsr_jax.models import blocks_of
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.train.optimizer import WITH_BUFFER
 from fsr_jax.train.options import OptimizationOptions
 
 
-def resolve_and_load(config: ConfigDict) -> tuple[ConfigDict, Options, Data]:
+def resolve_and_load(
+  config: ConfigDict, source: sources.Source | None = None
+) -> tuple[ConfigDict, Options, Data]:
   """The config as a run uses it, validated, and its data.
 
   Args:
     config: ConfigDict with the fields of config.base().
+    source: of data in memory; None where the config says where they are.
 
   Returns:
     (resolved config, the options it stands for, Data).
@@ -36,10 +40,10 @@ def resolve_and_load(config: ConfigDict) -> tuple[ConfigDict, Options, Data]:
     "the config must have the fields of config.base(); unknown or missing:"
     f" {', '.join(sorted(known.keys() ^ given.keys()))}",
   )
-  config = places.absolute(config_lib.resolve(config))
+  config = places.absolute(config_lib.resolve(config, source))
   options = config_lib.typed(config)
   validate(options)
-  data = sources.load(options.train.data, options.run.seed)
+  data = sources.load(options.train.data, options.run.seed, source)
   validate_against_data(options, data)
   return config, options, data
 
@@ -58,10 +62,22 @@ def validate(options: Options) -> None:
   blocks_of(train.network.network)
   sources.source_of(train.data.dataset)
   data_options.check_options(train.data)
+  _check_frozen(train.network)
   _check_schedule(train.optimization)
   _check_rewards(options)
   _check_passes(options)
   _check_loss(options)
+
+
+def _check_frozen(o: NetworkOptions) -> None:
+  """Whether a frozen backbone and a network on its features can be had."""
+  check(
+    not o.frozen_backbone or o.pretrained is not None,
+    "frozen_backbone=True but pretrained is not set: features of a random"
+    " network tell little; expected a file of weights, the workdir of a run or"
+    " a name on the Hugging Face hub (docs/features.md)",
+  )
+  blocks_of(o.feature_network)
 
 
 def _check_schedule(o: OptimizationOptions) -> None:
@@ -157,15 +173,25 @@ def validate_against_data(options: Options, data: Data) -> None:
       augmented so, clean labels that are not there.
   """
   train = options.train
+  pictures, frozen = (
+    len(data.train.image.shape) == 4,
+    train.network.frozen_backbone,
+  )
   check(
-    len(data.train.image.shape) == 4
+    pictures or not frozen,
+    "frozen_backbone=True makes features of pictures, but these data are"
+    " feature vectors already; leave it out, and pretrained",
+  )
+  check(
+    (pictures and not frozen)
     or (
       train.data.crop_padding == 0
       and not train.data.flip
       and train.data.min_crop_area == 1
     ),
     "feature vectors cannot be cropped or mirrored; set data.crop_padding=0,"
-    " data.min_crop_area=1, data.flip=False and a network of vectors (mlp)",
+    " data.min_crop_area=1, data.flip=False"
+    + ("" if frozen else " and a network of vectors (mlp)"),
   )
   if data.held_out is not None:
     check(

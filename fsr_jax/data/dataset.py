@@ -1,12 +1,13 @@
-"""What a source hands to a run: two splits over the same classes."""
+"""What a source hands to a run: splits over the same classes."""
 
 from collections.abc import Callable
 import dataclasses
+import os
 from typing import Any
 
 import numpy as np
 
-from fsr_jax.data.images.reader import Encoded
+from fsr_jax.data.images.reader import Encoded, Files
 from fsr_jax.errors import check
 
 
@@ -24,6 +25,8 @@ class Split:
       names for them.
     aspect: float32 [N], width / height of the pictures before they were
       squeezed into H x W; None where they were not.
+    path: str [N], of the picture that each row of arrays was made of, as far
+      as is known; None where it is not, or `image` itself is read from files.
   """
 
   image: np.ndarray | Encoded
@@ -31,20 +34,31 @@ class Split:
   clean_label: np.ndarray | None = None
   id: np.ndarray | None = None
   aspect: np.ndarray | None = None
+  path: np.ndarray | None = None
 
   def __len__(self) -> int:
     return len(self.label)
 
+  @property
+  def filepath(self) -> np.ndarray | None:
+    """Absolute path of each example's picture, str [N]; None where there are
+    no files. Made anew each time."""
+    paths = self.path
+    if isinstance(self.image, Encoded) and isinstance(self.image.blobs, Files):
+      paths = self.image.blobs.paths[self.image.position]
+    if paths is None:
+      return None
+    return np.array([os.path.abspath(path) for path in paths.tolist()], str)
+
   def take(self, index: np.ndarray) -> "Split":
     """The examples at `index` (int [M]), renumbered 0..M-1."""
     image = self.image
+    optional = ("clean_label", "id", "aspect", "path")
+    there = {name: getattr(self, name) for name in optional}
     return Split(
       image.take(index) if isinstance(image, Encoded) else image[index],
       self.label[index],
-      *(
-        None if x is None else x[index]
-        for x in (self.clean_label, self.id, self.aspect)
-      ),
+      **{name: None if x is None else x[index] for name, x in there.items()},
     )
 
   def decoded(self) -> "Split":
@@ -67,8 +81,9 @@ class Data:
   """A training and a test split over the same classes.
 
   Attributes:
-    train, test: Split. Test images are as the network sees them; so are
-      training images, unless random-resized crops will be taken of them.
+    train: Split. Its images are as the network sees them, unless random-resized
+      crops will be taken of them.
+    test: Split of images as the network sees them, or None.
     class_names: one name a class, C of them.
     held_out: clean samples in no other split, or None.
     val: what is evaluated at the ends of epochs instead of the test part, which
@@ -82,7 +97,7 @@ class Data:
   """
 
   train: Split
-  test: Split
+  test: Split | None
   class_names: tuple[str, ...]
   held_out: Split | None = None
   val: Split | None = None
@@ -99,26 +114,37 @@ class Data:
     """With all images in memory."""
     return self.each(lambda name, split: split.decoded())
 
+  def splits(self) -> dict[str, Split]:
+    """Those that there are, by name."""
+    there = {name: getattr(self, name) for name in SPLITS}
+    return {name: split for name, split in there.items() if split is not None}
+
   def each(self, change: Callable[[str, Split], Split]) -> "Data":
     """With every split that there is changed.
 
     Args:
       change: ("train", "test", "held_out" or "val", Split) -> Split.
     """
-    there = {name: getattr(self, name) for name in SPLITS}
     changed: dict[str, Any] = {
-      name: change(name, split)
-      for name, split in there.items()
-      if split is not None
+      name: change(name, split) for name, split in self.splits().items()
     }
     return dataclasses.replace(self, **changed)
+
+  def input_shape(self, side: int | None = None) -> tuple[int, ...]:
+    """Of what the network sees: (H, W, channels), or (F,) of vectors.
+
+    Args:
+      side: of random-resized crops of the training images, in pixels; None
+        where no such crops are taken.
+    """
+    shape = tuple(int(n) for n in self.train.image.shape[1:])
+    return (side, side, shape[2]) if side and len(shape) == 3 else shape
 
   def validate(self, side: int | None = None) -> "Data":
     """Returns itself.
 
     Args:
-      side: of random-resized crops of the training images, in pixels; None
-        where no such crops are taken.
+      side: as for `input_shape`.
 
     Raises:
       InputError: labels outside 0..C-1, one class only, a class without a
@@ -129,20 +155,14 @@ class Data:
       self.num_classes > 1,
       f"there is one class only: {', '.join(self.class_names)}",
     )
-    check(len(self.test) > 0, "no test examples are left")
-    check(
-      self.val is None or len(self.val) > 0,
-      "no validation examples are left",
-    )
+    for part, words in ((self.test, "test"), (self.val, "validation")):
+      check(part is None or len(part) > 0, f"no {words} examples are left")
     shape = self.train.image.shape[1:]
-    for name in SPLITS:
-      split = getattr(self, name)
-      if split is None:
-        continue
+    for name, split in self.splits().items():
       _validate_split(name, split, self.num_classes)
       expected = shape
-      if side is not None and name in ("test", "val"):
-        expected = (side, side, shape[2])
+      if name in ("test", "val"):
+        expected = self.input_shape(side)
       check(
         split.image.shape[1:] == expected,
         f"train images are {shape} but {name} images are"

@@ -43,9 +43,9 @@ class DataOptions:
   test_share: float = field(
     0.1,
     "Share of each class that is set aside for testing where the data name no"
-    " test part.",
+    " test part; 0 tests nothing and trains on all of them.",
     bound=BELOW_ONE,
-    usual=Bound(0.01, 0.5),
+    usual=Bound(0, 0.5),
     unit="share 0-1",
     source="ours",
   )
@@ -186,6 +186,11 @@ class DataOptions:
     "Whether every second training image is mirrored left to right.",
     source="section 5.1",
   )
+
+
+def crop_side(options: DataOptions) -> int | None:
+  """Side of random-resized crops, pixels; None where no such are taken."""
+  return options.image_size if options.min_crop_area < 1 else None
 
 
 def check_options(options: DataOptions) -> None:

@@ -17,6 +17,7 @@ from fsr_jax.models.wide_resnet import wide_resnet
 
 # name -> blocks(): Flax modules, image -> ... -> [B, F].
 NETWORKS = {
+  "linear": lambda: (),
   "mlp": lambda: mlp(width=128),
   "convnet": convnet,
   "resnet8": lambda: cifar_resnet(blocks=1),

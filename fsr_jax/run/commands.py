@@ -6,16 +6,16 @@ import pathlib
 from ml_collections import ConfigDict
 
 from fsr_jax.config import Options, places, stored
-from fsr_jax.config.validation import notices, resolve_and_load
+from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
-from fsr_jax.run import content, evaluation, labels, report, results
+from fsr_jax.run import account, content, evaluation, features, labels, results
 from fsr_jax.run import export as export_lib
 from fsr_jax.run import predict as predict_lib
 from fsr_jax.run import prior as priors
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.description import describe
 from fsr_jax.run.evaluation import Tested
 from fsr_jax.run.loop import Run
 from fsr_jax.run.model import Model
@@ -46,35 +46,10 @@ def train(
     The summary, or None where the run was left before its end.
   """
   run = Run(config, workdir, allow_config_change)
-  device = run.programs.devices.name
-  print(report.opening(run.options, run.data, run.num_parameters, device))
-  print(report.settings(run.options, run.data), flush=True)
-  _describe(run.options.train.data, run.data)
-  for line in run.notes + notices(run.options, run.data):
-    print(f"note: {line}", flush=True)
-  if 0 < run.step < run.num_steps:
-    print(f"continuing from step {run.step}", flush=True)
-  summary = run.train(stop_after_epochs)
-  if summary is None:
-    print(f"left at step {run.step}; the same command continues", flush=True)
-  else:
-    _conclude(summary, run.remarks)
+  summary = account.carry_out(run, stop_after_epochs)
+  if summary is not None:
     print(f"\n{run.workdir.path}", flush=True)
   return summary
-
-
-def _describe(options: DataOptions, data: Data) -> None:
-  """Prints what there is of each class, and what is tested."""
-  print(report.classes(data))
-  print(report.test_part(options, data))
-  for line in report.test_notes(data):
-    print(f"note: {line}", flush=True)
-
-
-def _conclude(summary: dict, remarks: list[str]) -> None:
-  print(f"\n{results.table(summary)}\n")
-  for line in remarks:
-    print(line, flush=True)
 
 
 def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
@@ -122,7 +97,9 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
     print(f"note: {line}", flush=True)
   # This machine's devices; they do not change the result.
   devices, _ = devices_for(options.train)
-  programs = Programs(options.train, data, devices, options.run.seed)
+  train, run = options.train.on_features, options.run
+  data = features.of_workdir(options, data, work, devices).data
+  programs = Programs(train, data, devices, run.seed)
   template = programs.create_state()
   return programs, Checkpoints(work.checkpoints).restore(template)
 
@@ -190,7 +167,7 @@ def evaluate(
   lines = results.remarks(
     tested.outcomes["test"][""], tested.data, tested.options
   )
-  _conclude(scalars, [*lines, *evaluation.effect(prior, tested)])
+  account.conclude(scalars, [*lines, *evaluation.effect(prior, tested)])
   evaluation.write(tables, tested)
   print(f"\n{tables}", flush=True)
   return scalars
@@ -202,18 +179,23 @@ def _own_parts(
   """Evaluates the run's own parts, on all devices, and prints what they are."""
   programs, host_state = restore(workdir, **where)
   options, data = programs.options, programs.data
-  models = {
-    suffix: Model.of(options, data, host_state, parameters)
-    for suffix, parameters in evaluation.SUFFIXES.items()
-  }
-  shares = priors.read(prior, models[""].description)
+  check(
+    data.test is not None,
+    f"workdir {Workdir(workdir).path} holds a run that tests nothing"
+    " (data.test_share=0); --input=PATH evaluates other labelled images",
+  )
+  shares = priors.read(prior, describe(options, data))
   state = programs.devices.put(host_state)
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
   steps = options.optimization.num_epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
-  _describe(options.data, data)
+  account.describe(options.data, data)
   if shares is None:
     return Tested(options, data, found)
+  models = {
+    suffix: Model.of(options, data, host_state, parameters)
+    for suffix, parameters in evaluation.SUFFIXES.items()
+  }
   adjusted = {
     part: evaluation.outcomes(models, split, shares)[0]
     for part, split in programs.parts.items()

@@ -14,8 +14,11 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.images.reader import resize_of
+from fsr_jax.data.options import crop_side
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import read_file, replacing
+from fsr_jax.run.extractors import described
+from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.options import TrainOptions
 
 NAME = "model.json"
@@ -33,7 +36,10 @@ class Description:
     resize: shorter side, in pixels, that pictures in files get before the
       square of H x W in their middle is cut out; 0 where none can be read,
       because inputs are vectors, have no three channels or are no squares.
-    network, meta_blocks, compute_dtype: as in NetworkOptions.
+    network, meta_blocks, compute_dtype: as in NetworkOptions; of the network
+      on the features where there is an extractor.
+    extractor: the frozen backbone that sees the images first; None where the
+      network itself does.
   """
 
   class_names: tuple[str, ...]
@@ -43,6 +49,7 @@ class Description:
   network: str
   meta_blocks: int
   compute_dtype: str
+  extractor: Extractor | None = None
 
   @property
   def num_classes(self) -> int:
@@ -56,18 +63,22 @@ class Description:
 
 def describe(options: TrainOptions, data: Data) -> Description:
   """The description of what is trained with these options on these data."""
-  # Test images are as the network sees them.
-  shape = tuple(int(n) for n in data.test.image.shape[1:])
+  shape = data.input_shape(crop_side(options.data))
   square = len(shape) == 3 and shape[0] == shape[1] and shape[2] == 3
   counts = np.bincount(data.train.label, minlength=data.num_classes)
+  whole, trained = options.network, options.on_features.network
+  extractor = None
+  if whole.frozen_backbone:
+    extractor = described(whole, shape)
   return Description(
     class_names=data.class_names,
     class_counts=tuple(counts.tolist()),
     image_shape=shape,
     resize=resize_of(shape[0], options.data.min_crop_area) if square else 0,
-    network=options.network.network,
-    meta_blocks=options.network.meta_blocks,
-    compute_dtype=options.network.compute_dtype,
+    network=trained.network,
+    meta_blocks=trained.meta_blocks,
+    compute_dtype=trained.compute_dtype,
+    extractor=extractor,
   )
 
 
@@ -113,6 +124,7 @@ def read(directory: pathlib.Path) -> Description:
     "network": _is(str),
     "meta_blocks": _is(int),
     "compute_dtype": _is(str),
+    "extractor": _is_extractor,
   }
   odd = [name for name, fits in kinds.items() if not fits(found.get(name))]
   check(
@@ -121,9 +133,15 @@ def read(directory: pathlib.Path) -> Description:
     " wrote it so",
   )
   values: dict[str, Any] = {
-    name: tuple(found[name]) if isinstance(found[name], list) else found[name]
+    name: tuple(value) if isinstance(value, list) else value
     for name in kinds
+    for value in (found.get(name),)
   }
+  if found.get("extractor") is not None:
+    first = found["extractor"]
+    values["extractor"] = Extractor(
+      first["network"], tuple(first["image_shape"]), first["compute_dtype"]
+    )
   description = Description(**values)
   shape, counts = description.image_shape, description.class_counts
   check(
@@ -138,6 +156,17 @@ def read(directory: pathlib.Path) -> Description:
 
 def _is(kind: type):
   return lambda x: type(x) is kind
+
+
+def _is_extractor(x) -> bool:
+  """Whether x is what an Extractor is written as, or none."""
+  return x is None or (
+    isinstance(x, dict)
+    and _is(str)(x.get("network"))
+    and _is(str)(x.get("compute_dtype"))
+    and _list_of(int)(x.get("image_shape"))
+    and len(x["image_shape"]) == 3
+  )
 
 
 def _list_of(kind: type):

@@ -36,7 +36,7 @@ class Finished(NamedTuple):
 def write(
   workdir: Workdir, programs: Programs, run: RunOptions, done: Finished
 ) -> tuple[dict, list[str], LabelIssues | None]:
-  """Writes summary.json, per_class.csv, confusion.csv and the label issues.
+  """Writes summary.json, the label issues and, of a test part, its tables.
 
   Args:
     workdir: Workdir.
@@ -79,10 +79,12 @@ def write(
     "versions": versions(),
   }
   workdir.write_summary(summary)
-  tested = done.outcomes["test"]
-  workdir.write_table("per_class.csv", results.per_class(tested, data))
-  workdir.write_table("confusion.csv", results.confusion(tested[""], data))
+  tested = done.outcomes.get("test", {})
+  if tested:
+    workdir.write_table("per_class.csv", results.per_class(tested, data))
+    workdir.write_table("confusion.csv", results.confusion(tested[""], data))
   if found:
     issues_lib.write(workdir.path, *found)
-  remarks = results.remarks(tested[""], data, options, summary["train_top1"])
+  train_top1 = summary["train_top1"]
+  remarks = results.remarks(tested.get(""), data, options, train_top1)
   return summary, remarks + issues_lib.remarks(issues, learning), issues

@@ -75,6 +75,7 @@ def label_issues(
     anchor=anchor if chosen else None,
     seen=tables.visits > 0,
     id=train.id,
+    filepath=train.filepath,
     weight=np.asarray(weight),
     epochs_trusted=tables.trusted if options.keeps_dictionary else None,
     clean_label=train.clean_label,

@@ -1,40 +1,38 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
-from collections.abc import Iterable
-import signal
+from collections.abc import Callable
 import time
 
-from clu import parameter_overview
+from clu.parameter_overview import count_parameters
 
 from fsr_jax.config.validation import resolve_and_load
-from fsr_jax.errors import InputError, check
+from fsr_jax.data.sources import Source
+from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import (
-  finish,
-  monitor,
-  pretrained,
-  report,
-  resume,
-)
-from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run import finish, monitor, pretrained, report, resume
+from fsr_jax.run.advice import faster
+from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.features import features_of_run
+from fsr_jax.run.outcomes import Outcomes
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
+from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.evaluate import Outcome, named_scalars
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
+from fsr_jax.train.state import TrainState
 
 
 class Run:
   """One training run in its workdir, continued from its newest checkpoint.
 
   Attributes:
-    config: resolved.
-    options: Options, what it stands for.
-    data: Data.
-    workdir: Workdir.
-    programs: Programs.
+    config, options: resolved, and the Options that it stands for.
+    data: Data that it is trained on, features where the backbone is frozen.
+    pictures: Data as they were loaded.
+    extractor: arrays of the frozen backbone; None where there is none.
+    workdir, programs: Workdir, Programs.
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
     remarks: what to know about the result of a finished run, one line each.
@@ -42,37 +40,57 @@ class Run:
     step: training steps done of the whole run.
   """
 
-  def __init__(self, config, workdir: str, allow_config_change: bool = False):
+  def __init__(
+    self,
+    config,
+    workdir: str,
+    allow_config_change: bool = False,
+    *,
+    source: Source | None = None,
+    say: Callable[[str], None] = report.say,
+  ):
     """Validates everything; writes nothing before all of it is right.
 
     Args:
       config: ConfigDict with the fields of config.base().
       workdir: directory, made if it is missing.
       allow_config_change: continue a run that began with another config.
+      source: of data in memory; None where the config says where they are.
+      say: what lines of progress are handed to.
 
     Raises:
       InputError: the input is wrong; the message says what, where and what
         was expected.
     """
-    self.config, self.options, self.data = resolve_and_load(config)
+    self.config, self.options, self.pictures = resolve_and_load(config, source)
     self.workdir = Workdir(workdir)
+    try:
+      self._begin(allow_config_change, say)
+    except BaseException:  # A notebook lives on, and would keep it locked.
+      self.workdir.unlock()
+      raise
+
+  def _begin(
+    self, allow_config_change: bool, say: Callable[[str], None]
+  ) -> None:
+    """Everything between the data and the first step."""
     self.notes = resume.check_same(
-      self.workdir, self.config, self.data, allow_config_change
+      self.workdir, self.config, self.pictures, allow_config_change
     )
     before = self.workdir.read_config()
-    train, run = self.options.train, self.options.run
+    train, run = self.options.train.on_features, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
+    self.extractor, self.data, notes = features_of_run(
+      self.options, self.pictures, self.workdir, devices, say
+    )
+    self.notes += notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
-    if train.network.pretrained and not has_checkpoint(
-      self.workdir.checkpoints
-    ):
+    if not self.workdir.has_checkpoint:
       host_state, notes = pretrained.start(train.network, host_state)
       self.notes += notes
-    self.num_parameters = int(
-      parameter_overview.count_parameters(host_state.params)
-    )
+    self.num_parameters = int(count_parameters(host_state.params))
     self.workdir.lock()
     if before is None:
       # Before the checkpoints' directory: a run killed between the two could
@@ -84,29 +102,24 @@ class Run:
     if self._checkpoints.latest_step() is not None:
       host_state = self._checkpoints.restore(host_state)
     self.step = int(host_state.step)
-    check(
-      self.step <= self.num_steps,
-      f"workdir {self.workdir.path} is at step {self.step}, beyond the"
-      f" {self.num_steps} steps of num_epochs={self._num_epochs}",
-    )
+    resume.check_length(self.workdir, self.step, self.num_steps)
     self.notes += resume.rate_change(
       before, self.options, self.step, self.programs.steps_per_epoch
     )
     self.workdir.write_config(self.config)
-    resume.remember(self.workdir.path, train, self.data)
-    self.workdir.write_skipped(self.data.skipped)
+    resume.remember(self.workdir, self.options.train, self.pictures)
     self._state = self.programs.devices.put(host_state)
     self._progress = report.Progress(
       self.options,
       self.programs.steps_per_epoch,
-      next(iter(self.programs.parts)),
+      next(iter(self.programs.parts), None),
+      say,
+      faster(self.options, self.pictures, devices.platform),
     )
     self.remarks: list[str] = []
     self.label_issues: LabelIssues | None = None
-    # Of the parts evaluated since the last training step.
-    self._outcomes: dict[str, dict[str, Outcome]] = {}
-    self._stopwatch = Stopwatch()
-    self._stop = False
+    self._outcomes = Outcomes(self.programs, run.eval_batch_size)
+    self._stopwatch, self._stop = Stopwatch(), Stop()
 
   @property
   def num_steps(self) -> int:
@@ -117,13 +130,16 @@ class Run:
   def _num_epochs(self) -> int:
     return self.options.train.optimization.num_epochs
 
-  def train(self, stop_after_epochs: int | None = None) -> dict | None:
+  def train(
+    self,
+    stop_after_epochs: int | None = None,
+    signals: tuple[int, ...] = SIGNALS,
+  ) -> dict | None:
     """Trains to the end of the run. Call it once.
-
-    SIGTERM and SIGINT (Ctrl-C) save a checkpoint and leave.
 
     Args:
       stop_after_epochs: leave after this many epochs of the whole run.
+      signals: that save a checkpoint and leave, in the main thread.
 
     Returns:
       The summary, also in summary.json; None where the run was left before
@@ -132,48 +148,34 @@ class Run:
     Raises:
       NonFiniteError: names the step and what can be done; the checkpoint
         before it is kept.
-      InputError: an image cannot be read; names it. The steps before it are
-        saved.
+      InputError: an image cannot be read; what was done before it is saved.
     """
-    self._stop = False
-    handlers = {
-      number: signal.signal(number, self._on_signal)
-      for number in (signal.SIGTERM, signal.SIGINT)
-    }
     first_step, per_epoch = self.step, self.programs.steps_per_epoch
     last_step = self.num_steps
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
     writer, scalars = self.workdir.open_scalars(self.step), {}
     try:
-      while self.step < last_step and not self._stop:
-        epoch = self.step // per_epoch
-        scalars = self._train_epoch(epoch)
-        writer.write(self.step, scalars)
-      if self.step > first_step:
-        self._save()
+      with self._stop.on(signals):
+        while self.step < last_step and not self._stop.asked:
+          scalars = self._train_epoch(self.step // per_epoch)
+          writer.write(self.step, scalars)
+        if self.step > first_step:
+          self._save()
     except NonFiniteError as error:
       rate = self.options.train.optimization.learning_rate
       way = resume.way_on(rate, self._checkpoints.latest_step())
       raise NonFiniteError(f"{error}; {way}") from error
     finally:
-      for number, handler in handlers.items():
-        signal.signal(number, handler)
       writer.close()
       self._checkpoints.close()
       self.workdir.unlock()
     return self._finish(scalars) if self.step == self.num_steps else None
 
-  def _on_signal(self, number, frame):
-    del number, frame
-    if self._stop:  # Asked twice: at once.
-      raise KeyboardInterrupt
-    self._stop = True
-
   def _save(self) -> None:
     """Saves the state, unless this step is saved already."""
     if self._checkpoints.latest_step() != self.step:
-      self._checkpoints.save(self.programs.devices.get(self._state))
+      self._checkpoints.save(self.state)
 
   def _train_epoch(self, epoch: int) -> dict:
     """One epoch, or what is left of it: train, save, measure.
@@ -181,7 +183,8 @@ class Run:
     Returns:
       Scalars to be logged.
     """
-    started, self._outcomes = time.monotonic(), {}
+    started = time.monotonic()
+    self._outcomes.forget()
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
     require_finite(totals)
@@ -192,10 +195,10 @@ class Run:
     )
     # Saved before it is measured: after a SIGTERM seconds count.
     every = self.options.run.checkpoint_every_epochs
-    if self._stop or self._due(every, epoch):
+    if self._stop.asked or self._due(every, epoch):
       self._save()
     scalars = report.averages(totals)
-    if finished and not self._stop:
+    if finished and not self._stop.asked:
       try:
         scalars |= self._measure(epoch)
       except Exception:  # E.g. a test image that cannot be read.
@@ -229,7 +232,7 @@ class Run:
           line = report.averages(so_far)
           self._progress.line(epoch * per_epoch + done, epoch, line)
         # A stop at the last step would lose the refresh: it waits until then.
-        if self._stop and done < per_epoch:
+        if self._stop.asked and done < per_epoch:
           break
     except NonFiniteError:
       raise
@@ -259,23 +262,16 @@ class Run:
       **monitor.measure(self._reweighting(), self.data, options),
     }
     if self._due(self.options.run.eval_every_epochs, epoch):
-      last, names = epoch + 1 == self._num_epochs, list(self.programs.parts)
-      scalars |= self._evaluate(names if last else names[:1])
+      last = epoch + 1 == self._num_epochs
+      names = list(self.programs.parts)[: None if last else 1]
+      scalars |= self._outcomes.scalars(self._state, names)
     self._progress.update(scalars)
     return scalars
 
-  def _evaluate(self, names: Iterable[str]) -> dict[str, float]:
-    """Scalars of these parts, evaluated unless they are since the last step."""
-    size = self.options.run.eval_batch_size
-    scalars: dict[str, float] = {}
-    for part in names:
-      if part not in self._outcomes:
-        found = self.programs.outcomes(self._state, size, part)
-        self._outcomes[part] = found
-      scalars |= named_scalars(
-        part, self._outcomes[part], self.data.num_classes
-      )
-    return scalars
+  @property
+  def state(self) -> TrainState:
+    """As of the last step, numpy arrays."""
+    return self.programs.devices.get(self._state)
 
   def _reweighting(self):
     """ReweightingState as numpy arrays, without what the end alone needs."""
@@ -289,14 +285,14 @@ class Run:
     Args:
       scalars: of the last epoch; {} where nothing was left to train.
     """
-    self._evaluate(self.programs.parts)
+    self._outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
-      self.programs.devices.get(self._state.reweighting),
-      self._outcomes,
+      self.state.reweighting,
+      self._outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(
       self.workdir, self.programs, self.options.run, done

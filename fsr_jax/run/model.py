@@ -14,9 +14,10 @@ from fsr_jax.files import place, read_file, replacing
 from fsr_jax.maths import prior as priors
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.run import description as descriptions
+from fsr_jax.run import extractors
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint, named
 from fsr_jax.run.description import Description, describe
-from fsr_jax.run.stages import NETWORK, compiled, filled, plain_names
+from fsr_jax.run.stages import EXTRACTOR, NETWORK, compiled, filled, plain_names
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.state import TrainState
@@ -48,19 +49,22 @@ class Model:
     data: Data,
     state: TrainState,
     parameters: str = "last",
+    extractor: Tree | None = None,
   ) -> "Model":
     """The network of a run in memory.
 
     Args:
-      options, data: of the run.
+      options, data: of the run; data of pictures where a backbone is frozen.
       state: its state, numpy arrays.
       parameters: "last" of the last step, or "ema", their moving average.
+      extractor: arrays of the frozen backbone, Run.extractor.
     """
     choose("parameters", parameters, PARAMETERS)
     fields = PARAMETERS[parameters]
     arrays = {ours: getattr(state, field) for ours, field in fields.items()}
     arrays["statistics"] = state.statistics
-    return cls(describe(options, data), {NETWORK: arrays})
+    first = {} if extractor is None else {EXTRACTOR: extractor}
+    return cls(describe(options, data), {**first, NETWORK: arrays})
 
   @classmethod
   def from_workdir(cls, path: str, parameters: str = "last") -> "Model":
@@ -95,6 +99,9 @@ class Model:
     for name, array in found.items():
       field, _, rest = name.partition(".")
       given[f"{NETWORK}.{ours[field]}.{rest}"] = array
+    if description.extractor is not None:
+      _, arrays = extractors.load(work.path)
+      given |= {f"{EXTRACTOR}.{n}": x for n, x in named(arrays).items()}
     return cls(description, filled(description, given, work.checkpoints))
 
   @classmethod
@@ -247,7 +254,11 @@ class Model:
     self, logits: np.ndarray, prior: np.ndarray | None = None
   ) -> np.ndarray:
     """float32 [b, C], of logits [b, C]; prior as for `adjusted`."""
-    return np.asarray(jax.nn.softmax(self.adjusted(logits, prior)))
+    # In NumPy: there are as many shapes as numbers of images, each of which
+    # would be compiled.
+    said = self.adjusted(logits, prior)
+    exp = np.exp(said - said.max(1, keepdims=True))
+    return exp / exp.sum(1, keepdims=True)
 
   def _checked(self, x: np.ndarray | Encoded) -> np.ndarray | Encoded:
     """Inputs in the form that the network takes."""

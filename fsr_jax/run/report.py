@@ -1,6 +1,6 @@
 """What a person at the terminal sees."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import math
 import time
 
@@ -8,15 +8,22 @@ import numpy as np
 
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
-from fsr_jax.data.options import DataOptions
+from fsr_jax.data.options import DataOptions, crop_side
 from fsr_jax.train.metrics import Metrics
 
+# Seconds from which on a run is long.
+_LONG = 3600
 # Characters of a name at the terminal.
 _LONGEST = 40
 # Up to so many classes all are named, else so many at each end.
 _FEW, _ENDS = 12, 3
 # Test examples below which an accuracy is off by 10 points and more.
 _TINY = 100
+
+
+def say(line: str) -> None:
+  """Prints a line at once."""
+  print(line, flush=True)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -56,16 +63,24 @@ class Progress:
   """One line at most every `every` seconds, and the time that is left."""
 
   def __init__(
-    self, options: Options, steps_per_epoch: int, part: str = "test"
+    self,
+    options: Options,
+    steps_per_epoch: int,
+    part: str | None = "test",
+    say: Callable[[str], None] = say,
+    faster: str = "",
   ):
     """Starts the clock.
 
     Args:
       options: Options.
       steps_per_epoch: steps.
-      part: what is evaluated at the ends of epochs, "test" or "val".
+      part: what is evaluated at the ends of epochs, "test" or "val"; None where
+        nothing is.
+      say: what lines are handed to.
+      faster: what can be done where the first estimate is above an hour.
     """
-    self._part = part
+    self._part, self._say, self._faster = part, say, faster
     reweighting = options.train.reweighting
     self._epochs = options.train.optimization.num_epochs
     self._per_epoch = steps_per_epoch
@@ -99,15 +114,16 @@ class Progress:
     now = time.monotonic()
     total = self._epochs * self._per_epoch
     before, self._mark, self._printed = self._mark, (now, step), now
-    top1 = number(self._latest.get(f"{self._part}_top1"))
-    ema = number(self._latest.get(f"{self._part}_top1_ema"))
     parts = [
       f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
       f"step {step:>{len(str(total))}}/{total}",
       f"loss {scalars['loss']:.3f}",
       f"train {scalars['train_top1']:.3f}",
-      f"{self._part} {top1} (ema {ema})",
     ]
+    if self._part:
+      top1 = number(self._latest.get(f"{self._part}_top1"))
+      ema = number(self._latest.get(f"{self._part}_top1_ema"))
+      parts.append(f"{self._part} {top1} (ema {ema})")
     if self._learned:
       purity = self._latest.get("dictionary_purity")
       if purity is not None:  # The clean labels are known.
@@ -118,9 +134,12 @@ class Progress:
       before = (now, step)
     compiled = before[1] <= self._switch < step
     if not compiled and before[1] < step < total:
-      rate = (now - before[0]) / (step - before[1])
-      parts.append(f"{duration(rate * (total - step))} left")
-    print("  ".join(parts), flush=True)
+      left = (now - before[0]) / (step - before[1]) * (total - step)
+      parts.append(f"{duration(left)} left")
+      if self._faster and left > _LONG:
+        parts[-1] += f"\nnote: that is long: {self._faster}"
+      self._faster = ""
+    self._say("  ".join(parts))
 
 
 def opening(
@@ -131,10 +150,14 @@ def opening(
   if data.train.clean_label is not None:
     wrong = np.mean(data.train.label != data.train.clean_label)
     labels = f", {wrong:.1%} of the labels wrong"
+  network = options.train.network
+  trained = options.train.on_features.network.network
+  if network.frozen_backbone:
+    trained += f" on features of {network.network}"
   return (
     f"{options.run.method}: {options.train.data.dataset}, {len(data.train):,}"
     f" training examples, {data.num_classes} classes{labels};"
-    f" {options.train.network.network}, {num_parameters:,} parameters; {device}"
+    f" {trained}, {num_parameters:,} parameters; {device}"
   )
 
 
@@ -142,9 +165,9 @@ def settings(options: Options, data: Data) -> str:
   """The line after it: sizes that a config may have chosen by itself."""
   optimization = options.train.optimization
   reweighting = options.train.reweighting
-  shape = " x ".join(str(n) for n in data.test.image.shape[1:])
+  shape = data.input_shape(crop_side(options.train.data))
   parts = [
-    f"inputs {shape}",
+    f"inputs {' x '.join(map(str, shape))}",
     plural(optimization.num_epochs, "epoch"),
     f"batch {optimization.batch_size}",
   ]
@@ -186,7 +209,8 @@ def classes(data: Data) -> str:
   splits = {"training": data.train}
   if data.val is not None:
     splits["validation"] = data.val
-  splits["test"] = data.test
+  if data.test is not None:
+    splits["test"] = data.test
   counts = [
     np.bincount(split.label, minlength=data.num_classes)
     for split in splits.values()
@@ -210,6 +234,8 @@ def classes(data: Data) -> str:
 
 def test_part(options: DataOptions, data: Data) -> str:
   """The line that tells what is tested and where it comes from."""
+  if data.test is None:
+    return "test part: none, all examples are trained on (data.test_share=0)"
   if data.test_set_aside:
     source = (
       f"set aside from the training images (data.test_share="
@@ -231,6 +257,8 @@ def test_part(options: DataOptions, data: Data) -> str:
 
 def test_notes(data: Data) -> list[str]:
   """What the test part cannot tell, one line each."""
+  if data.test is None:
+    return []
   lines, count = [], np.bincount(data.test.label, minlength=data.num_classes)
   missing = [data.class_names[c] for c in np.flatnonzero(count == 0)]
   if missing:

@@ -114,7 +114,7 @@ def confusion(outcome: Outcome, data: Data) -> Table:
 
 
 def remarks(
-  outcome: Outcome,
+  outcome: Outcome | None,
   data: Data,
   options: TrainOptions,
   train_top1: float | None = None,
@@ -122,7 +122,8 @@ def remarks(
   """What to know about a result, one line each.
 
   Args:
-    outcome: of the test part, with the parameters of the last step.
+    outcome: of the test part, with the parameters of the last step; None where
+      there is none, and nothing to know.
     data: Data.
     options: of the run.
     train_top1: accuracy on the given labels of the last epoch's training
@@ -132,6 +133,8 @@ def remarks(
     The classes that are told worst and the commonest confusions; whether the
     test part says little; whether the network guesses, and what to look at.
   """
+  if outcome is None:
+    return []
   counts = by_class(outcome, data.num_classes)
   lines = [f"note: {line}" for line in test_notes(data)]
   if _guesses(outcome, counts):

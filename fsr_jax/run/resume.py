@@ -1,13 +1,12 @@
 """A run is continued: what must be as it was, what is said if it is not."""
 
-import pathlib
-
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from fsr_jax import fields
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
+from fsr_jax.errors import check
 from fsr_jax.run import content, description, labels
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.optimizer import learning_rate
@@ -52,12 +51,23 @@ def check_same(
   return content.check_same(workdir.path, data, tests_too=False)
 
 
-def remember(workdir: pathlib.Path, options: TrainOptions, data: Data) -> None:
+def check_length(workdir: Workdir, step: int, num_steps: int) -> None:
+  """Refuses a run that is at a step beyond its last."""
+  check(
+    step <= num_steps,
+    f"workdir {workdir.path} is at step {step}, beyond the {num_steps} steps of"
+    " num_epochs",
+  )
+
+
+def remember(workdir: Workdir, options: TrainOptions, data: Data) -> None:
   """Writes what `check_same` compares when the run is continued, and what its
   model is known by where the data are not."""
-  labels.write(workdir, data)
-  content.write(workdir, data)
-  description.write(workdir, description.describe(options, data))
+  path = workdir.path
+  labels.write(path, data)
+  content.write(path, data)
+  description.write(path, description.describe(options, data))
+  workdir.write_skipped(data.skipped)
 
 
 def rate_change(

@@ -19,6 +19,8 @@ from fsr_jax.train.state import Statistics
 
 # The stage whose arrays have no prefix in files.
 NETWORK = "network"
+# The frozen backbone.
+EXTRACTOR = "extractor"
 
 
 class Stage(NamedTuple):
@@ -37,16 +39,20 @@ class Stage(NamedTuple):
 def stages(description: Description) -> dict[str, Stage]:
   """The stages of a model, the one that sees the images first.
 
-  There is one, the network that was trained; what stands before it, if
-  anything does, is one more entry. Its name is the prefix of its arrays.
+  There is one, the network that was trained, and before it the frozen backbone
+  where there is one. A stage's name is the prefix of its arrays.
   """
+  extractor, shape = description.extractor, description.image_shape
+  found = {}
+  if extractor is not None:
+    found[EXTRACTOR] = Stage(extractor.apply, extractor.template())
+    shape = (extractor.num_features,)
   network = models.create(
     description.network,
     description.num_classes,
     description.meta_blocks,
     jnp.dtype(description.compute_dtype),
   )
-  shape = description.image_shape
   params, batch_stats = jax.eval_shape(
     lambda key: network.init(key, shape), jax.random.key(0)
   )
@@ -60,7 +66,7 @@ def stages(description: Description) -> dict[str, Stage]:
   def apply(arrays, image):
     return evaluate.logits(network, image=image, **arrays)
 
-  return {NETWORK: Stage(apply, template)}
+  return {**found, NETWORK: Stage(apply, template)}
 
 
 def logits(description: Description, arrays: Tree, image) -> jax.Array:

@@ -8,7 +8,7 @@ import math
 import os
 import pathlib
 import shutil
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import tensorboardX
 
@@ -71,6 +71,7 @@ class Workdir:
       not self.checkpoints.exists() or self.checkpoints.is_dir(),
       f"{self.checkpoints} is a file; expected a directory",
     )
+    self._lock: IO[str] | None = None
     self._config = self.path / "config.json"
     self._metrics = self.path / "metrics.jsonl"
     self._summary = self.path / "summary.json"
@@ -96,7 +97,12 @@ class Workdir:
   @property
   def holds_progress(self) -> bool:
     """Whether something of a run would be lost if another one began here."""
-    return self._summary.exists() or has_checkpoint(self.checkpoints)
+    return self._summary.exists() or self.has_checkpoint
+
+  @property
+  def has_checkpoint(self) -> bool:
+    """Whether a checkpoint was saved here."""
+    return has_checkpoint(self.checkpoints)
 
   def lock(self) -> None:
     """Makes the directory this process's own until the process ends.
@@ -104,11 +110,14 @@ class Workdir:
     Raises:
       InputError: another process trains here.
     """
+    if self._lock is not None:
+      return
     self.path.mkdir(parents=True, exist_ok=True)
     self._lock = open(self.path / ".lock", "w")  # noqa: SIM115
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+      self.unlock()
       raise InputError(
         f"another process trains in workdir {self.path}"
       ) from error
@@ -117,7 +126,9 @@ class Workdir:
 
   def unlock(self) -> None:
     """Gives the directory back."""
-    self._lock.close()
+    if self._lock is not None:
+      self._lock.close()
+      self._lock = None
 
   def differing(self, config) -> dict[str, str]:
     """Fields in which a config is not that of the run that lives here.

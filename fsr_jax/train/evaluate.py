@@ -278,8 +278,7 @@ def parts(data: Data) -> dict[str, Split]:
     data: Data.
 
   Returns:
-    {"val": Split, "test": Split}, or the test part alone.
+    {"val": Split, "test": Split}, or those of them that there are.
   """
-  if data.val is None:
-    return {"test": data.test}
-  return {"val": data.val, "test": data.test}
+  splits = {"val": data.val, "test": data.test}
+  return {name: split for name, split in splits.items() if split is not None}

@@ -11,45 +11,13 @@ from fsr_jax.fields import (
   Bound,
   field,
 )
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
 
 LOSSES = ("cross_entropy", "focal", "gce", "forward_correction")
 PSEUDO_LOSSES = ("cross_entropy", "elr")
 SCHEDULES = ("cosine_restarts", "cosine", "step")
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw", "lion", "lamb")
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkOptions:
-  """What is trained."""
-
-  network: str = field(
-    "resnet32",
-    "A network of this package, or `package.module:function` for blocks of"
-    " your own (docs/networks.md).",
-    source="section 5.1",
-  )
-  pretrained: str | None = field(
-    None,
-    "Where its parameters start: the workdir of another run, or a"
-    " .safetensors file of a ResNet with torchvision's names (timm's too);"
-    " random without it.",
-    place=True,
-  )
-  meta_blocks: int = field(
-    0,
-    "How much of the network is looked ahead, Theta^meta: its last layer (0),"
-    " n blocks more (n), everything (-1).",
-    bound=Bound(-1),
-    unit="blocks",
-    source="section 4.2",
-  )
-  compute_dtype: str = field(
-    "float32",
-    "Precision that the network computes in. Parameters, statistics, losses"
-    " and weights are float32 whatever it is.",
-    choices=("float32", "bfloat16"),
-  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +63,8 @@ class OptimizationOptions:
   )
   lr_warmup_epochs: int = field(
     0,
-    "Linear rise of the learning rate before the schedule.",
+    "Linear rise of the learning rate before the schedule. configs/folder.py:"
+    " a tenth of num_epochs, at most 3, unless it is set.",
     bound=NOT_NEGATIVE,
     unit="epochs",
   )
@@ -262,6 +231,20 @@ class TrainOptions:
   optimization: OptimizationOptions = OptimizationOptions()
   objective: ObjectiveOptions = ObjectiveOptions()
   reweighting: ReweightingOptions = ReweightingOptions()
+
+  @property
+  def on_features(self) -> "TrainOptions":
+    """The options of what is trained: those of feature_network where the
+    backbone is frozen, else these."""
+    if not self.network.frozen_backbone:
+      return self
+    network = dataclasses.replace(
+      self.network,
+      network=self.network.feature_network,
+      pretrained=None,
+      frozen_backbone=False,
+    )
+    return dataclasses.replace(self, network=network)
 
   @property
   def relabels(self) -> bool:

@@ -104,8 +104,8 @@ class ResumeTest(fake.Case):
     self.assertLen(printed, 4)
     self.assertRegex(
       printed[0],
-      r"plain seed 0: refused: .*\(num_epochs 60 there, 3 now\); choose"
-      " another --out$",
+      r"plain seed 0: refused: .*\(num_epochs 60 there, 3 now; warmup_epochs 10"
+      r" there, 1 now\); choose another --out$",
     )
     self.assertEmpty(report.rows([j for j in jobs if j.finished()], []))
 

@@ -254,7 +254,30 @@ class MethodsTest(parameterized.TestCase):
       for name, value in config_lib.base().to_dict().items()
       if value is None and KNOWN.get(name, (0, 0))[1]
     }
-    self.assertEqual(left_open - {"pretrained"}, PARTS)
+    others = {"pretrained", "feature_cache", "warmup_epochs"}
+    self.assertEqual(left_open - others, PARTS)
+
+  @parameterized.parameters(
+    # Of configs/quickstart.py, folder.py, base() and webvision.py by itself.
+    (60, 10),
+    (100, 15),
+    (127, 20),
+    (130, 20),
+    (1, 1),
+    (2, 1),
+    (10, 1),
+    (20, 3),
+    (29, 4),
+    (30, 5),
+    (59, 5),
+    (1000, 20),
+  )
+  def test_the_warm_up_follows_the_number_of_epochs(self, epochs, expected):
+    c = config_lib.base()
+    c.num_epochs = epochs
+    self.assertEqual(config_lib.resolve(c).warmup_epochs, expected)
+    c.warmup_epochs = 7
+    self.assertEqual(config_lib.resolve(c).warmup_epochs, 7)
 
   def test_one_pass_unless_the_paper_is_asked_for(self):
     one, exact = (

@@ -46,8 +46,16 @@ class OwnDataConfigTest(OwnDataTest):
     np.savez(self.root / "a.npz", image=image, label=np.arange(40) % 2)
     c = self.resolved(self.root / "a.npz")
     self.assertEqual((c.network, c.data.dataset), ("mlp", "arrays"))
+    self.assertEqual(c.learning_rate, 0.1)
     self.assertFalse(c.data.flip)
     self.assertEqual((c.data.crop_padding, c.data.image_size), (0, 0))
+
+  @parameterized.parameters((1280, 0.0008), (512, 0.002), (64, 0.02))
+  def test_the_learning_rate_of_long_vectors(self, size, expected):
+    image = np.zeros((40, size), np.float32)
+    np.savez(self.root / "a.npz", image=image, label=np.arange(40) % 2)
+    c = self.resolved(self.root / "a.npz")
+    self.assertEqual(c.learning_rate, expected)
 
   def test_the_config_file_looks_at_nothing(self):
     c = folder.get_config(str(self.root / "nowhere"))
@@ -70,6 +78,33 @@ class OwnDataConfigTest(OwnDataTest):
     self.assertEqual(c.data.min_crop_area, 0.08)
     c = self.resolved(self.root, network="mlp", data__flip=False)
     self.assertEqual((c.network, c.data.flip), ("mlp", False))
+
+  @parameterized.parameters((100, 3, 15), (30, 3, 5), (12, 1, 2), (2, 0, 1))
+  def test_stages_follow_the_number_of_epochs(self, epochs, rise, warmup):
+    tree(self.root, count=5)
+    c = self.resolved(self.root, num_epochs=epochs)
+    self.assertEqual((c.lr_warmup_epochs, c.warmup_epochs), (rise, warmup))
+    c = self.resolved(self.root, num_epochs=epochs, lr_warmup_epochs=2)
+    self.assertEqual(c.lr_warmup_epochs, 2)
+
+  @parameterized.parameters(
+    ("weights/resnet34-b627a593.safetensors", "resnet34"),
+    ("timm/resnet50.a1_in1k", "resnet50"),
+    ("timm/resnet18.a1_in1k", "resnet18"),
+    ("w.safetensors", "resnet18"),
+    ("resnet180.safetensors", "resnet18"),
+  )
+  def test_a_frozen_backbone(self, pretrained, network):
+    """Pictures as published weights expect them, training as of vectors."""
+    tree(self.root, count=30, size=(300, 200))
+    c = self.resolved(self.root, pretrained=pretrained, frozen_backbone=True)
+    self.assertEqual((c.network, c.feature_network), (network, "mlp"))
+    self.assertEqual(c.data.image_size, 224)
+    self.assertEqual((c.data.crop_padding, c.data.min_crop_area), (0, 1.0))
+    self.assertEqual((c.data.flip, c.queue_size), (False, 500))
+    # 512 features, of ResNet-50 2048.
+    rate = 0.0005 if network == "resnet50" else 0.002
+    self.assertEqual(c.learning_rate, rate)
 
   def test_three_parts(self):
     for name, count in (("train", 12), ("val", 3), ("test", 2)):

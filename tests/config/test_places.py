@@ -36,6 +36,7 @@ class PlacesTest(parameterized.TestCase):
       places.PLACES,
       (
         "pretrained",
+        "feature_cache",
         "data.data_dir",
         "data.path",
         "data.test_from",

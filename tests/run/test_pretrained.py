@@ -13,8 +13,8 @@ import safetensors.numpy
 from fsr_jax import models
 from fsr_jax.errors import InputError
 from fsr_jax.models import pretrained as names_lib
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.run import pretrained
-from fsr_jax.train.options import NetworkOptions
 from tests import shrunk
 from tests.run.blank import blank_state
 

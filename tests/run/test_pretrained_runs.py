@@ -5,11 +5,13 @@ import shutil
 from unittest import mock
 
 from absl.testing import absltest, parameterized
+import numpy as np
+import safetensors.numpy
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
+from fsr_jax.models.options import NetworkOptions
 from fsr_jax.run import commands, loop, pretrained
-from fsr_jax.train.options import NetworkOptions
 from tests import shrunk
 from tests.run.blank import blank_state
 
@@ -109,8 +111,11 @@ class RunTest(parameterized.TestCase):
     self.assertNotIn("\n", str(caught.exception))
 
   def test_network_without_torchvision_names(self):
-    workdir = os.path.join(self.create_tempdir().full_path, "new")
-    c = shrunk.config(method="plain", pretrained="x.safetensors")
+    folder = self.create_tempdir().full_path
+    workdir = os.path.join(folder, "new")
+    path = os.path.join(folder, "x.safetensors")
+    safetensors.numpy.save_file({"fc.weight": np.ones((2, 3))}, path)
+    c = shrunk.config(method="plain", pretrained=path)
     with self.assertRaisesRegex(InputError, "network=mlp has no .*resnet50"):
       commands.train(c, workdir)
     self.assertFalse(os.path.exists(workdir))

@@ -116,6 +116,33 @@ class ProgressTest(parameterized.TestCase):
     ]
     self.assertEqual(left, ["", "1 min 30 s left", "", "1 min 00 s left", ""])
 
+  @parameterized.parameters((37.0, 1), (35.0, 0))
+  def test_a_long_run_is_told_what_is_faster_once(self, seconds, count):
+    """Judged by the first stretch after compiling: 100 steps are left of it."""
+    scalars = {"loss": 1.0, "train_top1": 0.5, "effective_batch": 0.8}
+    lines: list[str] = []
+    with mock.patch.object(report.time, "monotonic") as clock:
+      clock.return_value = 0.0
+      progress = report.Progress(
+        shrunk.options(num_epochs=51, warmup_epochs=51),
+        2,
+        say=lines.append,
+        faster="do less",
+      )
+      # Compiling takes an hour, and later steps do.
+      for clock.return_value, step in ((3600.0, 1), (3600 + seconds, 2)):
+        progress.line(step, 0, scalars)
+      clock.return_value = 1e6
+      progress.line(3, 1, scalars)
+    text = "\n".join(lines)
+    self.assertEqual(text.count("note: that is long: do less"), count)
+    self.assertEndsWith(
+      lines[1].split("  ")[-1],
+      "1 h 01 min left\nnote: that is long: do less"
+      if count
+      else "58 min 20 s left",
+    )
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -80,7 +80,7 @@ class FeederTest(parameterized.TestCase):
     def interrupted(state, totals, batches, feed, epoch):
       calls.append(epoch)
       if calls.count(2) == 2:  # After two of the third epoch's steps.
-        run._on_signal(0, None)
+        run._stop.asked = True
       return step(state, totals, batches, feed, epoch)
 
     run.programs.step = interrupted

@@ -10,7 +10,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Files, unreadable
 from fsr_jax.data.labels import file, imbalance, noise
-from fsr_jax.data.options import ON_ERROR, DataOptions
+from fsr_jax.data.options import ON_ERROR, DataOptions, crop_side
 from fsr_jax.data.sources import (
   arrays,
   digits,
@@ -22,8 +22,10 @@ from fsr_jax.data.sources import (
 )
 from fsr_jax.errors import check, choose
 
-# name -> source(DataOptions) -> Data.
-SOURCES: dict[str, Callable[[DataOptions], Data]] = {
+# Reads what options name.
+Source = Callable[[DataOptions], Data]
+
+SOURCES: dict[str, Source] = {
   "digits": digits.digits,
   "cifar10": tfds.load,
   "cifar100": tfds.load,
@@ -34,12 +36,13 @@ SOURCES: dict[str, Callable[[DataOptions], Data]] = {
 }
 
 
-def load(options: DataOptions, seed: int) -> Data:
+def load(options: DataOptions, seed: int, source: Source | None = None) -> Data:
   """The data of a run: source, labels, held-out, subset, long tail, noise.
 
   Args:
     options: DataOptions.
     seed: of the run; decides which examples stay and which labels are wrong.
+    source: of data in memory; None for the one that `data.dataset` names.
 
   Returns:
     Data with validated labels; where there is label noise `train.clean_label`
@@ -52,7 +55,7 @@ def load(options: DataOptions, seed: int) -> Data:
   choose("noise", options.noise, noise.NOISES)
   choose("imbalance", options.imbalance, imbalance.IMBALANCES)
   choose("on_error", options.on_error, ON_ERROR)
-  data = source_of(options.dataset)(options)
+  data = (source or source_of(options.dataset))(options)
   known = [split.id for split in (data.train, data.test, data.val) if split]
   if options.num_classes:
     data = _first_classes(data, options)
@@ -90,9 +93,7 @@ def load(options: DataOptions, seed: int) -> Data:
   if options.noise != "none":
     train = _with_noise(train, options, data.num_classes, noise_rng)
   data = dataclasses.replace(data, train=train, held_out=held_out)
-  return data.validate(
-    options.image_size if options.min_crop_area < 1 else None
-  )
+  return data.validate(crop_side(options))
 
 
 def _check_apart(data: Data) -> None:
@@ -185,7 +186,7 @@ def _with_noise(
   return dataclasses.replace(train, label=noisy, clean_label=before)
 
 
-def source_of(name: str) -> Callable[[DataOptions], Data]:
+def source_of(name: str) -> Source:
   """The source called `name`: a key of SOURCES, or tfds:NAME.
 
   Raises:

@@ -1,5 +1,6 @@
 """Arrays of one file or folder: images (or features) and their labels."""
 
+from collections.abc import Mapping
 import pathlib
 
 import numpy as np
@@ -22,6 +23,8 @@ from fsr_jax.files import arrays_read, require_file
 
 # What the names of the arrays begin with of parts that are not trained on.
 _HELD = ("test_", "val_")
+# Arrays of one entry an example, besides its image.
+_COLUMNS = ("label", "clean_label", "id", "filepath")
 
 
 def arrays(options: DataOptions) -> Data:
@@ -31,10 +34,11 @@ def arrays(options: DataOptions) -> Data:
     options: their `path` is the file or folder, `class_names` may name the
       classes. Arrays: image, of 0..255 [N, H, W] or [N, H, W, channels], or
       feature vectors [N, F]; label, integers or text [N] or [N, 1], or one-hot
-      rows [N, C]; optional clean_label (-1: the label is wrong), id, and the
-      same with test_ and val_ before it. Without test_image what has val_ is
-      tested. Images in other plain forms (`pixels`) are converted. Without ids
-      an example is called by its row, from 0.
+      rows [N, C]; optional clean_label (-1: the label is wrong), id, filepath
+      (the picture that a row was made of, from the folder of this file on) and
+      the same with test_ and val_ before it. Without test_image what has val_
+      is tested. Images in other plain forms (`pixels`) are converted. Without
+      ids an example is called by its filepath, or else by its row, from 0.
 
   Returns:
     Data.
@@ -44,7 +48,21 @@ def arrays(options: DataOptions) -> Data:
       an id that is there twice.
   """
   path = existing(options.path, "file of arrays")
-  found = read(path)
+  return assembled(path, read(path), options)
+
+
+def assembled(
+  path: object, found: Mapping[str, np.ndarray], options: DataOptions
+) -> Data:
+  """Data of arrays that are in memory.
+
+  Args:
+    path: they are from, for messages.
+    found: name -> array, as `arrays` has them.
+    options: their `class_names`, `test_share` and `test_from`.
+
+  Returns, Raises: as `arrays`.
+  """
   missing = {"image", "label"} - set(found)
   check(
     not missing,
@@ -63,7 +81,7 @@ def arrays(options: DataOptions) -> Data:
   columns = {
     name: column(path, name, found[name], len(images[f"{part}image"]))
     for part in parts
-    for name in (f"{part}label", f"{part}clean_label", f"{part}id")
+    for name in (part + what for what in _COLUMNS)
     if name in found
   }
   names = _class_names(path, options, columns)
@@ -74,9 +92,9 @@ def arrays(options: DataOptions) -> Data:
   if held:
     test, *val = held
     return Data(train, test, names, val=val[0] if val else None, notes=notes)
-  if options.test_from:  # Takes the place of the test part.
-    nobody = train.take(np.arange(0))
-    return Data(train, nobody, names, notes=notes)
+  # What is tested from elsewhere takes the place of the test part.
+  if options.test_from or not options.test_share:
+    return Data(train, None, names, notes=notes)
   is_test = set_aside(train.label, len(names), options.test_share)
   return Data(
     train.take(np.flatnonzero(~is_test)),
@@ -88,7 +106,7 @@ def arrays(options: DataOptions) -> Data:
 
 
 def _class_names(
-  path: pathlib.Path, options: DataOptions, columns: dict[str, Column]
+  path: object, options: DataOptions, columns: dict[str, Column]
 ) -> tuple[str, ...]:
   """Of the classes in all labels."""
   labels = {n: c for n, c in columns.items() if n.endswith("label")}
@@ -125,7 +143,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _split(
-  path: pathlib.Path,
+  path: object,
   image: np.ndarray,
   columns: dict[str, Column],
   part: str,
@@ -143,11 +161,20 @@ def _split(
     for what in ("label", "clean_label")
     if part + what in columns
   }
+  named = {
+    what: texts(path, part + what, columns[part + what].values)
+    for what in ("id", "filepath")
+    if part + what in columns
+  }
   identity = np.arange(len(image)).astype(str)
-  if f"{part}id" in columns:
-    identity = texts(path, f"{part}id", columns[f"{part}id"].values)
+  for what in ("filepath", "id"):
+    identity = named.get(what, identity)
+  if named:
     check_ids(path, identity)
-  return Split(image, **labels, id=identity)
+  files = named.get("filepath")
+  if files is not None and isinstance(path, pathlib.Path):
+    files = np.array([str(path.parent / name) for name in files.tolist()], str)
+  return Split(image, **labels, id=identity, path=files)
 
 
 def _positions(labels: Column, vocabulary: Vocabulary) -> Vocabulary:

@@ -107,6 +107,7 @@ def from_listing(
     trained = np.flatnonzero(~held)
     chosen = set_aside(label[trained], len(names), options.test_share)
     part[trained[chosen]] = TEST
+    aside = bool(chosen.any())
   files = Files(listing.path)
 
   def split(which: np.ndarray, training: bool = False) -> Split:
@@ -116,7 +117,7 @@ def from_listing(
 
   return Data(
     train=split(~np.isin(part, (VAL, TEST)), training=True),
-    test=split(part == TEST),
+    test=split(part == TEST) if TEST in part else None,
     class_names=names,
     val=split(part == VAL) if VAL in part else None,
     test_set_aside=aside,
@@ -179,7 +180,8 @@ def set_aside(label: np.ndarray, num_classes: int, share: float) -> np.ndarray:
   Args:
     label: int32 [N].
     num_classes: C.
-    share: fraction 0-1 of every class; of a class of two or more at least one.
+    share: fraction 0-1 of every class, of a class of two or more at least one;
+      0 sets nothing aside.
 
   Returns:
     bool [N], True for the test part.
@@ -189,12 +191,14 @@ def set_aside(label: np.ndarray, num_classes: int, share: float) -> np.ndarray:
   """
   rng = np.random.default_rng(0)
   is_test = np.zeros(label.size, bool)
+  if share == 0:
+    return is_test
   for c in range(num_classes):
     members = rng.permutation(np.flatnonzero(label == c))
     size = min(max(1, round(share * members.size)), members.size - 1)
     is_test[members[: max(0, size)]] = True
   check(
-    share > 0 and bool(is_test.any()) and not is_test.all(),
+    bool(is_test.any()) and not is_test.all(),
     f"data.test_share={share} of {label.size} examples leaves no test or no"
     " training part",
   )

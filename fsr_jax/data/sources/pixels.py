@@ -16,16 +16,31 @@ _EXPECTED = (
 )
 
 
-class _Scale(NamedTuple):
-  """How values become 0..255.
+class Form(NamedTuple):
+  """How inputs were written before they took the one form.
 
   Attributes:
-    factor: they are multiplied by it and rounded.
-    words: what they are, for the opening lines; "" where nothing is changed.
+    vectors: whether they are feature vectors.
+    channels_first: whether images are [N, channels, H, W].
+    factor: by which values become 0..255, rounded.
+    words: what the values are, for the opening lines; "" where nothing is
+      changed.
   """
 
-  factor: float
-  words: str
+  vectors: bool = False
+  channels_first: bool = False
+  factor: float = 1.0
+  words: str = ""
+
+  @property
+  def notes(self) -> tuple[str, ...]:
+    """What is changed, one line each."""
+    notes = []
+    if self.channels_first:
+      notes.append("images have their channels first; they are put last")
+    if self.words:
+      notes.append(f"images are {self.words}; they become 0..255")
+    return tuple(notes)
 
 
 def pixels(
@@ -42,6 +57,22 @@ def pixels(
     what was changed).
 
   Raises:
+    InputError: as `form_of`.
+  """
+  form = form_of(where, found)
+  return {name: formed(x, form) for name, x in found.items()}, form.notes
+
+
+def form_of(where: object, found: Mapping[str, np.ndarray]) -> Form:
+  """The form that inputs are in.
+
+  Args:
+    where, found: as for `pixels`.
+
+  Returns:
+    Form, judged by all of the arrays together.
+
+  Raises:
     InputError: no pixels, values that are no numbers, or whose scale or shape
       is not plain.
   """
@@ -54,27 +85,33 @@ def pixels(
     check(0 not in values.shape[1:], f"{seen}: there is nothing in an example")
     _check_finite(where, name, values)
   if all(values.ndim == 2 for values in found.values()):
-    return {
-      name: np.asarray(values, np.float32) for name, values in found.items()
-    }, ()
+    return Form(vectors=True)
   for name, values in found.items():
     check(
       values.ndim > 2,
       f"{where}: {name} is {values.shape}, vectors beside images; {_EXPECTED}",
     )
-  notes = []
   first = all(map(_channels_first, found.values()))
-  if first:
-    notes.append("images have their channels first; they are put last")
-    found = {name: np.moveaxis(x, 1, 3) for name, x in found.items()}
-  scale = _scale(where, found)
-  if scale.words:
-    notes.append(f"images are {scale.words}; they become 0..255")
-  images = {
-    name: _as_bytes(x if x.ndim == 4 else x[..., None], scale.factor)
-    for name, x in found.items()
-  }
-  return images, tuple(notes)
+  return Form(False, first, *_scale(where, found))
+
+
+def formed(values: np.ndarray, form: Form) -> np.ndarray:
+  """Inputs of one form in the one that the rest of the program knows.
+
+  Args:
+    values: [N, ...], of that form.
+    form: Form.
+
+  Returns:
+    uint8 [N, H, W, channels], or float32 [N, F] of vectors.
+  """
+  if form.vectors:
+    return np.asarray(values, np.float32)
+  if form.channels_first:
+    values = np.moveaxis(values, 1, 3)
+  return _as_bytes(
+    values if values.ndim == 4 else values[..., None], form.factor
+  )
 
 
 def _check_finite(where, name: str, values: np.ndarray) -> None:
@@ -98,23 +135,23 @@ def _channels_first(values: np.ndarray) -> bool:
   return len(shape) == 4 and shape[1] in _CHANNELS and shape[3] > 4
 
 
-def _scale(where, found: Mapping[str, np.ndarray]) -> _Scale:
-  """What the values are, judged by all of them together."""
+def _scale(where, found: Mapping[str, np.ndarray]) -> tuple[float, str]:
+  """(factor, words) of a Form, judged by all values together."""
   arrays = [x for x in found.values() if x.size]
   dtype = np.result_type(*(x.dtype for x in found.values()))
   least = min((float(x.min()) for x in arrays), default=0.0)
   most = max((float(x.max()) for x in arrays), default=0.0)
   if dtype == np.bool_:
-    return _Scale(255.0, "true or false")
+    return 255.0, "true or false"
   if dtype == np.uint8:
-    return _Scale(1.0, "")
+    return 1.0, ""
   whole = dtype.kind in "iu"
   if least >= 0 and most <= 255 and (whole or most >= 2):
-    return _Scale(1.0, f"{dtype} in 0..255")
+    return 1.0, f"{dtype} in 0..255"
   if least >= 0 and most <= 1:
-    return _Scale(255.0, f"{dtype} in 0..1")
+    return 255.0, f"{dtype} in 0..1"
   if dtype == np.uint16 and most > 32767:
-    return _Scale(1 / 257, "of 16 bits")
+    return 1 / 257, "of 16 bits"
   names = ", ".join(found)
   check(
     False,

@@ -46,7 +46,8 @@ def unused(options: DataOptions, data: Data) -> list[str]:
     for name, readers in READERS.items()
     if not kinds & {*readers}
   }
-  if not (data.test_set_aside or options.test_from):
+  aside = data.test_set_aside or options.test_from or not options.test_share
+  if data.test and not aside:
     reasons.setdefault("test_share", "the data have a test part of their own")
   splits = (data.train, data.test, data.held_out)
   if not any(s and isinstance(s.image, Encoded) for s in splits):

@@ -1,11 +1,13 @@
 """The user's own data at a glance, before anything is chosen for them."""
 
+from collections.abc import Callable
 import dataclasses
 import pathlib
 from typing import NamedTuple
 
 import numpy as np
 
+from fsr_jax.data.dataset import Data
 from fsr_jax.data.images import decode
 from fsr_jax.data.images.reader import Encoded
 from fsr_jax.data.options import DataOptions
@@ -29,7 +31,7 @@ class Survey(NamedTuple):
     num_classes: C.
     side: median of the shorter sides, pixels.
     fixed: whether the images have one size and are taken as they are.
-    vectors: whether they are feature vectors, which have no sides.
+    num_features: F of feature vectors, which have no sides; 0 of images.
   """
 
   dataset: str
@@ -37,19 +39,29 @@ class Survey(NamedTuple):
   num_classes: int
   side: int
   fixed: bool
-  vectors: bool
+  num_features: int
+
+  @property
+  def vectors(self) -> bool:
+    """Whether they are feature vectors."""
+    return self.num_features > 0
 
 
 # dataset -> source, of those that read what data.path names.
 _SOURCES = {"folder": folder, "manifest": manifest, "arrays": arrays}
 
 
-def survey(options: DataOptions, dataset: str | None = None) -> Survey:
+def survey(
+  options: DataOptions,
+  dataset: str | None = None,
+  source: Callable[[DataOptions], Data] | None = None,
+) -> Survey:
   """Looks at the data that options.path names.
 
   Args:
     options: their other fields say how they are read; image_size may be 0.
     dataset: folder, manifest or arrays; None for what they look like.
+    source: of arrays in memory, which no path names.
 
   Returns:
     Survey.
@@ -57,6 +69,8 @@ def survey(options: DataOptions, dataset: str | None = None) -> Survey:
   Raises:
     InputError: nothing there, or not what it seems to be.
   """
+  if source is not None:
+    return _survey("arrays", source(options))
   check(
     bool(options.path),
     "where are the images? --config=configs/folder.py:IMAGES or"
@@ -67,17 +81,21 @@ def survey(options: DataOptions, dataset: str | None = None) -> Survey:
   choose("data.dataset of your own data", dataset, _SOURCES)
   # No image is decoded here.
   size = options.image_size or 1
-  data = _SOURCES[dataset](dataclasses.replace(options, image_size=size))
+  return _survey(
+    dataset, _SOURCES[dataset](dataclasses.replace(options, image_size=size))
+  )
+
+
+def _survey(dataset: str, data: Data) -> Survey:
   image = data.train.image
   fixed = not isinstance(image, Encoded)
-  vectors = len(image.shape) == 2
   return Survey(
     dataset=dataset,
     num_examples=len(data.train),
     num_classes=data.num_classes,
     side=_side(image),
     fixed=fixed,
-    vectors=vectors,
+    num_features=image.shape[1] if len(image.shape) == 2 else 0,
   )
 
 

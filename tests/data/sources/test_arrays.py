@@ -38,6 +38,28 @@ class ArraysTest(OwnDataTest):
       np.sum(data.train.label != data.train.clean_label), int(18 in index)
     )
 
+  def test_pictures_that_vectors_were_made_of(self):
+    """They are named from the folder of the file, and name the examples."""
+    names = np.array([f"a/{i}.jpg" for i in range(19)] + ["/b/19.jpg"])
+    path, _ = self.arrays(
+      image=np.ones((20, 3)) * np.arange(20)[:, None], filepath=names, id=None
+    )
+    data = load("arrays", path, data__test_share=0.2, data__image_size=0)
+    for split in (data.train, data.test):
+      index = split.image[:, 0].astype(int)
+      np.testing.assert_array_equal(split.id, names[index])
+      expected = [str(self.root / name) for name in names[index]]
+      np.testing.assert_array_equal(split.filepath, expected)
+    path, _ = self.arrays(filepath=names)
+    data = load("arrays", path, data__test_share=0.2, data__image_size=0)
+    np.testing.assert_array_equal(
+      data.train.filepath[:2],
+      [str(self.root / names[int(i)]) for i in data.train.id[:2]],
+    )
+    path, _ = self.arrays()
+    data = load("arrays", path, data__image_size=0)
+    self.assertIsNone(data.train.filepath)
+
   def test_first_classes_of_noisy_labels(self):
     label = np.array(["a", "b", "c"] * 10)
     clean = label.copy()

@@ -1,5 +1,6 @@
 """Folders of images, with the flaws they come in."""
 
+import contextlib
 import os
 import pathlib
 
@@ -21,6 +22,18 @@ class FolderTest(OwnDataTest):
     self.assertEqual(data.class_names, ("1", "2", "10"))
     self.assertEqual(
       data.notes, ("1 classes are written in several ways, e.g. 1 as 01, 1",)
+    )
+
+  def test_paths_are_absolute(self):
+    self.enter_context(contextlib.chdir(self.root))
+    tree(self.root / "images")
+    data = load("folder", "images")
+    self.assertEqual(
+      data.train.filepath.tolist(),
+      [str(self.root / "images" / name) for name in data.train.id],
+    )
+    self.assertEqual(
+      data.test.take(np.array([1])).filepath, data.test.filepath[1:2]
     )
 
   def test_classes_in_an_order_of_ones_own(self):

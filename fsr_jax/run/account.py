@@ -1,0 +1,59 @@
+"""What a run tells: what it is, and what came of it."""
+
+from collections.abc import Callable
+
+from fsr_jax.config.validation import notices
+from fsr_jax.data.dataset import Data
+from fsr_jax.data.options import DataOptions
+from fsr_jax.run import report, results
+from fsr_jax.run.loop import Run
+from fsr_jax.run.stop import SIGNALS
+
+
+def carry_out(
+  run: Run,
+  stop_after_epochs: int | None = None,
+  signals: tuple[int, ...] = SIGNALS,
+  say: Callable[[str], None] = report.say,
+) -> dict | None:
+  """Trains a run, telling what it is and what came of it.
+
+  Args:
+    run: Run.
+    stop_after_epochs, signals: as for `Run.train`.
+    say: what the lines are handed to.
+
+  Returns, Raises: as `Run.train`.
+  """
+  device = run.programs.devices.name
+  say(report.opening(run.options, run.data, run.num_parameters, device))
+  say(report.settings(run.options, run.data))
+  describe(run.options.train.data, run.data, say)
+  for line in run.notes + notices(run.options, run.pictures):
+    say(f"note: {line}")
+  if 0 < run.step < run.num_steps:
+    say(f"continuing from step {run.step}")
+  summary = run.train(stop_after_epochs, signals)
+  if summary is None:
+    say(f"left at step {run.step}; the same command continues")
+  else:
+    conclude(summary, run.remarks, say)
+  return summary
+
+
+def describe(
+  options: DataOptions, data: Data, say: Callable[[str], None] = report.say
+) -> None:
+  """Tells what there is of each class, and what is tested."""
+  say(report.classes(data))
+  say(report.test_part(options, data))
+  for line in report.test_notes(data):
+    say(f"note: {line}")
+
+
+def conclude(
+  summary: dict, remarks: list[str], say: Callable[[str], None] = report.say
+) -> None:
+  say(f"\n{results.table(summary)}\n")
+  for line in remarks:
+    say(line)

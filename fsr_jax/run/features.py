@@ -1,0 +1,280 @@
+"""Features of a run's pictures by a frozen backbone, taken once and kept.
+
+They lie in files below a folder whose name is a digest of all that they follow
+from: an interrupted extraction goes on where it was, a run with other options
+on the same pictures finds them, and changed pictures or weights do not.
+"""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+from typing import NamedTuple
+import zipfile
+
+import numpy as np
+
+from fsr_jax.config import Options
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.images.reader import Encoded, Files, Reader
+from fsr_jax.errors import check
+from fsr_jax.maths import collectives
+from fsr_jax.maths.collectives import Tree
+from fsr_jax.run import extractors, report
+from fsr_jax.run.checkpoint import named
+from fsr_jax.run.countdown import Countdown
+from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.extractor import Extractor
+from fsr_jax.train.parallel import Devices
+
+# Pictures of one compiled call, and of one file: what an interruption costs.
+_BATCH, _SHARD = 64, 512
+
+
+class Frozen(NamedTuple):
+  """What is trained where a backbone is frozen.
+
+  Attributes:
+    extractor: arrays of the backbone; None where none is frozen.
+    data: Data whose images are its features, float32 [N, F].
+    notes: what to know of it, one line each.
+  """
+
+  extractor: Tree | None
+  data: Data
+  notes: list[str]
+
+
+def features_of_run(
+  options: Options,
+  data: Data,
+  workdir: Workdir,
+  devices: Devices,
+  say: Callable[[str], None] = report.say,
+) -> Frozen:
+  """Features in place of the pictures of a run, if its backbone is frozen.
+
+  The workdir is this process's own from then on; the backbone is kept in it.
+
+  Args:
+    options: Options.
+    data: Data of pictures.
+    workdir: of the run.
+    devices: Devices.
+    say: what lines of progress are handed to.
+
+  Raises:
+    InputError: weights that are not there or do not fit (nothing is written
+      then), a picture that cannot be read, features that are not finite.
+  """
+  network = options.train.network
+  if not network.frozen_backbone:
+    return Frozen(None, data, [])
+  notes: list[str] = []
+  # A run that was begun is trained on the features of the backbone it kept.
+  if not workdir.has_checkpoint:
+    extractor = extractors.described(network, data.train.image.shape[1:])
+    arrays, notes = extractors.create(extractor, network)
+    workdir.lock()
+    extractors.save(workdir.path, extractor, arrays)
+  workdir.lock()
+  return of_workdir(options, data, workdir, devices, say)._replace(notes=notes)
+
+
+def of_workdir(
+  options: Options,
+  data: Data,
+  workdir: Workdir,
+  devices: Devices,
+  say: Callable[[str], None] = report.say,
+) -> Frozen:
+  """Features by the backbone that a run kept.
+
+  They are kept in the folder `features` of its workdir or in feature_cache.
+
+  Args:
+    options, data, workdir, devices, say: as for `features_of_run`.
+
+  Raises:
+    InputError: no backbone there, a picture that cannot be read, features that
+      are not finite.
+  """
+  if not options.train.network.frozen_backbone:
+    return Frozen(None, data, [])
+  extractor, arrays = extractors.load(workdir.path)
+  cache, every = options.run.feature_cache, options.run.log_every_seconds
+  folder = pathlib.Path(cache) if cache else workdir.path / "features"
+  features = Features(extractor, arrays, folder, devices)
+  return Frozen(arrays, features.of(data, every, say), [])
+
+
+class Features:
+  """Takes the features of pictures, or finds those taken before."""
+
+  def __init__(
+    self,
+    extractor: Extractor,
+    arrays: Tree,
+    folder: pathlib.Path,
+    devices: Devices,
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      extractor: Extractor.
+      arrays: like its template.
+      folder: where features are kept.
+      devices: Devices.
+    """
+    self._folder, self._devices = folder, devices
+    self._batch = -(-_BATCH // len(devices)) * len(devices)
+    self._program = devices.compile(_features, extractor=extractor)
+    self._arrays = devices.put(arrays)
+    self._source = hashlib.sha256(repr(extractor).encode())
+    for name, array in named(arrays).items():
+      self._source.update(name.encode())
+      self._source.update(np.ascontiguousarray(array).tobytes())
+
+  def of(self, data: Data, every: float, say: Callable[[str], None]) -> Data:
+    """Data with features in place of pictures.
+
+    Args:
+      data: Data of pictures.
+      every: seconds between two lines of progress.
+      say: what they are handed to.
+
+    Raises:
+      InputError: a picture that cannot be read, features that are not finite.
+    """
+    known: dict[str, dict[int, np.ndarray]] = {}
+    missing = 0
+    for name, split in data.splits().items():
+      known[name] = self._read(split)
+      missing += len(split) - sum(map(len, known[name].values()))
+    if missing:
+      total = sum(len(split) for split in data.splits().values())
+      say(
+        f"features of {missing:,} of {total:,} pictures are to be taken; they"
+        f" are kept in {self._folder}"
+      )
+    clock = Countdown("features", missing, every, say)
+
+    def with_features(name: str, split: Split) -> Split:
+      found = known[name]
+      found |= self._make(split, set(found), clock)
+      image = np.concatenate([found[start] for start in sorted(found)])
+      return dataclasses.replace(
+        split, image=image, aspect=None, path=split.filepath
+      )
+
+    return data.each(with_features)
+
+  def _place(self, split: Split) -> pathlib.Path:
+    """Folder of the features of a split."""
+    digest = self._source.copy()
+    for piece in _fingerprints(split):
+      digest.update(piece)
+    return self._folder / digest.hexdigest()[:32]
+
+  def _read(self, split: Split) -> dict[int, np.ndarray]:
+    """{first picture: float32 [n, F]} of the files that are there and whole."""
+    folder, found = self._place(split), {}
+    for start in range(0, len(split), _SHARD):
+      size = min(_SHARD, len(split) - start)
+      # Not there, or damaged, which the format's check sums tell.
+      with contextlib.suppress(
+        OSError, ValueError, KeyError, zipfile.BadZipFile
+      ):
+        with np.load(folder / f"{start:08}.npz") as archive:
+          features = archive["features"]
+        if features.ndim == 2 and len(features) == size:
+          found[start] = features
+    return found
+
+  def _make(
+    self, split: Split, there: set[int], clock: Countdown
+  ) -> dict[int, np.ndarray]:
+    """The files that are not there, made and written."""
+    folder = self._place(split)
+    made: dict[int, np.ndarray] = {}
+    wanted = [s for s in range(0, len(split), _SHARD) if s not in there]
+    if not wanted:
+      return made
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = self._take(split, wanted, clock)
+    for start in wanted:
+      size = min(_SHARD, len(split) - start)
+      rows = [next(taken) for _ in range(0, size, self._batch)]
+      made[start] = np.concatenate(rows)[:size]
+      odd = np.flatnonzero(~np.isfinite(made[start]).all(1))
+      check(
+        not odd.size,
+        f"the features of picture {start + odd[0] if odd.size else ''} are"
+        " infinite or no numbers; are the weights whole, and for pictures?",
+      )
+      _write(folder / f"{start:08}.npz", made[start])
+    return made
+
+  def _take(
+    self, split: Split, starts: list[int], clock: Countdown
+  ) -> Iterator[np.ndarray]:
+    """Yields float32 [batch, F]; the last batch of a file repeats a picture."""
+    batches = [
+      np.minimum(np.arange(first, first + self._batch), len(split) - 1)
+      for start in starts
+      for first in range(start, min(start + _SHARD, len(split)), self._batch)
+    ]
+    for index, image in zip(batches, _images(split.image, batches)):
+      placed = self._devices.split(image)
+      features = self._devices.get(self._program(self._arrays, placed))
+      clock.add(len(set(index.tolist())))
+      yield features
+
+
+def _features(arrays: Tree, image, *, extractor: Extractor):
+  """float32 [B, F] of all devices' pictures, this device's being `image`."""
+  return collectives.all_gather(extractor.apply(arrays, image))
+
+
+def _images(
+  images: np.ndarray | Encoded, batches: list[np.ndarray]
+) -> Iterator[np.ndarray]:
+  """Yields uint8 images of each of `batches`, int [B]."""
+  if not isinstance(images, Encoded):
+    yield from (images[index] for index in batches)
+    return
+  with Reader(images) as reader:
+    yield from (image for image, _ in reader.ahead(batches))
+
+
+def _fingerprints(split: Split) -> Iterator[bytes]:
+  """Yields bytes that differ where pictures do: of files their size and time,
+  of others all that they are made from."""
+  images = split.image
+  if not isinstance(images, Encoded):
+    yield np.ascontiguousarray(images).tobytes()
+  elif isinstance(images.blobs, Files):
+    ids = images.position if split.id is None else split.id
+    paths = images.blobs.paths[images.position]
+    for name, path in zip(ids.tolist(), paths.tolist()):
+      size = time = 0
+      with contextlib.suppress(OSError):  # Named when it is read.
+        status = os.stat(path)
+        size, time = status.st_size, status.st_mtime_ns
+      text = f"{name}\0{size}\0{time}\n"
+      yield text.encode("utf-8", "surrogateescape")
+  else:
+    for position in images.position.tolist():
+      yield images.blobs[position][0]
+
+
+def _write(path: pathlib.Path, features: np.ndarray) -> None:
+  partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+  try:
+    with open(partial, "wb") as file:
+      np.savez(file, features=features)
+    os.replace(partial, path)
+  finally:
+    partial.unlink(missing_ok=True)

@@ -112,6 +112,9 @@ SCALES = {
     fields={
       "num_epochs": 15,
       "warmup_epochs": 3,
+      # As large as it can be for so few epochs.
+      "learning_rate": 0.1,
+      "lr_warmup_epochs": 3,
       "eval_every_epochs": 15,
       "checkpoint_every_epochs": 15,
     },

@@ -13,10 +13,29 @@ from fsr_jax.maths.queue import Queue
 from fsr_jax.reweighting import net
 from fsr_jax.reweighting.options import ReweightingOptions
 
-# The end of this epoch, counted from 1, is when anchors are chosen: by then a
+# At the end of this epoch, counted from 1, anchors are chosen: by then a
 # network knows the clear cases, and has not yet learned wrong labels by heart.
 # Measured in docs/results.md: later ones leave wrong labels uncounted.
 ANCHOR_EPOCH = 3
+# They are chosen anew after each epoch from there on that predicts so many
+# times as many given labels as the one before: the network is not as far yet,
+# because its learning rate rises slowly for example.
+_STILL_LEARNING = 1.15
+
+
+class Anchors(NamedTuple):
+  """The samples whose class is beyond doubt (`label_issues.quality.anchors`).
+
+  Attributes:
+    label: int32 [N], that class, -1 for the other samples.
+    known: float32, share of the given labels that were predicted right when
+      their samples were last seen.
+    open: bool, whether they are to be chosen anew.
+  """
+
+  label: jax.Array
+  known: jax.Array
+  open: jax.Array
 
 
 class LastStep(NamedTuple):
@@ -47,10 +66,8 @@ class ReweightingState(NamedTuple):
     weight_net: of weighting=weight_net, else None.
     zero_batches: int32, batches in which no sample helped: every weight is 0.
     last: of the last step.
-    anchor: int32 [N], the class of the samples that were beyond doubt while
-      the network had seen each a few times only, -1 for the others
-      (`label_issues.quality.anchors`); None where predictions are not
-      averaged.
+    anchors: as chosen when the network had seen each sample a few times only;
+      None where predictions are not averaged.
   """
 
   epoch: jax.Array
@@ -62,7 +79,7 @@ class ReweightingState(NamedTuple):
   weight_net: net.WeightNet | None
   zero_batches: jax.Array
   last: LastStep
-  anchor: jax.Array | None = None
+  anchors: Anchors | None = None
 
 
 def init(
@@ -126,7 +143,7 @@ def init(
     weight_net=net_state,
     zero_batches=jnp.zeros((), jnp.int32),
     last=LastStep(nothing, nothing),
-    anchor=jnp.full(label.shape, quality.NO_ANCHOR) if average else None,
+    anchors=_no_anchors(label.shape) if average else None,
   )
 
 
@@ -152,13 +169,8 @@ def refresh(
   expect(visits=(state.tables.visits, "int N"), label=(label, "int N"))
   epoch = state.epoch + 1
   state = state._replace(epoch=epoch)
-  if state.anchor is not None:
-    anchor = jax.lax.cond(
-      epoch == ANCHOR_EPOCH,
-      lambda: _anchors(state.tables, num_classes),
-      lambda: state.anchor,
-    )
-    state = state._replace(anchor=anchor)
+  if state.anchors is not None:
+    state = state._replace(anchors=_anchors(state, num_classes))
   if not options.keeps_dictionary:
     return state
   seen = state.tables.visits > 0
@@ -176,7 +188,27 @@ def refresh(
   )
 
 
-def _anchors(seen: tables.Tables, num_classes: int) -> jax.Array:
+def _no_anchors(shape) -> Anchors:
+  nobody = jnp.full(shape, quality.NO_ANCHOR, jnp.int32)
+  return Anchors(nobody, jnp.zeros((), jnp.float32), jnp.ones((), bool))
+
+
+def _anchors(state: ReweightingState, num_classes: int) -> Anchors:
+  """The anchors after the epoch that state.epoch counts."""
+  before, seen = state.anchors, state.tables
+  assert before is not None and seen.mean_log is not None
+  known = jnp.mean(seen.recall == tables.KNOWN, dtype=jnp.float32)
+  early = state.epoch <= ANCHOR_EPOCH
+  still = early | (before.open & (known > _STILL_LEARNING * before.known))
+  label = jax.lax.cond(
+    still & (state.epoch >= ANCHOR_EPOCH),
+    lambda: _surest(seen, num_classes),
+    lambda: before.label,
+  )
+  return Anchors(label, known, still)
+
+
+def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
   """`label_issues.quality.anchors` of what the network has said so far."""
   assert seen.mean_log is not None
   probabilities = tables.mean_probabilities(seen.mean_log)

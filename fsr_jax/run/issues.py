@@ -60,13 +60,13 @@ def label_issues(
     mean over the training); None where predictions were not kept.
   """
   tables, train = reweighting.tables, data.train
-  if tables.mean_log is None or reweighting.anchor is None:
+  if tables.mean_log is None or reweighting.anchors is None:
     return None
   probabilities = np.asarray(mean_probabilities(tables.mean_log))
   weight = debias(tables.mean_weight, tables.visits, options.score_momentum)
   # A run of few epochs chose no anchors: the means of all visits do, and those
   # of a network that had not learned much until then.
-  anchor = np.asarray(reweighting.anchor)
+  anchor = np.asarray(reweighting.anchors.label)
   chosen = bool((anchor >= 0).any()) and not learning
   issues = find_label_issues(
     train.label,

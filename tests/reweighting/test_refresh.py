@@ -78,7 +78,31 @@ class RefreshTest(parameterized.TestCase):
         np.testing.assert_array_equal(chosen[2:], expected[2:])
       if epoch < 3:
         expected = np.full(N, -1)
-      np.testing.assert_array_equal(state.anchor, expected)
+      np.testing.assert_array_equal(state.anchors.label, expected)
+
+  def test_anchors_of_a_slow_learner_are_chosen_anew(self):
+    """While it knows 1.15 times as many labels as an epoch before."""
+    ours, state, _, _ = problem(weighting="uniform")
+    logs = np.log(np.random.default_rng(0).dirichlet(np.ones(C), (9, N)))
+    chosen = 0
+    # Of 20 samples: 8 / 6 and 10 / 8 are more, 11 / 10 is not; later growth
+    # does not count any more.
+    for epoch, known in enumerate([2, 4, 6, 8, 10, 11, 15], start=1):
+      recall = np.where(np.arange(N) < known, tables.KNOWN, tables.FORGOTTEN)
+      state = state._replace(
+        tables=state.tables._replace(
+          mean_log=jnp.array(logs[epoch], jnp.float32),
+          visits=jnp.ones(N, jnp.int32),
+          recall=jnp.array(recall, jnp.int8),
+        )
+      )
+      state = ours.refresh(state, jnp.array(LABEL))
+      if 3 <= epoch <= 5:
+        chosen = epoch
+      if chosen:
+        np.testing.assert_array_equal(
+          state.anchors.label, logs[chosen].argmax(1)
+        )
 
   def test_averages_are_kept_up_to_a_size(self):
     kept = 4e-9 * N * C
@@ -86,7 +110,7 @@ class RefreshTest(parameterized.TestCase):
       ours, state, _, _ = problem(predictions_gb=gigabytes)
       self.assertEqual(state.tables.mean_log is not None, there)
       state = ours.refresh(state, jnp.array(LABEL))
-      self.assertEqual(state.anchor is not None, there)
+      self.assertEqual(state.anchors is not None, there)
 
   def test_pool_is_that_of_the_debiased_scores(self):
     ours, state, _, _ = problem(dictionary_share=0.4)

@@ -55,7 +55,8 @@ def write(
   for part, outcomes in done.outcomes.items():
     summary |= named_scalars(part, outcomes, data.num_classes)
   reweighting = options.reweighting
-  found = issues_lib.label_issues(done.reweighting, data, reweighting)
+  learning = issues_lib.was_learning(workdir.read_metrics(), summary)
+  found = issues_lib.label_issues(done.reweighting, data, reweighting, learning)
   issues = found[0] if found else None
   summary |= {
     **monitor.measure(done.reweighting, data, reweighting),
@@ -86,4 +87,4 @@ def write(
     issues_lib.write(workdir.path, *found)
   train_top1 = summary["train_top1"]
   remarks = results.remarks(tested.get(""), data, options, train_top1)
-  return summary, remarks + issues_lib.remarks(issues), issues
+  return summary, remarks + issues_lib.remarks(issues, learning), issues

@@ -198,6 +198,13 @@ class Workdir:
     summary = _read_json(self._summary)
     return summary if isinstance(summary, dict) else None
 
+  def read_metrics(self) -> list[dict]:
+    """Scalars of the epochs logged so far, without lines that are damaged."""
+    if not self._metrics.exists():
+      return []
+    lines = self._metrics.read_text("utf-8", errors="replace").splitlines()
+    return [json.loads(x) for x in lines if math.isfinite(_step_of(x))]
+
   def write_table(self, name: str, table: Table) -> None:
     """Writes a table as CSV that spreadsheets can open, under this name."""
     write_csv(self.path / name, table.names, table.rows)

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.errors import InputError
+from fsr_jax.label_issues import quality
 from fsr_jax.maths import dictionary, tables
 from tests.reweighting.small import LABEL, C, N, problem
 
@@ -56,6 +57,36 @@ class RefreshTest(parameterized.TestCase):
       np.testing.assert_array_equal(state.tables.trusted, expected)
       self.assertEqual(int(state.epoch), epoch + 1)
     self.assertGreater(expected.max(), 0)
+
+  def test_anchors_are_those_of_the_third_epoch(self):
+    """With uniform weights too; what was never seen is beyond nothing."""
+    ours, state, _, _ = problem(weighting="uniform")
+    rng = np.random.default_rng(0)
+    for epoch in range(1, 5):
+      logs = np.log(rng.dirichlet(np.ones(C), N))
+      visits = np.arange(N) > 1
+      state = state._replace(
+        tables=state.tables._replace(
+          mean_log=jnp.array(logs, jnp.float32), visits=jnp.array(visits * 1)
+        )
+      )
+      state = jax.jit(ours.refresh)(state, jnp.array(LABEL))
+      if epoch == 3:
+        # All of them: there are fewer than 20 of a class.
+        expected = np.where(visits, logs.argmax(1), -1)
+        chosen = quality.anchors(np.exp(logs))
+        np.testing.assert_array_equal(chosen[2:], expected[2:])
+      if epoch < 3:
+        expected = np.full(N, -1)
+      np.testing.assert_array_equal(state.anchor, expected)
+
+  def test_averages_are_kept_up_to_a_size(self):
+    kept = 4e-9 * N * C
+    for gigabytes, there in ((kept, True), (0.9 * kept, False)):
+      ours, state, _, _ = problem(predictions_gb=gigabytes)
+      self.assertEqual(state.tables.mean_log is not None, there)
+      state = ours.refresh(state, jnp.array(LABEL))
+      self.assertEqual(state.anchor is not None, there)
 
   def test_pool_is_that_of_the_debiased_scores(self):
     ours, state, _, _ = problem(dictionary_share=0.4)

@@ -1,0 +1,126 @@
+"""The list of wrong labels of a run: its files, its numbers, what is said."""
+
+import json
+import pathlib
+
+from absl.testing import absltest, parameterized
+import numpy as np
+
+from fsr_jax.data.dataset import Data, Split
+from fsr_jax.data.table import read_table
+from fsr_jax.label_issues import LabelIssues
+from fsr_jax.run import commands, issues
+from tests import shrunk
+
+
+def few(clean_label=None):
+  """(LabelIssues, Data): labels 0, 0, 1, 1, the last two are suspected."""
+  names = np.array(["a", "b"])
+  label = np.array([0, 0, 1, 1])
+  table = LabelIssues(
+    {
+      "index": np.array([3, 2, 0, 1]),
+      "given_label": names[[1, 1, 0, 0]],
+      "predicted_label": names[[0, 0, 0, 0]],
+      "label_score": np.array([0.1, 0.3, 0.6, np.nan]),
+      "is_label_issue": np.array([True, True, False, False]),
+    }
+  )
+  image = np.zeros((4, 1, 1, 1), np.uint8)
+  split = Split(image, label, clean_label)
+  return table, Data(split, split, ("a", "b"))
+
+
+class MeasureTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (None, None, None),
+    # Of the two suspected one is wrong; of the two wrong ones one is.
+    (np.array([0, -1, 1, 0]), 0.5, 0.5),
+    (np.array([0, 0, 1, 1]), 0.0, None),
+  )
+  def test_by_hand(self, clean_label, precision, recall):
+    result = issues.measure(*few(clean_label))
+    self.assertAlmostEqual(result.pop("expected_wrong"), 0.9 + 0.7 + 0.4)
+    self.assertEqual(
+      result,
+      {
+        "label_issues": 2,
+        "label_issue_precision": precision,
+        "label_issue_recall": recall,
+      },
+    )
+
+  def test_remarks(self):
+    lines = issues.remarks(few()[0])
+    self.assertStartsWith(lines[0], "labels that look wrong: 2 of 4 (50.0%); s")
+    self.assertEqual(lines[1], "most often: b that looks like a (2 times)")
+
+  @parameterized.parameters(
+    ([], {"test_top1": 0.9}, False),  # Not evaluated then.
+    ([{"epoch": 3, "test_top1": 0.3}], {"test_top1": 0.5}, True),
+    ([{"epoch": 3, "test_top1": 0.4}], {"test_top1": 0.5}, False),
+    ([{"epoch": 2, "test_top1": 0.1}], {"test_top1": 0.5}, False),
+    (
+      [{"epoch": 3, "val_top1": 0.4, "test_top1": None}],
+      {"val_top1": 0.7, "test_top1": 0.1},
+      True,
+    ),
+  )
+  def test_slow_learners(self, metrics, summary, expected):
+    self.assertEqual(issues.was_learning(metrics, summary), expected)
+    self.assertEqual(
+      "learned slowly" in issues.remarks(few()[0], expected)[-1], expected
+    )
+
+  def test_without_a_list(self):
+    (line,) = issues.remarks(None)
+    self.assertIn("predictions_gb", line)
+    self.assertEqual({*issues.measure(None, few()[1]).values()}, {None})
+
+
+class RunTest(parameterized.TestCase):
+  @parameterized.parameters("plain", "fsr_elr")
+  def test_files_of_any_method(self, method):
+    """And labels_suggested.csv is a data.labels_file as it is."""
+    workdir = pathlib.Path(self.create_tempdir())
+    fields = {
+      "method": method,
+      "num_epochs": 4,
+      "warmup_epochs": 1,
+      "data__max_examples": 0,
+    }
+    summary = commands.train(shrunk.config(**fields), str(workdir))
+    table = read_table(workdir / "samples.csv", ("label",)).columns
+    size = len(table["index"])
+    probs = np.load(workdir / "pred_probs.npy")
+    np.testing.assert_allclose(probs.sum(1), 1, atol=1e-5)
+    self.assertLen(probs, size)
+    # Rows of the table are sorted, those of the others as the examples are.
+    order = np.array(table["index"], int)
+    confidence = np.array(table["confidence"], float)
+    self.assertTrue(np.all(confidence <= probs.max(1)[order] + 1e-6))
+    score = np.array(table["label_score"], float)
+    self.assertTrue(np.all(np.diff(score) >= 0))
+    self.assertEqual(summary["label_issues"], int((score < 0.5).sum()))
+    self.assertEqual("epochs_trusted" in table, method != "plain")
+    suggested = read_table(workdir / "labels_suggested.csv", ("label",)).columns
+    changed = np.not_equal(suggested["label"], suggested["given_label"]).sum()
+    self.assertEqual(changed, summary["label_issues"])
+    again = pathlib.Path(self.create_tempdir())
+    other = {
+      **fields,
+      "data__labels_file": f"{workdir}/labels_suggested.csv",
+      "data__noise": "none",
+      "data__noise_ratio": 0.0,
+    }
+    commands.train(shrunk.config(**other), str(again), stop_after_epochs=1)
+    stored = json.loads((workdir / "summary.json").read_text())
+    self.assertAlmostEqual(stored["expected_wrong"], np.sum(1 - score), 2)
+    with np.load(again / "labels.npz") as found:
+      np.testing.assert_array_equal(
+        found["class_names"][found["label"]], suggested["label"]
+      )
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -4,6 +4,7 @@ configs/folder.py leaves these fields open, so that flags say first where the
 data are and how they are read; `config.resolve` fills in what is still open.
 """
 
+import pathlib
 import re
 from typing import Any
 
@@ -134,10 +135,10 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
 
 
 def _named_network(pretrained: str | None) -> str | None:
-  """The ResNet that the name of a file or of a model on the hub names."""
-  base = (pretrained or "").rstrip("/").rpartition("/")[2]
-  found = re.match(r"(resnet(?:18|34|50))(?![0-9])", base)
-  return found[1] if found else None
+  """The ResNet that a file, its folder or a model on the hub is called by."""
+  parts = pathlib.PurePath(pretrained or "").parts[-2:]
+  found = [re.match(r"(resnet(?:18|34|50))(?![0-9])", part) for part in parts]
+  return next((match[1] for match in reversed(found) if match), None)
 
 
 def _num_features(config: ConfigDict, seen: Survey) -> int:

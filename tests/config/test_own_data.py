@@ -90,6 +90,7 @@ class OwnDataConfigTest(OwnDataTest):
   @parameterized.parameters(
     ("weights/resnet34-b627a593.safetensors", "resnet34"),
     ("timm/resnet50.a1_in1k", "resnet50"),
+    ("/a/resnet34.a1_in1k/model.safetensors", "resnet34"),
     ("timm/resnet18.a1_in1k", "resnet18"),
     ("w.safetensors", "resnet18"),
     ("resnet180.safetensors", "resnet18"),

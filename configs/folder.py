@@ -22,9 +22,11 @@ set: --config.network=resnet50. Labels from elsewhere:
 --config.data.labels_file=FILE. A mirrored letter is another sign:
 --config.data.flip=False.
 
-samples.csv in the workdir lists every training image with its score, weight and
-suggested label: sort it by score to find the wrong labels. No table of the
-paper; hardware: 224-pixel images need an accelerator.
+samples.csv in the workdir lists every training image with the probability that
+its label is right and the label that it should be, the worst first. No table of
+the paper; hardware: 224-pixel images need an accelerator, or
+--config.pretrained=FILE --config.frozen_backbone=True (docs/features.md), which
+takes minutes on a CPU.
 """
 
 from fsr_jax import config as config_lib

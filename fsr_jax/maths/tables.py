@@ -183,7 +183,7 @@ def update(
       tables.pseudo_label, seen.probabilities, pseudo_label_momentum
     )
   mean_log = None
-  if seen.log_probabilities is not None:
+  if seen.log_probabilities is not None and tables.mean_log is not None:
     # A single confident mistake shall not outweigh all other visits.
     new = jnp.maximum(seen.log_probabilities, _LEAST_LOG)
     before = tables.mean_log[index]

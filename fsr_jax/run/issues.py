@@ -60,24 +60,26 @@ def label_issues(
     mean over the training); None where predictions were not kept.
   """
   tables, train = reweighting.tables, data.train
-  if tables.mean_log is None:
+  if tables.mean_log is None or reweighting.anchor is None:
     return None
   probabilities = np.asarray(mean_probabilities(tables.mean_log))
   weight = debias(tables.mean_weight, tables.visits, options.score_momentum)
   # A run of few epochs chose no anchors: the means of all visits do, and those
   # of a network that had not learned much until then.
-  anchor = reweighting.anchor
-  chosen = anchor is not None and bool(np.any(anchor >= 0)) and not learning
+  anchor = np.asarray(reweighting.anchor)
+  chosen = bool((anchor >= 0).any()) and not learning
   issues = find_label_issues(
     train.label,
     probabilities,
     class_names=data.class_names,
     anchor=anchor if chosen else None,
-    seen=tables.visits > 0,
+    seen=np.asarray(tables.visits) > 0,
     id=train.id,
     filepath=train.filepath,
     weight=np.asarray(weight),
-    epochs_trusted=tables.trusted if options.keeps_dictionary else None,
+    epochs_trusted=(
+      np.asarray(tables.trusted) if options.keeps_dictionary else None
+    ),
     clean_label=train.clean_label,
   )
   return issues, probabilities

@@ -108,7 +108,20 @@ class ModelsTest(parameterized.TestCase):
       heights.append(x.shape[1])
     self.assertEqual(heights, expected)
 
-  @parameterized.parameters(*models.NETWORKS)
+  def test_a_linear_layer_alone(self):
+    network = models.create("linear", 7)
+    params, stats = network.init(jax.random.key(0), (5,))
+    self.assertEqual(list(params), ["head"])
+    x = np.arange(10.0, dtype=np.float32).reshape(2, 5)
+    features, _ = network.features(params, stats, x, train=True)
+    np.testing.assert_array_equal(features, x)
+    logits, _ = network.head(params["head"], stats, features, train=True)
+    linear = params["head"]["linear"]
+    np.testing.assert_allclose(
+      logits, x @ linear["kernel"] + linear["bias"], rtol=1e-5
+    )
+
+  @parameterized.parameters(*(n for n in models.NETWORKS if n != "linear"))
   def test_split_and_shapes(self, name):
     network = models.create(name, 7)
 

@@ -123,14 +123,10 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
       # their age does harm (docs/results.md).
       return 500 if vectors else usual
     case "lr_warmup_epochs":
-      # A small network needs none, and with it would know too little when the
-      # list of wrong labels chooses its anchors, after three epochs: 211, 196
-      # and 304 labels of digits were flagged where 139 are wrong, and 104, 132
-      # and 157 are without (three seeds).
-      return 0 if vectors else min(3, config.num_epochs // 10)
+      return min(1 if vectors else 3, config.num_epochs // 10)
     case "learning_rate":
       count = _num_features(config, seen)
-      return min(usual, float(f"{1 / count:.1g}")) if count else usual
+      return min(usual, float(f"{2 / count:.2g}")) if count else usual
   raise ValueError(name)
 
 
@@ -145,7 +141,7 @@ def _num_features(config: ConfigDict, seen: Survey) -> int:
   """F of what is trained on; 0 of pictures.
 
   The longest step that a linear layer can take is inversely proportional to
-  F, as its normalised inputs have F as their mean square length. At 1 / F wrong
+  F, as its normalised inputs have F as their mean square length. At 2 / F wrong
   labels are learned late: docs/features.md.
   """
   if not config.frozen_backbone or seen.vectors:

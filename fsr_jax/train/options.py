@@ -64,7 +64,8 @@ class OptimizationOptions:
   lr_warmup_epochs: int = field(
     0,
     "Linear rise of the learning rate before the schedule. configs/folder.py:"
-    " a tenth of num_epochs, at most 3, unless it is set.",
+    " a tenth of num_epochs, at most 3 (of feature vectors 1), unless it is"
+    " set.",
     bound=NOT_NEGATIVE,
     unit="epochs",
   )

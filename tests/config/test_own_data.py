@@ -50,12 +50,12 @@ class OwnDataConfigTest(OwnDataTest):
     self.assertFalse(c.data.flip)
     self.assertEqual((c.data.crop_padding, c.data.image_size), (0, 0))
 
-  @parameterized.parameters((1280, 0.0008), (512, 0.002), (64, 0.02))
+  @parameterized.parameters((1280, 0.0016), (512, 0.0039), (8, 0.1))
   def test_the_learning_rate_of_long_vectors(self, size, expected):
     image = np.zeros((40, size), np.float32)
     np.savez(self.root / "a.npz", image=image, label=np.arange(40) % 2)
     c = self.resolved(self.root / "a.npz")
-    self.assertEqual(c.learning_rate, expected)
+    self.assertEqual((c.learning_rate, c.lr_warmup_epochs), (expected, 1))
 
   def test_the_config_file_looks_at_nothing(self):
     c = folder.get_config(str(self.root / "nowhere"))
@@ -104,7 +104,7 @@ class OwnDataConfigTest(OwnDataTest):
     self.assertEqual((c.data.crop_padding, c.data.min_crop_area), (0, 1.0))
     self.assertEqual((c.data.flip, c.queue_size), (False, 500))
     # 512 features, of ResNet-50 2048.
-    rate = 0.0005 if network == "resnet50" else 0.002
+    rate = 0.00098 if network == "resnet50" else 0.0039
     self.assertEqual(c.learning_rate, rate)
 
   def test_three_parts(self):

@@ -39,6 +39,28 @@ class FittedTest(parameterized.TestCase):
       np.testing.assert_array_equal(theirs[column], ours[column])
       self.assertEqual(theirs[column].dtype, ours[column].dtype)
 
+  def test_a_workdir_of_the_command_line(self):
+    """Which has no fitted.json: classes are called by their names."""
+    folder = pathlib.Path(self.create_tempdir()) / "run"
+    shutil.copytree(self.folder / "run", folder)
+    (folder / "fitted.json").unlink()
+    found = fsr_jax.load(folder)
+    np.testing.assert_array_equal(
+      found.predict(self.x), self.fitted.predict(self.x)
+    )
+    self.assertEqual(found.summary, self.fitted.summary)
+    theirs, ours = found.label_issues, self.fitted.label_issues
+    self.assertEqual(theirs.columns, ours.columns)
+    for column in ours.columns:
+      self.assertEqual(theirs[column].dtype.kind, ours[column].dtype.kind)
+      if ours[column].dtype.kind == "f":
+        np.testing.assert_allclose(theirs[column], ours[column], atol=1e-6)
+      else:
+        np.testing.assert_array_equal(theirs[column], ours[column])
+    (folder / "samples.csv").unlink()
+    with self.assertRaisesRegex(InputError, "is not done: .* continues it"):
+      fsr_jax.load(folder)
+
   def test_labels_of_any_kind_are_predicted_again(self):
     for labels in (np.array([3, 7] * 6), np.array(["a", "b"] * 6, object)):
       fitted = fit(self.x[:12], labels, num_epochs=1, method="plain")

@@ -62,7 +62,7 @@ class LabelsTest(absltest.TestCase):
   def test_samples_name_their_files(self):
     commands.train(self.config(), self.workdir)
     rows = (pathlib.Path(self.workdir) / "samples.csv").read_text().split("\n")
-    self.assertStartsWith(rows[0], "index,id,given_label,")
+    self.assertStartsWith(rows[0], "index,id,filepath,given_label,")
     self.assertTrue((self.root / rows[1].split(",")[1]).exists())
 
   def test_data_that_changed_are_refused(self):

@@ -71,7 +71,7 @@ class OutputsTest(parameterized.TestCase):
     self.assertEqual(
       samples[0],
       "index,given_label,predicted_label,label_score,is_label_issue,confidence,"
-      "weight,epochs_trusted",
+      "weight,epochs_trusted,clean_label",
     )
     rows = [row.split(",") for row in samples[1:]]
     size = 40

@@ -19,7 +19,7 @@ import numpy as np
 
 # Share of the examples said to be of a class that are anchors of it, those the
 # network is surest of, and how many at least: fewer are surer and tell less.
-ANCHOR_SHARE, ANCHORS_AT_LEAST = 0.1, 20
+ANCHOR_SHARE, ANCHORS_AT_LEAST = 0.1, 40
 # No anchor of any class.
 NO_ANCHOR = -1
 # Of `class_shares`. More follow the noise of a small set.
@@ -86,7 +86,7 @@ def anchor_count(count):
   Args:
     count: int [C], examples said to be of each; NumPy or JAX.
   """
-  floor = count - (count - ANCHORS_AT_LEAST).clip(0)  # min(count, 20)
+  floor = count - (count - ANCHORS_AT_LEAST).clip(0)  # The smaller of both.
   wanted = (ANCHOR_SHARE * count).astype(count.dtype)
   return floor + (wanted - floor).clip(0)
 

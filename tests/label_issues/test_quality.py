@@ -40,12 +40,12 @@ def pairs(classes, ratio):
 
 class AnchorsTest(parameterized.TestCase):
   def test_by_hand(self):
-    # 30 examples said to be of class 0, the surest last; 2 of class 1.
-    sure = np.linspace(0.6, 0.9, 30)
+    # 50 examples said to be of class 0, the surest last; 2 of class 1.
+    sure = np.linspace(0.6, 0.9, 50)
     probs = np.concatenate(
       [np.stack([sure, 1 - sure], 1), [[0.3, 0.7], [0.4, 0.6]]]
     )
-    expected = [-1] * 10 + [0] * 20 + [1, 1]  # 20 at least, where there are.
+    expected = [-1] * 10 + [0] * 40 + [1, 1]  # 40 at least, where there are.
     np.testing.assert_array_equal(quality.anchors(probs), expected)
 
   def test_a_tenth_of_many(self):

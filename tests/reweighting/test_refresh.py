@@ -72,7 +72,7 @@ class RefreshTest(parameterized.TestCase):
       )
       state = jax.jit(ours.refresh)(state, jnp.array(LABEL))
       if epoch == 3:
-        # All of them: there are fewer than 20 of a class.
+        # All of them: there are fewer than 40 of a class.
         expected = np.where(visits, logs.argmax(1), -1)
         chosen = quality.anchors(np.exp(logs))
         np.testing.assert_array_equal(chosen[2:], expected[2:])

@@ -139,7 +139,9 @@ class LabelQualityTest(parameterized.TestCase):
       some = (found.label_score >= low) & (found.label_score < low + 0.25)
       if some.sum() > 200:
         right = 1 - wrong[some].mean()
-        self.assertAlmostEqual(right, found.label_score[some].mean(), delta=0.15)
+        self.assertAlmostEqual(
+          right, found.label_score[some].mean(), delta=0.15
+        )
     # Bayes' rule with everything known is the best that can be.
     noise = kind(5, ratio)
     joint = probs * noise.T[labels]

@@ -18,12 +18,12 @@ class SurveyTest(OwnDataTest):
   def test_pictures(self):
     # 12 pictures of 12 x 9 pixels, one of each class set aside.
     self.assertEqual(
-      self.survey(tree(self.root)), Survey("folder", 10, 2, 9, False, False)
+      self.survey(tree(self.root)), Survey("folder", 10, 2, 9, False, 0)
     )
 
   @parameterized.parameters(
-    ({"image": (40, 5, 7)}, Survey("arrays", 36, 2, 5, True, False)),
-    ({"vector": (40, 5)}, Survey("arrays", 36, 2, 0, True, True)),
+    ({"image": (40, 5, 7)}, Survey("arrays", 36, 2, 5, True, 0)),
+    ({"vector": (40, 5)}, Survey("arrays", 36, 2, 0, True, 5)),
   )
   def test_arrays(self, shape, expected):
     (kind, shape), *_ = shape.items()

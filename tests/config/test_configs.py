@@ -164,7 +164,7 @@ class ConfigsTest(parameterized.TestCase):
     text = (CONFIGS / f"{name}.py").read_text()
     self.assertIn(f"--config=configs/{name}.py", text)
     self.assertRegex(
-      text, r"docs/results\.md|not yet run|No table of the\s+paper"
+      text, r"docs/results\.md|not yet run|No\s+table\s+of\s+the\s+paper"
     )
 
   @parameterized.parameters(*(name for name in ARGUMENTS if ARGUMENTS[name]))

@@ -27,8 +27,8 @@ from fsr_jax.errors import InputError, check, choose
 from fsr_jax.label_issues import find_label_issues
 from fsr_jax.maths.tables import debias
 from fsr_jax.run.loop import Run
-from fsr_jax.run.model import Model
 from fsr_jax.run.steps import epoch_steps
+from fsr_jax.run.use.model import Model
 from fsr_jax.train.parallel import devices_for
 from fsr_jax.train.programs import Programs
 

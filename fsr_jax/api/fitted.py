@@ -15,8 +15,8 @@ from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import arrays_read, place, read_file, replacing, require_file
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run.inputs import load as load_inputs
-from fsr_jax.run.model import Model
+from fsr_jax.run.use.inputs import load as load_inputs
+from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 
 # What is kept beside the files of the model, in a folder of its own or in the

@@ -31,7 +31,7 @@ from fsr_jax.errors import choose
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import account, report
 from fsr_jax.run.loop import Run
-from fsr_jax.run.model import PARAMETERS, Model
+from fsr_jax.run.use.model import PARAMETERS, Model
 
 
 def fit(

@@ -10,15 +10,17 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
-from fsr_jax.run import account, content, evaluation, features, labels, results
-from fsr_jax.run import export as export_lib
-from fsr_jax.run import predict as predict_lib
-from fsr_jax.run import prior as priors
+from fsr_jax.run import account, content, labels, results
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
-from fsr_jax.run.description import describe
-from fsr_jax.run.evaluation import Tested
 from fsr_jax.run.loop import Run
-from fsr_jax.run.model import Model
+from fsr_jax.run.pretrained import features
+from fsr_jax.run.use import evaluation
+from fsr_jax.run.use import export as export_lib
+from fsr_jax.run.use import predict as predict_lib
+from fsr_jax.run.use import prior as priors
+from fsr_jax.run.use.description import describe
+from fsr_jax.run.use.evaluation import Tested
+from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import named_scalars
 from fsr_jax.train.parallel import devices_for

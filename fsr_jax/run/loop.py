@@ -9,11 +9,12 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import finish, monitor, pretrained, report, resume
+from fsr_jax.run import finish, monitor, report, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
-from fsr_jax.run.features import features_of_run
 from fsr_jax.run.outcomes import Outcomes
+from fsr_jax.run.pretrained.features import features_of_run
+from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.stopwatch import Stopwatch
@@ -88,7 +89,7 @@ class Run:
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
     if not self.workdir.has_checkpoint:
-      host_state, notes = pretrained.start(train.network, host_state)
+      host_state, notes = start(train.network, host_state)
       self.notes += notes
     self.num_parameters = int(count_parameters(host_state.params))
     self.workdir.lock()

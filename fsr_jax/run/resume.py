@@ -7,7 +7,8 @@ from fsr_jax import fields
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check
-from fsr_jax.run import content, description, labels
+from fsr_jax.run import content, labels
+from fsr_jax.run.use import description
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.optimizer import learning_rate
 from fsr_jax.train.options import OptimizationOptions, TrainOptions

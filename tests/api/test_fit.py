@@ -20,7 +20,7 @@ from fsr_jax.api.settings import FIELDS
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import commands, resume
-from fsr_jax.run.model import Model
+from fsr_jax.run.use.model import Model
 from fsr_jax.train import programs
 from tests.data import own
 

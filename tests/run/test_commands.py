@@ -10,9 +10,10 @@ from absl.testing import absltest, flagsaver, parameterized
 import numpy as np
 
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands, inputs, program
-from fsr_jax.run import description as descriptions
-from fsr_jax.run import prior as priors
+from fsr_jax.run import commands, program
+from fsr_jax.run.use import description as descriptions
+from fsr_jax.run.use import inputs
+from fsr_jax.run.use import prior as priors
 from tests.run import trained, workdirs
 
 

@@ -21,10 +21,11 @@ from fsr_jax.models.pretrained import (
   from_torch_layout,
   torchvision_name,
 )
-from fsr_jax.run import commands, export
-from fsr_jax.run.description import Description
-from fsr_jax.run.model import Model
-from fsr_jax.run.stages import stages
+from fsr_jax.run import commands
+from fsr_jax.run.use import export
+from fsr_jax.run.use.description import Description
+from fsr_jax.run.use.model import Model
+from fsr_jax.run.use.stages import stages
 from tests.run import trained
 
 PAGE = pathlib.Path(__file__).parents[2] / "docs" / "export.md"

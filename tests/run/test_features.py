@@ -14,10 +14,11 @@ from fsr_jax import models
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError
 from fsr_jax.models.pretrained import without_cut
-from fsr_jax.run import commands, extractors, features
+from fsr_jax.run import commands
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.loop import Run
-from fsr_jax.run.model import Model
+from fsr_jax.run.pretrained import extractors, features
+from fsr_jax.run.use.model import Model
 from tests import shrunk
 from tests.data.own import picture, tree
 

@@ -14,7 +14,7 @@ import safetensors.numpy
 from fsr_jax import config as config_lib
 from fsr_jax.config import places
 from fsr_jax.errors import InputError
-from fsr_jax.run import hub, weights
+from fsr_jax.run.pretrained import hub, weights
 from tests.run.test_pretrained import resnet18_file
 
 NAME = "timm/resnet18.a1_in1k"

@@ -8,10 +8,10 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax.errors import InputError
-from fsr_jax.run import description as descriptions
-from fsr_jax.run.inputs import load
-from fsr_jax.run.model import ARRAYS, Model
-from fsr_jax.run.stages import compiled, plain_names
+from fsr_jax.run.use import description as descriptions
+from fsr_jax.run.use.inputs import load
+from fsr_jax.run.use.model import ARRAYS, Model
+from fsr_jax.run.use.stages import compiled, plain_names
 from tests import shrunk
 from tests.run import trained
 

@@ -10,8 +10,9 @@ import numpy as np
 from PIL import Image
 
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands, predict
-from fsr_jax.run.model import Model
+from fsr_jax.run import commands
+from fsr_jax.run.use import predict
+from fsr_jax.run.use.model import Model
 from tests.run import trained
 
 

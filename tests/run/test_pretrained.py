@@ -14,7 +14,7 @@ from fsr_jax import models
 from fsr_jax.errors import InputError
 from fsr_jax.models import pretrained as names_lib
 from fsr_jax.models.options import NetworkOptions
-from fsr_jax.run import pretrained
+from fsr_jax.run.pretrained import start as pretrained
 from tests import shrunk
 from tests.run.blank import blank_state
 

@@ -11,7 +11,8 @@ import safetensors.numpy
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.models.options import NetworkOptions
-from fsr_jax.run import commands, loop, pretrained
+from fsr_jax.run import commands, loop
+from fsr_jax.run.pretrained import start as pretrained
 from tests import shrunk
 from tests.run.blank import blank_state
 

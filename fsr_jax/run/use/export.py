@@ -13,9 +13,9 @@ import safetensors.numpy
 from fsr_jax.errors import check
 from fsr_jax.files import place, replacing
 from fsr_jax.models.pretrained import TORCHVISION, to_torch
-from fsr_jax.run import stages
-from fsr_jax.run.description import NAME, Description
-from fsr_jax.run.model import ARRAYS, Model
+from fsr_jax.run.use import stages
+from fsr_jax.run.use.description import NAME, Description
+from fsr_jax.run.use.model import ARRAYS, Model
 
 PROGRAM = "model.stablehlo"
 TORCH = "torchvision.safetensors"

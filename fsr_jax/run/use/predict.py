@@ -9,10 +9,10 @@ import numpy as np
 from fsr_jax.data.dataset import Split
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
-from fsr_jax.run import prior as priors
-from fsr_jax.run.inputs import check_ours, load
-from fsr_jax.run.model import Model
 from fsr_jax.run.report import duration, plural, shown
+from fsr_jax.run.use import prior as priors
+from fsr_jax.run.use.inputs import check_ours, load
+from fsr_jax.run.use.model import Model
 from fsr_jax.spreadsheets import write_csv
 
 NAME = "predictions.csv"

@@ -22,9 +22,10 @@ from fsr_jax.data.images.reader import Encoded, Files, Reader
 from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run import extractors, report
+from fsr_jax.run import report
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.countdown import Countdown
+from fsr_jax.run.pretrained import extractors
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.parallel import Devices

@@ -17,7 +17,7 @@ from fsr_jax.data.images.reader import resize_of
 from fsr_jax.data.options import crop_side
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import read_file, replacing
-from fsr_jax.run.extractors import described
+from fsr_jax.run.pretrained.extractors import described
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.options import TrainOptions
 

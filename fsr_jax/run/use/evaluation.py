@@ -13,10 +13,11 @@ from fsr_jax.data.images.reader import batches
 from fsr_jax.data.sources import test_part
 from fsr_jax.errors import check
 from fsr_jax.files import place
-from fsr_jax.run import inputs, report, results
-from fsr_jax.run import prior as priors
-from fsr_jax.run.description import Description
-from fsr_jax.run.model import Model
+from fsr_jax.run import report, results
+from fsr_jax.run.use import inputs
+from fsr_jax.run.use import prior as priors
+from fsr_jax.run.use.description import Description
+from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.spreadsheets import write_csv
 from fsr_jax.train.evaluate import (

@@ -18,8 +18,8 @@ from fsr_jax.models.pretrained import (
   torchvision_name,
   without_cut,
 )
-from fsr_jax.run import hub
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.pretrained import hub
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.state import Statistics
 

@@ -5,8 +5,8 @@ import numpy as np
 
 from fsr_jax.models.options import NetworkOptions
 from fsr_jax.models.pretrained import without_cut
-from fsr_jax.run import weights as weights_lib
 from fsr_jax.run.checkpoint import named
+from fsr_jax.run.pretrained import weights as weights_lib
 from fsr_jax.train.state import TrainState
 
 

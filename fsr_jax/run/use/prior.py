@@ -10,7 +10,7 @@ from fsr_jax.data.labels.values import TABLE
 from fsr_jax.data.table import Table, read_table
 from fsr_jax.errors import check
 from fsr_jax.files import place
-from fsr_jax.run.description import Description
+from fsr_jax.run.use.description import Description
 
 # Columns that may say how common a class is.
 _SHARES = ("share", "count")

@@ -13,7 +13,7 @@ from fsr_jax.errors import check
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.models.pretrained import without_cut
 from fsr_jax.run.checkpoint import named
-from fsr_jax.run.description import NAME, Description
+from fsr_jax.run.use.description import NAME, Description
 from fsr_jax.train import evaluate
 from fsr_jax.train.state import Statistics
 

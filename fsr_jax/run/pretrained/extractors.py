@@ -17,8 +17,8 @@ from fsr_jax.files import require_file
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.models.options import NetworkOptions
 from fsr_jax.models.pretrained import without_cut
-from fsr_jax.run import weights as weights_lib
 from fsr_jax.run.checkpoint import named
+from fsr_jax.run.pretrained import weights as weights_lib
 from fsr_jax.train.extractor import Extractor
 
 NAME = "extractor.safetensors"

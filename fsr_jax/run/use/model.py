@@ -13,11 +13,17 @@ from fsr_jax.errors import InputError, check, choose
 from fsr_jax.files import place, read_file, replacing
 from fsr_jax.maths import prior as priors
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run import description as descriptions
-from fsr_jax.run import extractors
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint, named
-from fsr_jax.run.description import Description, describe
-from fsr_jax.run.stages import EXTRACTOR, NETWORK, compiled, filled, plain_names
+from fsr_jax.run.pretrained import extractors
+from fsr_jax.run.use import description as descriptions
+from fsr_jax.run.use.description import Description, describe
+from fsr_jax.run.use.stages import (
+  EXTRACTOR,
+  NETWORK,
+  compiled,
+  filled,
+  plain_names,
+)
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.state import TrainState

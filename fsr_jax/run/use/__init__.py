@@ -1,0 +1,1 @@
+"""A trained network, used without its training data."""

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 # Share of the examples said to be of a class that are anchors of it, those the
-# network is surest of, and how many at least: fewer are surer and tell less.
-ANCHOR_SHARE, ANCHORS_AT_LEAST = 0.1, 40
+# network is surest of: fewer are surer and tell less. Of a small class so many,
+# but no more than a third.
+_ANCHOR_SHARE, _FEW_ANCHORS, _THIRD = 0.1, 40, 3
 # No anchor of any class.
 NO_ANCHOR = -1
 # Of `class_shares`. More follow the noise of a small set.
@@ -81,14 +82,19 @@ def anchors(pred_probs: np.ndarray) -> np.ndarray:
 
 
 def anchor_count(count):
-  """How many anchors a class has, int [C].
+  """How many anchors each class has.
 
   Args:
     count: int [C], examples said to be of each; NumPy or JAX.
+
+  Returns:
+    int [C], like count.
   """
-  floor = count - (count - ANCHORS_AT_LEAST).clip(0)  # The smaller of both.
-  wanted = (ANCHOR_SHARE * count).astype(count.dtype)
-  return floor + (wanted - floor).clip(0)
+  # Operators alone serve both: the larger of two numbers, the smaller of two.
+  third = -(-count // _THIRD)
+  few = third - (third - _FEW_ANCHORS).clip(0)
+  share = (_ANCHOR_SHARE * count).astype(count.dtype)
+  return few + (share - few).clip(0)
 
 
 def transition(
@@ -244,9 +250,11 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
   return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
 
 
-def _widths() -> np.ndarray:
-  """Widths that are tried: pseudo-counts, few = classes differ much."""
-  return np.geomspace(0.5, 1e5, 60)
+# Widths that are tried: pseudo-counts, few = classes differ much.
+_WIDTHS = np.geomspace(0.5, 1e5, 60)
+# Of the share of wrong labels in a class: so many anchors of it weigh as much
+# as what is known of all others, even where those differ much.
+_LEAST_WIDTH = 5.0
 
 
 def _rising(counts: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -263,7 +271,7 @@ def _rising(counts: np.ndarray, start: np.ndarray) -> np.ndarray:
 
 def _dirichlet_width(counts: np.ndarray) -> float:
   """Of a symmetric Dirichlet distribution that rows of counts come from."""
-  width = _widths()
+  width = _WIDTHS
   likelihood = _rising(counts, width / counts.shape[1])
   likelihood = likelihood - _rising(counts.sum(1), width)
   return float(width[np.argmax(likelihood)])
@@ -271,7 +279,7 @@ def _dirichlet_width(counts: np.ndarray) -> float:
 
 def _beta_width(some: np.ndarray, of: np.ndarray, mean: float) -> float:
   """Of a beta distribution of this mean that shares some / of come from."""
-  width = _widths()
+  width = _WIDTHS[_WIDTHS >= _LEAST_WIDTH]
   likelihood = _rising(some, width * mean) + _rising(
     of - some, width - width * mean
   )

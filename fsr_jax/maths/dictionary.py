@@ -94,27 +94,36 @@ def select_from_pool(
 
 
 def pool(
-  score: jax.Array,
-  label: jax.Array,
-  num_classes: int,
-  share: float,
-  least: int = 1,
+  score: jax.Array, label: jax.Array, num_classes: int, share: float
 ) -> jax.Array:
   """Which samples are among the best `share` of their class.
 
   Args:
     score, label, num_classes, share: as for `select_from_pool`.
-    least: samples of every class that has as many, whatever its share.
 
   Returns:
-    bool [N], True for the max(least, floor(share n_c)) best of every class.
+    bool [N], True for the max(1, floor(share n_c)) best of every class.
 
   Source: eq. 4 with a class balance; the share in place of K/C is ours
   (docs/results.md).
   """
   expect(score=(score, "float N"), label=(label, "int N"))
   count = jnp.bincount(label, length=num_classes)
-  size = jnp.maximum(_pool_size(count, share), jnp.minimum(least, count))
+  return best(score, label, _pool_size(count, share))
+
+
+def best(score: jax.Array, label: jax.Array, size: jax.Array) -> jax.Array:
+  """Which samples are among the best of their class.
+
+  Args:
+    score: float [N], higher is better.
+    label: int32 [N], classes.
+    size: int32 [C], how many of each class; at most as many as it has.
+
+  Returns:
+    bool [N]; of samples with the same score the first.
+  """
+  expect(score=(score, "float N"), label=(label, "int N"))
   key = _ordered(score)
   everybody = jnp.ones(label.shape, bool)
   # The score of each class's last member, found digit by digit: sorting all N

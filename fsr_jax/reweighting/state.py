@@ -214,9 +214,8 @@ def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
   probabilities = tables.mean_probabilities(seen.mean_log)
   said = jnp.argmax(probabilities, axis=1).astype(jnp.int32)
   sure = jnp.where(seen.visits > 0, jnp.max(probabilities, axis=1), -jnp.inf)
-  chosen = dictionary.pool(
-    sure, said, num_classes, quality.ANCHOR_SHARE, quality.ANCHORS_AT_LEAST
-  )
+  size = quality.anchor_count(jnp.bincount(said, length=num_classes))
+  chosen = dictionary.best(sure, said, size)
   return jnp.where(chosen & (seen.visits > 0), said, quality.NO_ANCHOR)
 
 

@@ -8,12 +8,14 @@ import subprocess
 import sys
 
 from absl.testing import absltest, parameterized
+import pytest
 
 EXAMPLES = pathlib.Path(__file__).resolve().parent.parent / "examples"
 
 
 class ExamplesTest(parameterized.TestCase):
   @parameterized.parameters(("own_loop.py", 0.02), ("nnx_text.py", 0.02))
+  @pytest.mark.slow
   def test_runs(self, name, gain):
     # They train for longer than they compile: not as the rest of the suite.
     environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}

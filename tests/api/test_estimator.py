@@ -21,6 +21,7 @@ PLAIN = {"method": "plain", "num_devices": 1}
 
 # The method with the fewest programs to be compiled, for 51 fits of 30 shapes;
 # the others differ in none of what is checked.
+@pytest.mark.slow
 @parametrize_with_checks(
   [fsr_jax.FSRClassifier(**PLAIN, num_epochs=20)],
   expected_failed_checks=lambda _: EXCEPTIONS,

@@ -11,6 +11,7 @@ from fsr_jax.data.table import read_table
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import commands, issues
 from tests import shrunk
+from tests.run import trained
 
 
 def few(clean_label=None):
@@ -79,17 +80,8 @@ class MeasureTest(parameterized.TestCase):
 
 
 class RunTest(parameterized.TestCase):
-  @parameterized.parameters("plain", "fsr_elr")
-  def test_files_of_any_method(self, method):
-    """And labels_suggested.csv is a data.labels_file as it is."""
-    workdir = pathlib.Path(self.create_tempdir())
-    fields = {
-      "method": method,
-      "num_epochs": 4,
-      "warmup_epochs": 1,
-      "data__max_examples": 0,
-    }
-    summary = commands.train(shrunk.config(**fields), str(workdir))
+  def check_files(self, workdir: pathlib.Path, summary: dict) -> dict:
+    """Columns of labels_suggested.csv; the files of a run fit together."""
     table = read_table(workdir / "samples.csv", ("label",)).columns
     size = len(table["index"])
     probs = np.load(workdir / "pred_probs.npy")
@@ -102,20 +94,26 @@ class RunTest(parameterized.TestCase):
     score = np.array(table["label_score"], float)
     self.assertTrue(np.all(np.diff(score) >= 0))
     self.assertEqual(summary["label_issues"], int((score < 0.5).sum()))
-    self.assertEqual("epochs_trusted" in table, method != "plain")
+    stored = json.loads((workdir / "summary.json").read_text())
+    self.assertAlmostEqual(stored["expected_wrong"], np.sum(1 - score), 2)
+    self.assertEqual("epochs_trusted" in table, summary["method"] != "plain")
     suggested = read_table(workdir / "labels_suggested.csv", ("label",)).columns
     changed = np.not_equal(suggested["label"], suggested["given_label"]).sum()
     self.assertEqual(changed, summary["label_issues"])
-    again = pathlib.Path(self.create_tempdir())
-    other = {
-      **fields,
-      "data__labels_file": f"{workdir}/labels_suggested.csv",
-      "data__noise": "none",
-      "data__noise_ratio": 0.0,
-    }
-    commands.train(shrunk.config(**other), str(again), stop_after_epochs=1)
-    stored = json.loads((workdir / "summary.json").read_text())
-    self.assertAlmostEqual(stored["expected_wrong"], np.sum(1 - score), 2)
+    return suggested
+
+  def test_files_of_plain_training(self):
+    done = trained.run()
+    self.check_files(done.workdir, done.summary)
+
+  def test_suggested_labels_are_a_labels_file(self):
+    workdir, again = (pathlib.Path(self.create_tempdir()) for _ in range(2))
+    fields = {"num_epochs": 3, "warmup_epochs": 1, "data__max_examples": 0}
+    summary = commands.train(shrunk.config(**fields), str(workdir))
+    suggested = self.check_files(workdir, summary)
+    fields["data__labels_file"] = f"{workdir}/labels_suggested.csv"
+    fields |= {"data__noise": "none", "data__noise_ratio": 0.0}
+    commands.train(shrunk.config(**fields), str(again), stop_after_epochs=1)
     with np.load(again / "labels.npz") as found:
       np.testing.assert_array_equal(
         found["class_names"][found["label"]], suggested["label"]

@@ -36,8 +36,8 @@ class Run:
     workdir, programs: Workdir, Programs.
     notes: what is allowed but perhaps not expected, one line each.
     num_parameters: of the network.
-    remarks: what to know about the result of a finished run, one line each.
-    label_issues: of a finished run; None where predictions were not kept.
+    remarks, label_issues: of a finished run: what to know about its result, one
+      line each, and LabelIssues, or None where predictions were not kept.
     step: training steps done of the whole run.
   """
 
@@ -283,8 +283,7 @@ class Run:
   def _finish(self, scalars: dict) -> dict:
     """Writes what a finished run is worth; returns its summary.
 
-    Args:
-      scalars: of the last epoch; {} where nothing was left to train.
+    `scalars` are of the last epoch; {} where nothing was left to train.
     """
     self._outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(

@@ -2,6 +2,7 @@
 
 from absl.testing import absltest, parameterized
 import numpy as np
+import pytest
 
 from benchmarks import ablations, scales
 from fsr_jax import config as config_lib
@@ -30,6 +31,7 @@ class CellsTest(fake.Case):
     return scales.SCALES[name].with_data(path)
 
   @parameterized.parameters(*EVERY)
+  @pytest.mark.slow
   def test_every_cell_is_a_valid_config_of_its_own(self, name, scale_name):
     scale, seen = self.scale(scale_name), {}
     if scale.conv is None and name == "batch_norm":

@@ -6,6 +6,7 @@ import time
 from absl.testing import absltest, parameterized
 import jax
 import numpy as np
+import pytest
 
 from benchmarks import cost, loop
 from tests import shrunk
@@ -62,6 +63,7 @@ class CostTest(parameterized.TestCase):
     self.assertLen(seconds[name], 2)
     self.assertGreater(min(seconds[name]), 0)
 
+  @pytest.mark.slow
   def test_a_pass_more_is_seen(self):
     one, exact, base = (
       self.row(n).operations for n in ("fsr", "fsr_exact", cost.BASE)
@@ -82,6 +84,7 @@ class LoopTest(absltest.TestCase):
     self.assertBetween(ratio, 0.2, 0.8)
     self.assertGreater(whole, bare)
 
+  @pytest.mark.slow
   def test_an_epoch_both_ways_ends_in_the_same_state(self):
     folder = pathlib.Path(self.create_tempdir())
     two = loop.pair("digits", folder)

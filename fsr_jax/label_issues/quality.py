@@ -214,7 +214,8 @@ def _temperature(labels, pred_probs, matrix, share) -> float:
   some = np.arange(len(labels))
   if len(some) > _FITTED:
     some = np.random.RandomState(0).choice(len(some), _FITTED, replace=False)
-  logs = np.log(np.maximum(pred_probs[some], _TINY))
+  # float64: of a power of 8 float32 has no room for the smallest.
+  logs = np.log(np.maximum(pred_probs[some].astype(np.float64), _TINY))
   into = matrix.T[labels[some]]
 
   def likelihood(power):

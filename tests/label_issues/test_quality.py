@@ -164,6 +164,15 @@ class LabelQualityTest(parameterized.TestCase):
     self.assertAlmostEqual(exact, 1, delta=0.15)
     self.assertAlmostEqual(flat, 2, delta=0.3)
 
+  def test_a_class_that_is_never_said(self):
+    """Its labels are suspected, and nothing becomes infinite."""
+    labels, true, probs = drawn(2_000, 3, uniform(3, 0.3))
+    probs = np.concatenate([probs, np.zeros((2_000, 1))], 1).astype(np.float32)
+    labels[:5] = 3
+    found = quality.label_quality(labels, probs, quality.anchors(probs))
+    self.assertTrue(np.all(np.isfinite(found.label_score)))
+    self.assertLess(found.label_score[:5].max(), 0.5)
+
   def test_a_rare_class_is_judged_by_itself(self):
     """60 examples beside 6,000, of whose labels a fifth is wrong."""
     rng = np.random.RandomState(0)

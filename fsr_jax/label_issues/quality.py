@@ -119,15 +119,16 @@ def transition(
   """
   known = anchor >= 0
   pair = anchor[known].astype(np.int64) * num_classes + labels[known]
-  counts = np.bincount(pair, minlength=num_classes**2)
-  counts = counts.reshape(num_classes, num_classes)
+  flat = np.bincount(pair, minlength=num_classes**2)
+  counts = flat.reshape(num_classes, num_classes)
   of_class = counts.sum(1)
   wrong = of_class - counts.diagonal()
   others = counts[~np.eye(num_classes, dtype=bool)]
   others = others.reshape(num_classes, num_classes - 1)
   width = _dirichlet_width(others)
   where = (others + width / (num_classes - 1)) / (wrong + width)[:, None]
-  mean = np.clip(wrong.sum() / max(of_class.sum(), 1), _TINY, 1 - _TINY)
+  mean = float(wrong.sum()) / max(float(of_class.sum()), 1.0)
+  mean = min(max(mean, _TINY), 1 - _TINY)
   width = _beta_width(wrong, of_class, mean)
   share = (wrong + width * mean) / (of_class + width)
   result = np.diag(1 - share)

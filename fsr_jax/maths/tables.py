@@ -188,7 +188,8 @@ def update(
     new = jnp.maximum(seen.log_probabilities, _LEAST_LOG)
     before = tables.mean_log[index]
     count = (tables.visits[index] + 1)[:, None]
-    mean_log = tables.mean_log.at[index].set(before + (new - before) / count)
+    moved = before + (new - before) / count
+    mean_log = tables.mean_log.at[index].set(moved.astype(before.dtype))
   return tables._replace(
     visits=tables.visits.at[index].add(1),
     score=averaged(tables.score, seen.score, score_momentum),

@@ -63,7 +63,7 @@ def read(prior: str, description: Description) -> np.ndarray | None:
   )
   shares = np.zeros(size)
   shares[classes] = values
-  check(shares.sum() > 0, f"{file}: the shares of all classes are 0")
+  check(bool(shares.sum() > 0), f"{file}: the shares of all classes are 0")
   return (shares / shares.sum()).astype(np.float32)
 
 

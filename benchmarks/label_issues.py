@@ -22,9 +22,11 @@ from absl import app, flags, logging
 import numpy as np
 
 from benchmarks import cells, scales
+from fsr_jax import config as config_lib
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check, choose
 from fsr_jax.label_issues import find_label_issues
+from fsr_jax.label_issues.table import positions
 from fsr_jax.maths.tables import debias
 from fsr_jax.run.loop import Run
 from fsr_jax.run.steps import epoch_steps
@@ -126,8 +128,7 @@ class Case:
 
   def _network(self, some: np.ndarray, share: float) -> Model:
     """Plain training on some of the examples."""
-    config = self.config({"method": "plain"})
-    _, options, _ = resolve_and_load(config)
+    options = config_lib.typed(self.config({"method": "plain"}))
     run, train = options.run, options.train
     changes = {
       "num_epochs": max(1, round(share * train.optimization.num_epochs)),
@@ -200,11 +201,9 @@ def _cleanlab(case: Case, probs: np.ndarray, ranking: str, seconds) -> List:
 def _in_order(issues, case: Case, seconds: float) -> List:
   """Of a table, by example."""
   order = np.argsort(issues["index"])
-  names = np.array(case.data.class_names)
   said = issues["predicted_label"][order]
   if said.dtype.kind == "U":
-    place = {name: i for i, name in enumerate(names.tolist())}
-    said = np.array([place[name] for name in said.tolist()])
+    said = positions(said, case.data.class_names)
   score = issues["label_score"][order]
   return List(score, issues["is_label_issue"][order], said, seconds)
 

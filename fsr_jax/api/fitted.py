@@ -1,6 +1,6 @@
 """What `fit` gives back: the wrong labels, and the network to be used."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 import dataclasses
 import json
 import os
@@ -15,6 +15,7 @@ from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import arrays_read, place, read_file, replacing, require_file
 from fsr_jax.label_issues import LabelIssues
+from fsr_jax.label_issues.table import called, positions
 from fsr_jax.run.use.inputs import load as load_inputs
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
@@ -125,31 +126,6 @@ class Fitted:
     """
     self.model.save(str(path))
     write(place(str(path)), self)
-
-
-def positions(labels: np.ndarray, classes: Sequence) -> np.ndarray:
-  """Position of each label among the classes, int64 [N]; -1 of none."""
-  position = {name: c for c, name in enumerate(classes)}
-  return np.array([position.get(x, -1) for x in labels.tolist()], np.int64)
-
-
-def called(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
-  """What classes are called, the inverse of `positions`.
-
-  Args:
-    found: int [N], -1 where it is not known.
-    classes: [C].
-
-  Returns:
-    [N], of the dtype of `classes` where all are known; what is not is "" among
-    text, -1 among whole numbers and None among others.
-  """
-  if min(found, default=0) >= 0:
-    return classes[found]
-  unknown = {"U": "", "i": -1}.get(classes.dtype.kind)
-  if unknown is None:
-    classes = classes.astype(object)
-  return np.concatenate([classes, np.array([unknown], classes.dtype)])[found]
 
 
 def write(directory: pathlib.Path, fitted: Fitted) -> None:

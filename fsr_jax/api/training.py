@@ -29,6 +29,7 @@ from fsr_jax.data.sources.arrays import assembled
 from fsr_jax.data.sources.pixels import Form
 from fsr_jax.errors import choose
 from fsr_jax.label_issues import LabelIssues
+from fsr_jax.label_issues.table import called, positions
 from fsr_jax.run import account, report
 from fsr_jax.run.loop import Run
 from fsr_jax.run.use.model import PARAMETERS, Model
@@ -169,8 +170,8 @@ def _as_given(
   columns = {name: issues[name] for name in issues.columns}
   for name in fitted_lib.CLASSES:
     if name in columns:
-      found = fitted_lib.positions(columns[name], class_names)
-      columns[name] = fitted_lib.called(found, classes)
+      found = positions(columns[name], class_names)
+      columns[name] = called(found, classes)
   return LabelIssues(columns)
 
 

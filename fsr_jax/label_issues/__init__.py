@@ -12,7 +12,7 @@ import numpy as np
 
 from fsr_jax.errors import InputError, check
 from fsr_jax.label_issues.quality import anchors, label_quality
-from fsr_jax.label_issues.table import LabelIssues
+from fsr_jax.label_issues.table import LabelIssues, called, positions
 
 
 def find_label_issues(
@@ -89,7 +89,7 @@ def find_label_issues(
     "epochs_trusted": epochs_trusted,
     "clean_label": None
     if clean_label is None
-    else _named(np.asarray(clean_label), names),
+    else called(np.asarray(clean_label), names),
   }
   there = {k: np.asarray(v) for k, v in columns.items() if v is not None}
   for name, column in there.items():
@@ -133,8 +133,7 @@ def _given(labels, names, size: int, named: bool) -> np.ndarray:
     expected = f"0..{len(names) - 1}, the columns of pred_probs"
     given = labels.astype(np.int64)
   elif named:
-    position = {name: i for i, name in enumerate(names.tolist())}
-    given = np.array([position.get(x, -1) for x in labels.tolist()], np.int64)
+    given = positions(labels, names.tolist())
     wrong, expected = given < 0, "one of class_names"
   else:
     raise InputError(
@@ -158,12 +157,6 @@ def _said(given, probs, issue) -> np.ndarray:
   others[np.arange(same.size), given[same]] = -1
   said[same] = others.argmax(1)
   return said
-
-
-def _named(label: np.ndarray, names: np.ndarray) -> np.ndarray:
-  """Names of labels; "" (or -1) for those that are not known."""
-  unknown = np.array([-1] if names.dtype.kind == "i" else [""])
-  return np.concatenate([names, unknown])[label]
 
 
 __all__ = ["LabelIssues", "find_label_issues"]

@@ -1,5 +1,6 @@
 """The table of label issues, and how it is written."""
 
+from collections.abc import Sequence
 import pathlib
 from typing import Any
 
@@ -167,3 +168,28 @@ def _short(value: Any) -> str:
     return f"{value:.3f}"
   text = ascii(str(value))[1:-1] if not str(value).isprintable() else str(value)
   return text if len(text) <= 40 else text[:37] + "..."
+
+
+def positions(labels: np.ndarray, classes: Sequence) -> np.ndarray:
+  """Position of each label among the classes, int64 [N]; -1 of none."""
+  position = {name: c for c, name in enumerate(classes)}
+  return np.array([position.get(x, -1) for x in labels.tolist()], np.int64)
+
+
+def called(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
+  """What classes are called, the inverse of `positions`.
+
+  Args:
+    found: int [N], -1 where it is not known.
+    classes: [C].
+
+  Returns:
+    [N], of the dtype of `classes` where all are known; what is not is "" among
+    text, -1 among whole numbers and None among others.
+  """
+  if min(found, default=0) >= 0:
+    return classes[found]
+  unknown = {"U": "", "i": -1}.get(classes.dtype.kind)
+  if unknown is None:
+    classes = classes.astype(object)
+  return np.concatenate([classes, np.array([unknown], classes.dtype)])[found]

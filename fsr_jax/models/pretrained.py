@@ -55,6 +55,20 @@ def without_cut(names: Iterable[str]) -> dict[str, str]:
   }
 
 
+def without_field_and_cut(names: Iterable[str]) -> dict[str, str]:
+  """Names in a file, of arrays of a tree whose first level are its fields.
+
+  Args:
+    names: "params.backbone.blocks_1.bn1.scale", ...
+
+  Returns:
+    name -> that of `without_cut`, "blocks_1.bn1.scale", for example.
+  """
+  rest = {name: name.partition(".")[2] for name in names}
+  short = without_cut(rest.values())
+  return {name: short[r] for name, r in rest.items()}
+
+
 def torchvision_name(name: str, stages: tuple[int, ...]) -> str:
   """What torchvision and timm call an array of a ResNet.
 

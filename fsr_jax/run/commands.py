@@ -100,7 +100,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
   # This machine's devices; they do not change the result.
   devices, _ = devices_for(options.train)
   train, run = options.train.on_features, options.run
-  data = features.of_workdir(options, data, work, devices).data
+  data = features.features_of_run(options, data, work, devices).data
   programs = Programs(train, data, devices, run.seed)
   template = programs.create_state()
   return programs, Checkpoints(work.checkpoints).restore(template)

@@ -6,7 +6,6 @@ finds other images under the same labels, and another test part.
 
 from collections.abc import Iterable
 import json
-import os
 import pathlib
 import zlib
 
@@ -15,6 +14,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import replacing
 from fsr_jax.train.evaluate import parts
 
 _NAME = "data.json"
@@ -25,10 +25,8 @@ _SAMPLE = 16
 
 def write(workdir: pathlib.Path, data: Data) -> None:
   """Writes data.json, over one that is there."""
-  path = workdir / _NAME
-  partial = path.with_name(_NAME + ".part")
-  partial.write_text(json.dumps(_digests(data), indent=2) + "\n")
-  os.replace(partial, path)
+  with replacing(workdir / _NAME) as partial:
+    partial.write_text(json.dumps(_digests(data), indent=2) + "\n")
 
 
 def check_same(

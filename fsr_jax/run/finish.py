@@ -81,8 +81,8 @@ def write(
   workdir.write_summary(summary)
   tested = done.outcomes.get("test", {})
   if tested:
-    workdir.write_table("per_class.csv", results.per_class(tested, data))
-    workdir.write_table("confusion.csv", results.confusion(tested[""], data))
+    for name, table in results.tables(tested, data).items():
+      workdir.write_table(name, table)
   if found:
     issues_lib.write(workdir.path, *found)
   train_top1 = summary["train_top1"]

@@ -3,7 +3,6 @@
 It is a data.labels_file too: another run may be given the same labels.
 """
 
-import os
 import pathlib
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check
-from fsr_jax.files import arrays_read, require_file
+from fsr_jax.files import arrays_read, replacing, require_file
 
 _NAME = "labels.npz"
 # Array -> kinds of its dtype: text or whole numbers.
@@ -31,13 +30,13 @@ def _arrays(data: Data) -> dict[str, np.ndarray]:
 
 def write(workdir: pathlib.Path, data: Data) -> None:
   """Writes labels.npz, over one that is there."""
-  path = workdir / _NAME
-  partial = path.with_name(_NAME + ".part")
   # Any: of numpy's own arguments some versions have one more, which is a bool.
   arrays: dict[str, Any] = _arrays(data)
-  with open(partial, "wb") as file:
+  with (
+    replacing(workdir / _NAME) as partial,
+    open(partial, "wb") as file,
+  ):
     np.savez_compressed(file, **arrays)
-  os.replace(partial, path)
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:

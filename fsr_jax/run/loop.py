@@ -13,7 +13,7 @@ from fsr_jax.run import finish, monitor, report, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.outcomes import Outcomes
-from fsr_jax.run.pretrained.features import features_of_run
+from fsr_jax.run.pretrained.features import features_of_run, keep_backbone
 from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
@@ -82,10 +82,10 @@ class Run:
     train, run = self.options.train.on_features, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
-    self.extractor, self.data, notes = features_of_run(
+    self.notes += keep_backbone(self.options, self.pictures, self.workdir)
+    self.extractor, self.data = features_of_run(
       self.options, self.pictures, self.workdir, devices, say
     )
-    self.notes += notes
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
     if not self.workdir.has_checkpoint:
@@ -291,7 +291,7 @@ class Run:
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
-      self.state.reweighting,
+      self.programs.devices.get(self._state.reweighting),
       self._outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(

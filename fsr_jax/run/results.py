@@ -56,6 +56,14 @@ def table(summary: dict) -> str:
   return "\n".join(rows)
 
 
+def tables(outcomes: dict[str, Outcome], data: Data) -> dict[str, Table]:
+  """The tables of a test part by the names of their files."""
+  return {
+    "per_class.csv": per_class(outcomes, data),
+    "confusion.csv": confusion(outcomes[""], data),
+  }
+
+
 def per_class(outcomes: dict[str, Outcome], data: Data) -> Table:
   """per_class.csv: a row a class.
 

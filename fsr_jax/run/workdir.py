@@ -15,7 +15,7 @@ import tensorboardX
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.files import replacing, require_file
 from fsr_jax.run.checkpoint import has_checkpoint
 from fsr_jax.spreadsheets import write_csv
 
@@ -203,7 +203,8 @@ class Workdir:
     if not self._metrics.exists():
       return []
     lines = self._metrics.read_text("utf-8", errors="replace").splitlines()
-    return [json.loads(x) for x in lines if math.isfinite(_step_of(x))]
+    found = map(_logged, lines)
+    return [scalars for scalars in found if scalars is not None]
 
   def write_table(self, name: str, table: Table) -> None:
     """Writes a table as CSV that spreadsheets can open, under this name."""
@@ -263,12 +264,19 @@ def _read_json(path: pathlib.Path) -> Any:
     return None
 
 
+def _logged(line: str) -> dict | None:
+  """What a line of metrics.jsonl says; None where it is damaged."""
+  try:
+    found = json.loads(line)
+    return found if math.isfinite(float(found["step"])) else None
+  except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+    return None
+
+
 def _step_of(line: str) -> float:
   """Step of a line of metrics.jsonl; infinite where it is damaged."""
-  try:
-    return float(json.loads(line)["step"])
-  except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-    return math.inf
+  found = _logged(line)
+  return math.inf if found is None else float(found["step"])
 
 
 def _plain(config) -> dict:
@@ -277,7 +285,5 @@ def _plain(config) -> dict:
 
 
 def _write(path: pathlib.Path, text: str) -> None:
-  """Replaces `path` in one go, so that a kill leaves the old or the new."""
-  partial = path.with_name(path.name + ".part")
-  partial.write_text(text, encoding="utf-8", errors=_ODD_NAMES)
-  os.replace(partial, path)
+  with replacing(path) as partial:
+    partial.write_text(text, encoding="utf-8", errors=_ODD_NAMES)

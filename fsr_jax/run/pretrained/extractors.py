@@ -13,10 +13,10 @@ import safetensors
 import safetensors.numpy
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.files import replacing, require_file
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.models.options import NetworkOptions
-from fsr_jax.models.pretrained import without_cut
+from fsr_jax.models.pretrained import without_field_and_cut
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.pretrained import weights as weights_lib
 from fsr_jax.train.extractor import Extractor
@@ -84,7 +84,7 @@ def create(
 
 def save(workdir: pathlib.Path, extractor: Extractor, arrays: Tree) -> None:
   """Writes extractor.safetensors, over one that is there."""
-  names = _plain_names(extractor.template())
+  names = without_field_and_cut(named(extractor.template()))
   plain = {
     names[name]: np.ascontiguousarray(x, np.float32)
     for name, x in named(arrays).items()
@@ -94,9 +94,8 @@ def save(workdir: pathlib.Path, extractor: Extractor, arrays: Tree) -> None:
     "image_shape": json.dumps(extractor.image_shape),
     "compute_dtype": extractor.compute_dtype,
   }
-  partial = workdir / f"{NAME}.part"
-  safetensors.numpy.save_file(plain, partial, about)
-  partial.replace(workdir / NAME)
+  with replacing(workdir / NAME) as partial:
+    safetensors.numpy.save_file(plain, partial, about)
 
 
 def load(workdir: pathlib.Path) -> tuple[Extractor, Tree]:
@@ -137,16 +136,10 @@ def load(workdir: pathlib.Path) -> tuple[Extractor, Tree]:
   return extractor, _filled(template, found)
 
 
-def _plain_names(template: Tree) -> dict[str, str]:
-  """Name in the tree -> name in files: without the field and the cut."""
-  rest = {name: name.partition(".")[2] for name in named(template)}
-  short = without_cut(rest.values())
-  return {name: short[r] for name, r in rest.items()}
-
-
 def _by_plain_name(template: Tree) -> Tree:
-  names = _plain_names(template)
-  return {names[name]: x for name, x in named(template).items()}
+  arrays = named(template)
+  names = without_field_and_cut(arrays)
+  return {names[name]: x for name, x in arrays.items()}
 
 
 def _filled(template: Tree, given: dict[str, np.ndarray]) -> Tree:

@@ -40,12 +40,41 @@ class Frozen(NamedTuple):
   Attributes:
     extractor: arrays of the backbone; None where none is frozen.
     data: Data whose images are its features, float32 [N, F].
-    notes: what to know of it, one line each.
   """
 
   extractor: Tree | None
   data: Data
-  notes: list[str]
+
+
+def keep_backbone(options: Options, data: Data, workdir: Workdir) -> list[str]:
+  """Keeps the frozen backbone of a run in its workdir, if one is frozen.
+
+  The workdir is this process's own from then on.
+
+  Args:
+    options: Options.
+    data: Data of pictures.
+    workdir: of the run.
+
+  Returns:
+    What to know of the backbone, one line each.
+
+  Raises:
+    InputError: weights that are not there or do not fit; nothing is written
+      then.
+  """
+  network = options.train.network
+  if not network.frozen_backbone:
+    return []
+  # A run that was begun is trained on the features of the backbone it kept.
+  if workdir.has_checkpoint:
+    workdir.lock()
+    return []
+  extractor = extractors.described(network, data.train.image.shape[1:])
+  arrays, notes = extractors.create(extractor, network)
+  workdir.lock()
+  extractors.save(workdir.path, extractor, arrays)
+  return notes
 
 
 def features_of_run(
@@ -57,58 +86,26 @@ def features_of_run(
 ) -> Frozen:
   """Features in place of the pictures of a run, if its backbone is frozen.
 
-  The workdir is this process's own from then on; the backbone is kept in it.
+  They are kept in the folder `features` of its workdir or in feature_cache.
 
   Args:
     options: Options.
     data: Data of pictures.
-    workdir: of the run.
+    workdir: of the run; its backbone is in it.
     devices: Devices.
     say: what lines of progress are handed to.
-
-  Raises:
-    InputError: weights that are not there or do not fit (nothing is written
-      then), a picture that cannot be read, features that are not finite.
-  """
-  network = options.train.network
-  if not network.frozen_backbone:
-    return Frozen(None, data, [])
-  notes: list[str] = []
-  # A run that was begun is trained on the features of the backbone it kept.
-  if not workdir.has_checkpoint:
-    extractor = extractors.described(network, data.train.image.shape[1:])
-    arrays, notes = extractors.create(extractor, network)
-    workdir.lock()
-    extractors.save(workdir.path, extractor, arrays)
-  workdir.lock()
-  return of_workdir(options, data, workdir, devices, say)._replace(notes=notes)
-
-
-def of_workdir(
-  options: Options,
-  data: Data,
-  workdir: Workdir,
-  devices: Devices,
-  say: Callable[[str], None] = report.say,
-) -> Frozen:
-  """Features by the backbone that a run kept.
-
-  They are kept in the folder `features` of its workdir or in feature_cache.
-
-  Args:
-    options, data, workdir, devices, say: as for `features_of_run`.
 
   Raises:
     InputError: no backbone there, a picture that cannot be read, features that
       are not finite.
   """
   if not options.train.network.frozen_backbone:
-    return Frozen(None, data, [])
+    return Frozen(None, data)
   extractor, arrays = extractors.load(workdir.path)
   cache, every = options.run.feature_cache, options.run.log_every_seconds
   folder = pathlib.Path(cache) if cache else workdir.path / "features"
   features = Features(extractor, arrays, folder, devices)
-  return Frozen(arrays, features.of(data, every, say), [])
+  return Frozen(arrays, features.of(data, every, say))
 
 
 class Features:

@@ -4,10 +4,13 @@ import jax
 import numpy as np
 
 from fsr_jax.models.options import NetworkOptions
-from fsr_jax.models.pretrained import without_cut
+from fsr_jax.models.pretrained import without_field_and_cut
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.pretrained import weights as weights_lib
 from fsr_jax.train.state import TrainState
+
+# Of a TrainState, that weights are put into.
+_FIELDS = ("params", "batch_stats", "ema_params", "ema_batch_stats")
 
 
 def start(
@@ -31,8 +34,8 @@ def start(
   if options.pretrained is None:
     return state, []
   arrays = named(state)
-  names = _names(
-    arrays, "params", "batch_stats", "ema_params", "ema_batch_stats"
+  names = without_field_and_cut(
+    name for name in arrays if name.partition(".")[0] in _FIELDS
   )
   wanted = {name: arrays[n] for n, name in names.items()}
   weights = weights_lib.read(options.pretrained)
@@ -51,11 +54,3 @@ def start(
       f" {wanted[linear].shape[-1]}: the linear layer starts at random"
     )
   return jax.tree.unflatten(jax.tree.structure(state), leaves), notes
-
-
-def _names(arrays: dict[str, np.ndarray], *fields: str) -> dict[str, str]:
-  """Name in a state -> name without field and cut, for arrays of `fields`."""
-  split = {name: name.partition(".") for name in arrays}
-  rest = {name: r for name, (field, _, r) in split.items() if field in fields}
-  short = without_cut(rest.values())
-  return {name: short[r] for name, r in rest.items()}

@@ -16,7 +16,7 @@ from fsr_jax.models.pretrained import (
   fitting,
   from_torch_layout,
   torchvision_name,
-  without_cut,
+  without_field_and_cut,
 )
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.pretrained import hub
@@ -151,9 +151,8 @@ def _read_run(path: str) -> Weights:
   channels = Statistics(
     *(found.pop(f"statistics.{n}") for n in ("mean", "std"))
   )
-  rest = {name: name.partition(".")[2] for name in found}
-  short = without_cut(rest.values())
-  arrays = {short[rest[name]]: array for name, array in found.items()}
+  names = without_field_and_cut(found)
+  arrays = {names[name]: array for name, array in found.items()}
   return Weights(
     f"pretrained={path}", arrays, False, channels, "of that run's images"
   )

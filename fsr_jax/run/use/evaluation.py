@@ -191,10 +191,6 @@ def write(directory: pathlib.Path, tested: Tested) -> None:
     directory: passed by `check_output`.
     tested: Tested.
   """
-  found = tested.outcomes["test"]
-  tables = {
-    "per_class.csv": results.per_class(found, tested.data),
-    "confusion.csv": results.confusion(found[""], tested.data),
-  }
+  tables = results.tables(tested.outcomes["test"], tested.data)
   for name, table in tables.items():
     write_csv(directory / name, table.names, table.rows)

@@ -11,7 +11,7 @@ import numpy as np
 from fsr_jax import models
 from fsr_jax.errors import check
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.models.pretrained import without_cut
+from fsr_jax.models.pretrained import without_field_and_cut
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.use.description import NAME, Description
 from fsr_jax.train import evaluate
@@ -100,10 +100,9 @@ def plain_names(description: Description) -> dict[str, str]:
   """
   found: dict[str, str] = {}
   for stage, (_, template) in stages(description).items():
-    rest = {name: name.partition(".")[2] for name in named(template)}
-    short = without_cut(rest.values())
     prefix = "" if stage == NETWORK else f"{stage}."
-    found |= {f"{stage}.{n}": prefix + short[r] for n, r in rest.items()}
+    names = without_field_and_cut(named(template))
+    found |= {f"{stage}.{n}": prefix + short for n, short in names.items()}
   if len(set(found.values())) < len(found):
     raise AssertionError("two arrays of a network have one name")
   return found

@@ -10,24 +10,39 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.maths import collectives, losses, mixup, tables
+from fsr_jax.maths import collectives, losses, mixup, prior, tables
 from fsr_jax.reweighting.weigh import SampleLoss
 from fsr_jax.train.input import Batch
 from fsr_jax.train.options import TrainOptions
 
 
 def sample_loss(
-  options: TrainOptions, transition: jax.Array | None
+  options: TrainOptions,
+  transition: jax.Array | None,
+  class_share: jax.Array | None = None,
 ) -> SampleLoss:
   """The loss of each sample, linear in its target.
 
   Args:
     options: TrainOptions.
     transition: float32 [C, C], for loss=forward_correction.
+    class_share: float32 [C], for logit_adjustment; None without it.
 
   Returns:
     (logits [b, C], target [b, C]) -> float [b], nats.
   """
+  loss = _unadjusted(options, transition)
+  if class_share is None:
+    return loss
+  tau = options.objective.logit_adjustment
+  return lambda logits, target: loss(
+    prior.as_trained(logits, class_share, tau), target
+  )
+
+
+def _unadjusted(
+  options: TrainOptions, transition: jax.Array | None
+) -> SampleLoss:
   o = options.objective
   if o.loss == "focal":
     return functools.partial(losses.focal, gamma=o.focal_gamma)

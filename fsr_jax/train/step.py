@@ -135,7 +135,9 @@ def _weigh(ctx, state, batch, seen, rewards):
     passes.head_of(ctx, state.batch_stats),
     state.params["head"],
     target=batch.target,
-    sample_loss=objective.sample_loss(ctx.options, state.transition),
+    sample_loss=objective.sample_loss(
+      ctx.options, state.transition, state.class_share
+    ),
     exact=seen.exact,
     mixed=seen.mixed,
     reward_losses=rewards,
@@ -153,7 +155,7 @@ def _total_loss(logits, ctx, state, batch, weights, relabels):
   options = ctx.options
   loss = objective.weighted_loss(
     options,
-    objective.sample_loss(options, state.transition),
+    objective.sample_loss(options, state.transition, state.class_share),
     weights,
     logits.mixed,
     batch,

@@ -129,6 +129,21 @@ METHODS = {
     {**_PLAIN, "logit_adjustment": 1.0, "class_prior": "given"},
     _COUNTS,
   ),
+  "ldam_drw": Method(
+    "−log of p_y where the label's own logit is lowered by a margin ∝"
+    " n_c^(−1/4): rare classes need more room. In the last fifth of the epochs"
+    " `cb`'s factors besides (deferred re-weighting).",
+    "Cao et al., NeurIPS 2019, eqs. 9, 10, 12; without their head of unit"
+    " vectors",
+    {
+      **_PLAIN,
+      "loss": "ldam",
+      "class_prior": "given",
+      "class_balanced": True,
+      "class_balanced_from": 0.8,
+    },
+    _COUNTS,
+  ),
   "gce": Method(
     "Σ ỹ_c (1 − p_c^q) / q, between cross entropy (q → 0) and the absolute"
     " error (q = 1): bounded, so wrong labels pull less.",

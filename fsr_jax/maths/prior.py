@@ -55,3 +55,19 @@ def as_trained(logits: Array, share: Array, tau: float) -> jax.Array:
   """
   expect(logits=(logits, "float B C"), share=(share, "float C"))
   return logits + tau * jnp.log(share)
+
+
+def margins(share: Array, largest: float) -> jax.Array:
+  """Margins of the classes: largest (min share / share_c)^(1/4).
+
+  Args:
+    share: float [C], shares of the classes in training, above 0.
+    largest: that of the rarest class.
+
+  Returns:
+    float [C], like `largest`.
+
+  Source: Cao et al., NeurIPS 2019 (LDAM), eq. 9.
+  """
+  expect(share=(share, "float C"))
+  return largest * (jnp.min(share) / share) ** 0.25

@@ -26,24 +26,31 @@ def sample_loss(
   Args:
     options: TrainOptions.
     transition: float32 [C, C], for loss=forward_correction.
-    class_share: float32 [C], for logit_adjustment; None without it.
+    class_share: float32 [C], for logit_adjustment and loss=ldam.
 
   Returns:
     (logits [b, C], target [b, C]) -> float [b], nats.
   """
-  loss = _unadjusted(options, transition)
-  if class_share is None:
-    return loss
+  loss = _unadjusted(options, transition, class_share)
   tau = options.objective.logit_adjustment
+  if not tau:
+    return loss
+  assert class_share is not None
   return lambda logits, target: loss(
     prior.as_trained(logits, class_share, tau), target
   )
 
 
 def _unadjusted(
-  options: TrainOptions, transition: jax.Array | None
+  options: TrainOptions,
+  transition: jax.Array | None,
+  class_share: jax.Array | None,
 ) -> SampleLoss:
   o = options.objective
+  if o.loss == "ldam":
+    assert class_share is not None
+    margin = prior.margins(class_share, o.ldam_margin)
+    return functools.partial(losses.label_distribution_aware, margin=margin)
   if o.loss == "focal":
     return functools.partial(losses.focal, gamma=o.focal_gamma)
   if o.loss == "gce":

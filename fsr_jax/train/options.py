@@ -3,12 +3,12 @@
 import dataclasses
 
 from fsr_jax.data.options import DataOptions
-from fsr_jax.fields import BELOW_ONE, NOT_NEGATIVE, Bound, field
+from fsr_jax.fields import BELOW_ONE, FRACTION, NOT_NEGATIVE, Bound, field
 from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
 from fsr_jax.train.optimization import OptimizationOptions
 
-LOSSES = ("cross_entropy", "focal", "gce", "forward_correction")
+LOSSES = ("cross_entropy", "focal", "gce", "forward_correction", "ldam")
 CLASS_PRIORS = ("given", "estimated")
 PSEUDO_LOSSES = ("cross_entropy", "elr")
 
@@ -26,6 +26,15 @@ class ObjectiveOptions:
   class_balanced: bool = field(
     False,
     "Whether losses are scaled by class, the more the rarer it is.",
+  )
+  class_balanced_from: float = field(
+    0.0,
+    "Share of num_epochs after which class_balanced begins: features are"
+    " learned before it from all samples alike (deferred re-weighting).",
+    bound=FRACTION,
+    unit="share 0-1",
+    source="Cao et al. 2019: 0.8",
+    of=("class_balanced", True),
   )
   logit_adjustment: float = field(
     0.0,
@@ -115,6 +124,17 @@ class ObjectiveOptions:
     source="Zhang & Sabuncu 2018",
     of=("loss", "gce"),
   )
+  ldam_margin: float = field(
+    2.0,
+    "Of loss=ldam: how much the log odds of a label of the rarest class are"
+    " lowered; those of others less, with the fourth root of the quotient of"
+    " their shares (class_prior).",
+    bound=NOT_NEGATIVE,
+    usual=Bound(0, 20),
+    unit="nats",
+    source="ours; Cao et al. 2019: 15, on a head of unit vectors",
+    of=("loss", "ldam"),
+  )
   transition: str = field(
     "estimated",
     "Of loss=forward_correction: whether the transition matrix of the noise is"
@@ -178,12 +198,15 @@ class TrainOptions:
     )
 
   @property
+  def reads_class_share(self) -> bool:
+    """Whether the loss depends on the shares of the classes."""
+    objective = self.objective
+    return objective.logit_adjustment > 0 or objective.loss == "ldam"
+
+  @property
   def estimates_class_share(self) -> bool:
-    """Whether the shares of the true classes are estimated as training goes."""
-    return (
-      self.objective.logit_adjustment > 0
-      and self.objective.class_prior == "estimated"
-    )
+    """Whether those are estimated as training goes."""
+    return self.reads_class_share and self.objective.class_prior == "estimated"
 
   @property
   def keeps_predictions(self) -> bool:

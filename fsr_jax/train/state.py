@@ -40,8 +40,8 @@ class TrainState(flax.struct.PyTreeNode):
     reweighting: ReweightingState.
     transition: float32 [C, C], P(given label | true label), for
       loss=forward_correction; else None.
-    class_share: float32 [C], of the classes, above 0, for logit_adjustment;
-      else None.
+    class_share: float32 [C], of the classes, above 0, for logit_adjustment and
+      loss=ldam; else None.
     statistics: of the images that it was trained on. They never change, and
       are here because a network is of no use without them.
   """
@@ -132,7 +132,7 @@ def create(
   ):
     known_transition = jnp.eye(num_classes)
   class_share = None
-  if options.objective.logit_adjustment:
+  if options.reads_class_share:
     # Those of the given labels; for some runs until there is an estimate.
     class_share = jnp.maximum(data.class_count, 1) / jnp.sum(data.class_count)
   return TrainState(

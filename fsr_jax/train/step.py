@@ -85,7 +85,13 @@ def train_step(
   options = ctx.options
   keys = inputs.StepKeys.of(data.seed, state.step)
   batch = inputs.gather(
-    options, keys.batch, state.statistics, data, index, feed
+    options,
+    keys.batch,
+    state.statistics,
+    data,
+    index,
+    feed,
+    state.reweighting.epoch,
   )
   # Where there are two programs, the one without rewards is the warm-up's.
   relabels = options.relabels and (

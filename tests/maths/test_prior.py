@@ -49,6 +49,12 @@ class PriorTest(absltest.TestCase):
     np.testing.assert_allclose(found[0], np.array([36, 9, 1]) / 46, rtol=1e-5)
     np.testing.assert_array_equal(prior.as_trained(logits, share, 0.0), logits)
 
+  def test_margins_go_with_the_fourth_root(self):
+    share = jnp.array([16.0, 1.0, 81.0]) / 98
+    np.testing.assert_allclose(
+      prior.margins(share, 6.0), [3.0, 6.0, 2.0], rtol=1e-6
+    )
+
   def test_adjusting_after_training_undoes_it(self):
     """In both places 1 takes all of the shares out."""
     logits, share = jnp.log(P), jnp.array(SHARE)

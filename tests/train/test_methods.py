@@ -27,8 +27,16 @@ from fsr_jax.train import input as inputs
 from fsr_jax.train import loss as objective
 from fsr_jax.train import state as states
 from fsr_jax.train.forward import head_of, reward_losses
+from fsr_jax.train.step import train_step
 from tests import shrunk
-from tests.train.one_step import at, images, setup, step, with_tables
+from tests.train.one_step import (
+  at,
+  images,
+  setup,
+  step,
+  with_reweighting,
+  with_tables,
+)
 
 B, C = 16, 4
 INDEX = jnp.arange(B)
@@ -184,6 +192,26 @@ class LossesTest(parameterized.TestCase):
     np.testing.assert_allclose(
       metrics.loss, expected(logits, target).mean(), rtol=1e-5
     )
+
+  def test_ldam_drw_balances_classes_at_the_end(self):
+    """Batch loss by hand; classes of 40, 10, 10 and 4 samples."""
+    ctx, resident, state = setup(
+      method="ldam_drw", num_epochs=10, ldam_margin=3.0
+    )
+    count = jnp.array([40, 10, 10, 4])
+    resident = resident.replace(class_count=count)
+    state = state.replace(class_share=count / 64)
+    logits = logits_of(ctx, state, resident)
+    target = losses.one_hot(resident.label[:B], C)
+    margin = 3 * (4 / count) ** 0.25
+    own = target @ margin
+    lowered = losses.cross_entropy(logits - target * own[:, None], target)
+    factor = target @ class_balance.effective_number_factors(count, 0.9999)
+    for epoch, expected in ((7, lowered), (8, factor * lowered)):
+      state = with_reweighting(state, epoch=jnp.int32(epoch))
+      compiled = jax.jit(functools.partial(train_step, ctx=ctx, rewarded=False))
+      _, metrics = compiled(state, resident, INDEX)
+      np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
 
   def test_shares_of_true_classes_are_told_by_anchors(self):
     """Half of class 0 is labelled 1: of 400 each 200 and 600 are given."""

@@ -32,13 +32,21 @@ def sample_loss(
     (logits [b, C], target [b, C]) -> float [b], nats.
   """
   loss = _unadjusted(options, transition, class_share)
+  if not options.objective.logit_adjustment:
+    return loss
+  return lambda logits, target: loss(
+    _as_trained(options, logits, class_share), target
+  )
+
+
+def _as_trained(
+  options: TrainOptions, logits: jax.Array, class_share: jax.Array | None
+) -> jax.Array:
   tau = options.objective.logit_adjustment
   if not tau:
-    return loss
+    return logits
   assert class_share is not None
-  return lambda logits, target: loss(
-    prior.as_trained(logits, class_share, tau), target
-  )
+  return prior.as_trained(logits, class_share, tau)
 
 
 def _unadjusted(
@@ -92,20 +100,31 @@ def weighted_loss(
 
 
 def relabelling_loss(
-  options: TrainOptions, logits: jax.Array, pseudo_label: jax.Array
+  options: TrainOptions,
+  logits: jax.Array,
+  pseudo_label: jax.Array,
+  class_share: jax.Array | None = None,
 ) -> jax.Array:
   """p mean_i l(y-hat_i, f(x_i)): second term, or ELR's regularizer.
+
+  With logit_adjustment pseudo-labels are for equally common classes, as f is.
+  Cross entropy on them teaches f alone: on adjusted logits it would take the
+  classes' shares out of it again at every visit, until rare classes are all
+  that is said. ELR's regularizer holds against the loss of the given labels,
+  and acts where that does, on adjusted logits. Both measured on digits.
 
   Args:
     options: TrainOptions.
     logits: float [b, C].
     pseudo_label: float [b, C], moving average of predictions, rows summing to
       1, or to 0 where there are none yet.
+    class_share: as for `sample_loss`.
 
   Returns:
     This device's part, nats.
   """
   if options.objective.pseudo_loss == "elr":
+    logits = _as_trained(options, logits, class_share)
     # ELR's average includes the present prediction (its authors' code).
     average = tables.moving_average(
       pseudo_label,

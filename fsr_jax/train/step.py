@@ -175,7 +175,10 @@ def _total_loss(logits, ctx, state, batch, weights, relabels):
   )
   on_mixed = options.objective.pseudo_loss_on_mixed
   relabelling = objective.relabelling_loss(
-    options, logits.mixed if on_mixed else logits.unmixed, pseudo_label
+    options,
+    logits.mixed if on_mixed else logits.unmixed,
+    pseudo_label,
+    state.class_share,
   )
   begun = state.reweighting.epoch >= options.reweighting.warmup_epochs
   return loss + jnp.where(begun, relabelling, 0.0)

@@ -237,15 +237,20 @@ class LossesTest(parameterized.TestCase):
     given = np.array([8, 24, 16, 16]) / 64
     self.assertGreater(np.abs(expected - given).max(), 0.01)
 
-  def test_elr_adds_its_regularizer(self):
-    ctx, resident, state = setup(method="elr")
+  @parameterized.parameters(0.0, 1.0)
+  def test_elr_adds_its_regularizer(self, tau):
+    ctx, resident, state = setup(method="elr", logit_adjustment=tau)
+    offset = jnp.zeros(C)
+    if tau:
+      share = jnp.array([0.4, 0.3, 0.2, 0.1])
+      state, offset = state.replace(class_share=share), jnp.log(share)
     old = jnp.full((64, C), 0.25)
     # One visit: debiased this is `old`.
     state = with_tables(
       state, pseudo_label=old * 0.3, visits=jnp.ones(64, jnp.int32)
     )
     _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
-    logits = logits_of(ctx, state, resident)
+    logits = logits_of(ctx, state, resident) + offset
     target = losses.one_hot(resident.label[:B], C)
     p = np.array(jax.nn.softmax(logits))
     average = 0.7 * 0.25 + 0.3 * p
@@ -254,6 +259,24 @@ class LossesTest(parameterized.TestCase):
       + 3.0 * np.log(1 - np.sum(p * average, -1))
     )
     np.testing.assert_allclose(metrics.loss, expected, rtol=1e-4)
+
+  def test_cross_entropy_on_pseudo_labels_is_of_plain_logits(self):
+    ctx, resident, state = setup(
+      method="plain", pseudo_loss_weight=2.0, logit_adjustment=1.0
+    )
+    share = jnp.array([0.4, 0.3, 0.2, 0.1])
+    pseudo = jnp.tile(share[::-1], (64, 1))
+    state = with_tables(
+      state.replace(class_share=share),
+      pseudo_label=pseudo * 0.3,
+      visits=jnp.ones(64, jnp.int32),
+    )
+    _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+    logits = logits_of(ctx, state, resident)
+    target = losses.one_hot(resident.label[:B], C)
+    expected = losses.cross_entropy(logits + jnp.log(share), target)
+    expected += 2 * losses.cross_entropy(logits, pseudo[:B])
+    np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
 
   def test_transition_is_estimated_at_the_end_of_the_warm_up(self):
     data = shrunk.random_data()

@@ -121,6 +121,29 @@ METHODS = {
     {**_PLAIN, "class_balanced": True, "loss": "focal"},
     _COUNTS,
   ),
+  "logit_adjustment": Method(
+    "−log softmax(z + log π)_y, π the shares of the classes: z is then for"
+    " classes that are equally common. The same as balanced softmax (Ren et"
+    " al., NeurIPS 2020).",
+    "Menon et al., ICLR 2021, eq. 10",
+    {**_PLAIN, "logit_adjustment": 1.0, "class_prior": "given"},
+    _COUNTS,
+  ),
+  "ldam_drw": Method(
+    "−log of p_y where the label's own logit is lowered by a margin ∝"
+    " n_c^(−1/4): rare classes need more room. In the last fifth of the epochs"
+    " `cb`'s factors besides (deferred re-weighting).",
+    "Cao et al., NeurIPS 2019, eqs. 9, 10, 12; without their head of unit"
+    " vectors",
+    {
+      **_PLAIN,
+      "loss": "ldam",
+      "class_prior": "given",
+      "class_balanced": True,
+      "class_balanced_from": 0.8,
+    },
+    _COUNTS,
+  ),
   "gce": Method(
     "Σ ỹ_c (1 − p_c^q) / q, between cross entropy (q → 0) and the absolute"
     " error (q = 1): bounded, so wrong labels pull less.",

@@ -123,6 +123,32 @@ def forward_corrected(
   return -jnp.sum(target * log_noisy, axis=-1)
 
 
+def label_distribution_aware(
+  logits: jax.Array, target: jax.Array, margin: jax.Array
+) -> jax.Array:
+  """sum_c y_c log(1 + exp(m_c - log odds of c)): rare classes need more room.
+
+  That is cross entropy with the target's own logit lowered by m_c.
+
+  Args:
+    logits: float [B, C].
+    target: float [B, C].
+    margin: m float [C], nats; 0 everywhere is cross entropy.
+
+  Returns:
+    float [B], nats.
+
+  Source: Cao et al., NeurIPS 2019 (LDAM), eqs. 10 and 12, in terms of the odds
+  p_c / (1 - p_c), which makes it linear in the target.
+  """
+  expect(margin=(margin, "float C"))
+  log_p = _log_softmax(logits, target)
+  # Of a probability that rounds to 1 the odds stay finite.
+  rest = jnp.maximum(-jnp.expm1(log_p), jnp.finfo(log_p.dtype).tiny)
+  log_odds = log_p - jnp.log(rest)
+  return jnp.sum(target * jax.nn.softplus(margin - log_odds), axis=-1)
+
+
 def early_learning(logits: jax.Array, average: jax.Array) -> jax.Array:
   """log(1 - <p, t>): lower, the more the prediction stays what it was.
 

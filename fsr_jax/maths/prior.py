@@ -1,4 +1,4 @@
-"""Class priors after training: logits as if classes had other shares."""
+"""Class priors: logits as if the shares of the classes were others."""
 
 import jax
 import jax.numpy as jnp
@@ -34,3 +34,40 @@ def adjust(logits: Array, train_share: Array, prior: Array) -> jax.Array:
   )
   least = jnp.finfo(jnp.float32).tiny
   return logits + jnp.log(jnp.maximum(prior, least)) - jnp.log(train_share)
+
+
+def as_trained(logits: Array, share: Array, tau: float) -> jax.Array:
+  """Logits as the training loss sees them: z_c + tau log share_c.
+
+  A loss taken on them teaches the classes' shares to the sum, so that the
+  logits alone are for classes that are equally common.
+
+  Args:
+    logits: float [B, C].
+    share: float [C], shares of the classes in training, above 0.
+    tau: 1 = all of the shares is taken out of the logits, 0 = nothing.
+
+  Returns:
+    float [B, C].
+
+  Source: Menon et al., ICLR 2021, eq. 10; with tau 1 the balanced softmax of
+  Ren et al., NeurIPS 2020, eq. 4.
+  """
+  expect(logits=(logits, "float B C"), share=(share, "float C"))
+  return logits + tau * jnp.log(share)
+
+
+def margins(share: Array, largest: float) -> jax.Array:
+  """Margins of the classes: largest (min share / share_c)^(1/4).
+
+  Args:
+    share: float [C], shares of the classes in training, above 0.
+    largest: that of the rarest class.
+
+  Returns:
+    float [C], like `largest`.
+
+  Source: Cao et al., NeurIPS 2019 (LDAM), eq. 9.
+  """
+  expect(share=(share, "float C"))
+  return largest * (jnp.min(share) / share) ** 0.25

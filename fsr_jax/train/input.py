@@ -100,6 +100,7 @@ def gather(
   data: Resident,
   index: jax.Array,
   feed: Feed | None = None,
+  epoch: jax.Array | int = 0,
 ) -> Batch:
   """This device's share of the batch `index`, augmented and mixed.
 
@@ -110,6 +111,7 @@ def gather(
     data: Resident.
     index: int32 [B], the global batch.
     feed: its images where `data` has none.
+    epoch: int32, for class_balanced_from.
 
   Returns:
     Batch.
@@ -128,6 +130,9 @@ def gather(
     factor = class_balance.effective_number_factors(
       data.class_count, objective.class_balance_beta
     )
+    if objective.class_balanced_from:
+      begin = objective.class_balanced_from * options.optimization.num_epochs
+      factor = jnp.where(epoch >= begin, factor, 1.0)
     target *= factor[label][:, None]
   if not objective.mixup:
     one = jnp.ones(label.shape)

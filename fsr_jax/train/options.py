@@ -3,116 +3,14 @@
 import dataclasses
 
 from fsr_jax.data.options import DataOptions
-from fsr_jax.fields import (
-  BELOW_ONE,
-  FRACTION,
-  NOT_NEGATIVE,
-  POSITIVE,
-  Bound,
-  field,
-)
+from fsr_jax.fields import BELOW_ONE, FRACTION, NOT_NEGATIVE, Bound, field
 from fsr_jax.models.options import NetworkOptions
 from fsr_jax.reweighting import ReweightingOptions
+from fsr_jax.train.optimization import OptimizationOptions
 
-LOSSES = ("cross_entropy", "focal", "gce", "forward_correction")
+LOSSES = ("cross_entropy", "focal", "gce", "forward_correction", "ldam")
+CLASS_PRIORS = ("given", "estimated")
 PSEUDO_LOSSES = ("cross_entropy", "elr")
-SCHEDULES = ("cosine_restarts", "cosine", "step")
-OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw", "lion", "lamb")
-
-
-@dataclasses.dataclass(frozen=True)
-class OptimizationOptions:
-  """How it is trained."""
-
-  num_epochs: int = field(
-    127,
-    "Times that the training set is gone through.",
-    bound=POSITIVE,
-    usual=Bound(1, 5000),
-    unit="epochs",
-    source="released code",
-  )
-  batch_size: int = field(
-    100,
-    "B: samples a step, over all devices.",
-    bound=POSITIVE,
-    usual=Bound(2, 16384),
-    unit="samples",
-    source="Table 4",
-  )
-  optimizer: str = field(
-    "sgd",
-    "The optimizer: SGD with momentum (`sgd`), with Nesterov's (`nesterov`),"
-    " or Adam, AdamW, Lion, LAMB as Optax has them.",
-    choices=OPTIMIZERS,
-    source="released code",
-  )
-  learning_rate: float = field(
-    0.1,
-    "Its peak.",
-    bound=Bound(0, 1000, above=True),
-    usual=Bound(1e-5, 3),
-    source="released code",
-  )
-  schedule: str = field(
-    "cosine_restarts",
-    "How the learning rate falls: in cosine cycles, each twice as long as the"
-    " one before (`cosine_restarts`), in one (`cosine`), or in steps.",
-    choices=SCHEDULES,
-    source="released code",
-  )
-  lr_warmup_epochs: int = field(
-    0,
-    "Linear rise of the learning rate before the schedule. configs/folder.py:"
-    " a tenth of num_epochs, at most 3 (of feature vectors 1), unless it is"
-    " set.",
-    bound=NOT_NEGATIVE,
-    unit="epochs",
-  )
-  lr_decay_epochs: tuple[int, ...] = field(
-    (160, 180),
-    "With schedule=step: when the learning rate falls ...",
-    bound=POSITIVE,
-    unit="epochs",
-    source="released code, long tails",
-    of=("schedule", "step"),
-  )
-  lr_decay_factors: tuple[float, ...] = field(
-    (0.01, 0.0001),
-    "... and to which share of the peak.",
-    bound=FRACTION,
-    unit="share 0-1",
-    source="released code, long tails",
-  )
-  momentum: float = field(
-    0.9,
-    "Of SGD; beta_1 of the others.",
-    bound=BELOW_ONE,
-    unit="share 0-1",
-    source="released code",
-  )
-  weight_decay: float = field(
-    5e-4,
-    "L2 penalty of all parameters with sgd, nesterov and adam; with the"
-    " others taken from the parameters directly, times the learning rate.",
-    bound=Bound(0, 100),
-    usual=Bound(0, 0.5),
-    source="released code",
-  )
-  gradient_clip: float = field(
-    0.0,
-    "Longest gradient, its Euclidean norm over all parameters; longer ones"
-    " are shortened to it. 0 = no bound.",
-    bound=NOT_NEGATIVE,
-    usual=Bound(0.001, 1000),
-  )
-  ema_decay: float = field(
-    0.999,
-    "Ceiling of the decay of the parameters' moving average.",
-    bound=FRACTION,
-    unit="share 0-1",
-    source="released code",
-  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +26,34 @@ class ObjectiveOptions:
   class_balanced: bool = field(
     False,
     "Whether losses are scaled by class, the more the rarer it is.",
+  )
+  class_balanced_from: float = field(
+    0.0,
+    "Share of num_epochs after which class_balanced begins: features are"
+    " learned before it from all samples alike (deferred re-weighting).",
+    bound=FRACTION,
+    unit="share 0-1",
+    source="Cao et al. 2019: 0.8",
+    of=("class_balanced", True),
+  )
+  logit_adjustment: float = field(
+    0.0,
+    "tau: how much of the classes' shares is taken out of the logits, by a loss"
+    " that is taken on logits + tau log share: at 1 the network learns to"
+    " predict as if classes were equally common (also known as balanced"
+    " softmax), at 0 as they are.",
+    bound=NOT_NEGATIVE,
+    usual=Bound(0, 3),
+    source="Menon et al. 2021: 1",
+  )
+  class_prior: str = field(
+    "estimated",
+    "Of logit_adjustment: whether a class's share is that of its given labels"
+    " (`given`), or that of the true labels as far as the run can tell"
+    " (`estimated`): at first as given, after the third epoch by the samples"
+    " whose class is beyond doubt, whose labels show how labels go wrong.",
+    choices=CLASS_PRIORS,
+    source="ours; Menon et al. 2021: given",
   )
   label_smoothing: float = field(
     0.0,
@@ -198,6 +124,17 @@ class ObjectiveOptions:
     source="Zhang & Sabuncu 2018",
     of=("loss", "gce"),
   )
+  ldam_margin: float = field(
+    2.0,
+    "Of loss=ldam: how much the log odds of a label of the rarest class are"
+    " lowered; those of others less, with the fourth root of the quotient of"
+    " their shares (class_prior).",
+    bound=NOT_NEGATIVE,
+    usual=Bound(0, 20),
+    unit="nats",
+    source="ours; Cao et al. 2019: 15, on a head of unit vectors",
+    of=("loss", "ldam"),
+  )
   transition: str = field(
     "estimated",
     "Of loss=forward_correction: whether the transition matrix of the noise is"
@@ -259,6 +196,17 @@ class TrainOptions:
       self.objective.loss == "forward_correction"
       and self.objective.transition == "estimated"
     )
+
+  @property
+  def reads_class_share(self) -> bool:
+    """Whether the loss depends on the shares of the classes."""
+    objective = self.objective
+    return objective.logit_adjustment > 0 or objective.loss == "ldam"
+
+  @property
+  def estimates_class_share(self) -> bool:
+    """Whether those are estimated as training goes."""
+    return self.reads_class_share and self.objective.class_prior == "estimated"
 
   @property
   def keeps_predictions(self) -> bool:

@@ -85,7 +85,13 @@ def train_step(
   options = ctx.options
   keys = inputs.StepKeys.of(data.seed, state.step)
   batch = inputs.gather(
-    options, keys.batch, state.statistics, data, index, feed
+    options,
+    keys.batch,
+    state.statistics,
+    data,
+    index,
+    feed,
+    state.reweighting.epoch,
   )
   # Where there are two programs, the one without rewards is the warm-up's.
   relabels = options.relabels and (
@@ -135,7 +141,9 @@ def _weigh(ctx, state, batch, seen, rewards):
     passes.head_of(ctx, state.batch_stats),
     state.params["head"],
     target=batch.target,
-    sample_loss=objective.sample_loss(ctx.options, state.transition),
+    sample_loss=objective.sample_loss(
+      ctx.options, state.transition, state.class_share
+    ),
     exact=seen.exact,
     mixed=seen.mixed,
     reward_losses=rewards,
@@ -153,7 +161,7 @@ def _total_loss(logits, ctx, state, batch, weights, relabels):
   options = ctx.options
   loss = objective.weighted_loss(
     options,
-    objective.sample_loss(options, state.transition),
+    objective.sample_loss(options, state.transition, state.class_share),
     weights,
     logits.mixed,
     batch,
@@ -167,7 +175,10 @@ def _total_loss(logits, ctx, state, batch, weights, relabels):
   )
   on_mixed = options.objective.pseudo_loss_on_mixed
   relabelling = objective.relabelling_loss(
-    options, logits.mixed if on_mixed else logits.unmixed, pseudo_label
+    options,
+    logits.mixed if on_mixed else logits.unmixed,
+    pseudo_label,
+    state.class_share,
   )
   begun = state.reweighting.epoch >= options.reweighting.warmup_epochs
   return loss + jnp.where(begun, relabelling, 0.0)

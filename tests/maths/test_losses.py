@@ -13,6 +13,7 @@ LOGITS = np.array([[np.log(3.0), 0.0]])
 FIRST, SECOND = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
 # Of the true class 0, 80 % keep their label; of class 1 all do.
 TRANSITION = np.array([[0.8, 0.2], [0.0, 1.0]])
+MARGIN = jnp.array([0.5, 0.0, 3.0, 1.0])
 # Rows of logits whose softmax is exactly 0 and 1 in any precision.
 EXTREME = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4], [0.0, 0.0, -1e4]])
 
@@ -35,6 +36,9 @@ def family(transition=None):
     "focal_2": lambda z, y: losses.focal(z, y, 2.0),
     "gce_0.7": lambda z, y: losses.generalized_cross_entropy(z, y, 0.7),
     "gce_1": lambda z, y: losses.generalized_cross_entropy(z, y, 1.0),
+    "ldam": lambda z, y: losses.label_distribution_aware(
+      z, y, MARGIN[: z.shape[-1]]
+    ),
     "forward": lambda z, y: losses.forward_corrected(z, y, transition),
     "elr": losses.early_learning,
   }
@@ -69,6 +73,17 @@ class ByHandTest(parameterized.TestCase):
   )
   def test_generalized_cross_entropy(self, target, q, expected):
     value = losses.generalized_cross_entropy(LOGITS, target, q)
+    np.testing.assert_allclose(value, [expected], rtol=1e-5)
+
+  @parameterized.parameters(
+    # Odds of 3 : 1 over e^m = 6; of 1 : 3 over 2.
+    (FIRST, np.log(1 + 6 / 3)),
+    (SECOND, np.log(1 + 2 * 3)),
+    ((FIRST + SECOND) / 2, np.log(3 * 7) / 2),
+  )
+  def test_label_distribution_aware(self, target, expected):
+    margin = jnp.log(jnp.array([6.0, 2.0]))
+    value = losses.label_distribution_aware(LOGITS, target, margin)
     np.testing.assert_allclose(value, [expected], rtol=1e-5)
 
   @parameterized.parameters(

@@ -1,4 +1,4 @@
-"""Class priors after training, by hand."""
+"""Class priors in training and after it, by hand."""
 
 from absl.testing import absltest
 import jax
@@ -41,6 +41,27 @@ class PriorTest(absltest.TestCase):
       InputError, r"prior is float32 \[2\]; expected"
     ):
       self.adjusted([1, 1])
+
+  def test_as_trained_is_the_balanced_softmax(self):
+    """share_c e^z_c, normalised: .6 x .6 : .3 x .3 : .1 x .1 = 36 : 9 : 1."""
+    logits, share = jnp.log(P), jnp.array(SHARE)
+    found = jax.nn.softmax(prior.as_trained(logits, share, 1.0))
+    np.testing.assert_allclose(found[0], np.array([36, 9, 1]) / 46, rtol=1e-5)
+    np.testing.assert_array_equal(prior.as_trained(logits, share, 0.0), logits)
+
+  def test_margins_go_with_the_fourth_root(self):
+    share = jnp.array([16.0, 1.0, 81.0]) / 98
+    np.testing.assert_allclose(
+      prior.margins(share, 6.0), [3.0, 6.0, 2.0], rtol=1e-6
+    )
+
+  def test_adjusting_after_training_undoes_it(self):
+    """In both places 1 takes all of the shares out."""
+    logits, share = jnp.log(P), jnp.array(SHARE)
+    again = prior.adjust(
+      prior.as_trained(logits, share, 1.0), share, jnp.ones(3)
+    )
+    np.testing.assert_allclose(again, logits, rtol=1e-5, atol=1e-6)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tests.run import workdirs
 class ResumeTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("fsr", {}),
-    ("fsr_exact", {"method": "fsr_exact"}),
+    ("fsr_exact", {"method": "fsr_exact", "logit_adjustment": 1.0}),
     ("plain_with_batch_norm", {"method": "plain", "network": "tiny"}),
   )
   def test_two_and_two_epochs_are_four_bit_for_bit(self, fields):

@@ -14,6 +14,7 @@ from fsr_jax.config.validation import validate
 from fsr_jax.data import sources
 from fsr_jax.data.dataset import channel_statistics
 from fsr_jax.errors import InputError
+from fsr_jax.label_issues import quality
 from fsr_jax.maths import (
   class_balance,
   losses,
@@ -24,9 +25,18 @@ from fsr_jax.maths import (
 from fsr_jax.maths.randomness import StepKeys
 from fsr_jax.train import input as inputs
 from fsr_jax.train import loss as objective
+from fsr_jax.train import state as states
 from fsr_jax.train.forward import head_of, reward_losses
+from fsr_jax.train.step import train_step
 from tests import shrunk
-from tests.train.one_step import at, images, setup, step, with_tables
+from tests.train.one_step import (
+  at,
+  images,
+  setup,
+  step,
+  with_reweighting,
+  with_tables,
+)
 
 B, C = 16, 4
 INDEX = jnp.arange(B)
@@ -162,15 +172,85 @@ class LossesTest(parameterized.TestCase):
       loss, expected(logits, target, count).mean(), rtol=1e-5
     )
 
-  def test_elr_adds_its_regularizer(self):
-    ctx, resident, state = setup(method="elr")
+  @parameterized.parameters(
+    ("cross_entropy", losses.cross_entropy),
+    ("focal", lambda z, y: losses.focal(z, y, 2.0)),
+    ("gce", lambda z, y: losses.generalized_cross_entropy(z, y, 0.7)),
+    ("forward_correction", losses.cross_entropy),
+  )
+  def test_logit_adjustment_goes_with_every_loss(self, loss, expected):
+    """Shares of the given labels, which in `random_data` are a quarter each."""
+    ctx, resident, state = setup(
+      method="plain", loss=loss, logit_adjustment=0.5
+    )
+    np.testing.assert_array_equal(state.class_share, np.full(C, 0.25))
+    share = jnp.array([0.4, 0.3, 0.2, 0.1])
+    state = state.replace(class_share=share)
+    _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+    logits = logits_of(ctx, state, resident) + jnp.log(share) / 2
+    target = losses.one_hot(resident.label[:B], C)
+    np.testing.assert_allclose(
+      metrics.loss, expected(logits, target).mean(), rtol=1e-5
+    )
+
+  def test_ldam_drw_balances_classes_at_the_end(self):
+    """Batch loss by hand; classes of 40, 10, 10 and 4 samples."""
+    ctx, resident, state = setup(
+      method="ldam_drw", num_epochs=10, ldam_margin=3.0
+    )
+    count = jnp.array([40, 10, 10, 4])
+    resident = resident.replace(class_count=count)
+    state = state.replace(class_share=count / 64)
+    logits = logits_of(ctx, state, resident)
+    target = losses.one_hot(resident.label[:B], C)
+    margin = 3 * (4 / count) ** 0.25
+    own = target @ margin
+    lowered = losses.cross_entropy(logits - target * own[:, None], target)
+    factor = target @ class_balance.effective_number_factors(count, 0.9999)
+    for epoch, expected in ((7, lowered), (8, factor * lowered)):
+      state = with_reweighting(state, epoch=jnp.int32(epoch))
+      compiled = jax.jit(functools.partial(train_step, ctx=ctx, rewarded=False))
+      _, metrics = compiled(state, resident, INDEX)
+      np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
+
+  def test_shares_of_true_classes_are_told_by_anchors(self):
+    """Half of class 0 is labelled 1: of 400 each 200 and 600 are given."""
+    true = np.repeat(np.arange(C), 400)
+    label = np.where(np.arange(4 * 400) < 200, 1, true)
+    nobody = np.full(len(true), quality.NO_ANCHOR)
+    anchor = np.where(np.arange(len(true)) % 4 == 0, true, nobody)
+    estimate = states.estimated_class_share
+    given = estimate(nobody, label, C)
+    np.testing.assert_allclose(given, [0.125, 0.375, 0.25, 0.25])
+    np.testing.assert_allclose(estimate(anchor, label, C), 0.25, atol=0.02)
+
+  @parameterized.parameters(1, 2)
+  def test_shares_are_estimated_as_training_goes(self, devices):
+    options = shrunk.options(method="plain", logit_adjustment=1.0, num_epochs=3)
+    data = shrunk.random_data()
+    data.train.label[::8] = 1  # Half of class 0.
+    programs, state = shrunk.trained(options, data, devices)
+    state = programs.devices.get(state)
+    anchor = state.reweighting.anchors.label
+    expected = states.estimated_class_share(anchor, data.train.label, C)
+    np.testing.assert_array_equal(state.class_share, expected)
+    given = np.array([8, 24, 16, 16]) / 64
+    self.assertGreater(np.abs(expected - given).max(), 0.01)
+
+  @parameterized.parameters(0.0, 1.0)
+  def test_elr_adds_its_regularizer(self, tau):
+    ctx, resident, state = setup(method="elr", logit_adjustment=tau)
+    offset = jnp.zeros(C)
+    if tau:
+      share = jnp.array([0.4, 0.3, 0.2, 0.1])
+      state, offset = state.replace(class_share=share), jnp.log(share)
     old = jnp.full((64, C), 0.25)
     # One visit: debiased this is `old`.
     state = with_tables(
       state, pseudo_label=old * 0.3, visits=jnp.ones(64, jnp.int32)
     )
     _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
-    logits = logits_of(ctx, state, resident)
+    logits = logits_of(ctx, state, resident) + offset
     target = losses.one_hot(resident.label[:B], C)
     p = np.array(jax.nn.softmax(logits))
     average = 0.7 * 0.25 + 0.3 * p
@@ -179,6 +259,24 @@ class LossesTest(parameterized.TestCase):
       + 3.0 * np.log(1 - np.sum(p * average, -1))
     )
     np.testing.assert_allclose(metrics.loss, expected, rtol=1e-4)
+
+  def test_cross_entropy_on_pseudo_labels_is_of_plain_logits(self):
+    ctx, resident, state = setup(
+      method="plain", pseudo_loss_weight=2.0, logit_adjustment=1.0
+    )
+    share = jnp.array([0.4, 0.3, 0.2, 0.1])
+    pseudo = jnp.tile(share[::-1], (64, 1))
+    state = with_tables(
+      state.replace(class_share=share),
+      pseudo_label=pseudo * 0.3,
+      visits=jnp.ones(64, jnp.int32),
+    )
+    _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+    logits = logits_of(ctx, state, resident)
+    target = losses.one_hot(resident.label[:B], C)
+    expected = losses.cross_entropy(logits + jnp.log(share), target)
+    expected += 2 * losses.cross_entropy(logits, pseudo[:B])
+    np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
 
   def test_transition_is_estimated_at_the_end_of_the_warm_up(self):
     data = shrunk.random_data()

@@ -10,8 +10,8 @@ import optax
 
 from fsr_jax.config.validation import validate
 from fsr_jax.errors import InputError
+from fsr_jax.train.optimization import OPTIMIZERS, OptimizationOptions
 from fsr_jax.train.optimizer import WITH_BUFFER, learning_rate, optimizer
-from fsr_jax.train.options import OPTIMIZERS, OptimizationOptions
 from tests import shrunk
 from tests.train.one_step import mean_loss, setup, step
 

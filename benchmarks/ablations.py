@@ -5,7 +5,7 @@ import functools
 import pathlib
 from typing import NamedTuple
 
-from benchmarks import cells, plots
+from benchmarks import cells, comparisons, plots
 from benchmarks.scales import Scale
 
 
@@ -122,19 +122,25 @@ SWEEPS = {
   "one_pass": Sweep(
     "FSR in one pass a step and in the paper's three",
     "Ours",
-    cells.one_pass,
+    comparisons.one_pass,
+    _bars(_TOP1, _EMA, _PURITY),
+  ),
+  "parts": Sweep(
+    "FSR with a part left out, plain training with one alone",
+    "Ours",
+    comparisons.parts,
     _bars(_TOP1, _EMA, _PURITY),
   ),
   "equal_cost": Sweep(
     "every method trained for as many operations as fsr_exact",
     "Ours",
-    cells.equal_cost,
+    comparisons.equal_cost,
     _bars(_TOP1, _EMA),
   ),
   "methods": Sweep(
     "every method, noise and long tails",
     "Tables 1, 3, 6, 7",
-    cells.methods,
+    comparisons.methods,
     _bars(_TOP1, _EMA),
   ),
 }

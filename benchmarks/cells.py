@@ -11,14 +11,30 @@ from fsr_jax.errors import check
 
 Cells = dict[str, dict]
 
-# FSR without the two parts that are not re-weighting.
-RAW = {"mixup": False, "pseudo_loss_weight": 0.0}
-# Re-labelling of fsr_elr, for other methods.
-RELABEL = METHODS["fsr_elr"].fields
+# ELR's term with its authors' factor, for any method.
+RELABEL = {
+  "pseudo_loss": "elr",
+  "pseudo_loss_weight": 3.0,
+  "pseudo_loss_by_noise": False,
+}
+# Without what fsr makes of what it finds out about its labels.
+UNTOLD = {"label_scores": False, "logit_adjustment": 0.0}
+# FSR by its learned weights alone.
+RAW = {**UNTOLD, "mixup": False, "pseudo_loss_weight": 0.0}
+# What the default was before it found anything out: two that a user had to
+# choose between.
+BEFORE = {
+  "fsr_cross_entropy": {
+    **UNTOLD,
+    "pseudo_loss": "cross_entropy",
+    "pseudo_loss_weight": 1.0,
+    "pseudo_loss_by_noise": False,
+  },
+  "fsr_elr": {**UNTOLD, **RELABEL},
+}
 # The paper's passes, for what exists in no other form: rewards drawn from a
 # dictionary, mixed and un-mixed images side by side.
 EXACT = METHODS["fsr_exact"].fields
-FSR_ELR_EXACT = {"method": "fsr_elr", **EXACT}
 # FSR as the paper has it on long tails (section 5.2).
 SHIFT = {
   **EXACT,
@@ -257,7 +273,7 @@ def weight_rules(scale: Scale) -> Cells:
 def steps_to_fsr(scale: Scale) -> Cells:
   """From the released form to fsr_elr, each change alone and left out.
 
-  All with the paper's passes; `one_pass` is fsr_elr as it stands.
+  All with the paper's passes; `one_pass` is fsr as it stands.
   """
   changes = {
     "rule": {"weight_rule": "relative"},
@@ -282,8 +298,11 @@ def steps_to_fsr(scale: Scale) -> Cells:
     for name, new in changes.items()
   }
   rows |= {"fsr_elr": {}, "shared_mixup": {"pseudo_loss_on_mixed": True}}
-  rows = {name: {**FSR_ELR_EXACT, **row} for name, row in rows.items()}
-  return everywhere(scale, rows | {"one_pass": {"method": "fsr_elr"}})
+  rows = {
+    name: {"method": "fsr_exact", **BEFORE["fsr_elr"], **row}
+    for name, row in rows.items()
+  }
+  return everywhere(scale, rows | {"one_pass": {"method": "fsr"}})
 
 
 def reward_batch(scale: Scale) -> Cells:
@@ -298,74 +317,3 @@ def reward_batch(scale: Scale) -> Cells:
     for ratio in (0.4, 0.8)
     for size in (most // 10, most // 5, most // 2, most)
   }
-
-
-def equal_cost(scale: Scale) -> Cells:
-  """Methods trained for as many operations as fsr_exact (docs/results.md).
-
-  All with one cosine period: the number of restarts depends on the length.
-  """
-  rows = {  # (fields, how many times as long)
-    "plain": ({"method": "plain"}, 2.67),
-    "plain_mixup": ({"method": "plain", "mixup": True}, 2.67),
-    "elr_mixup": ({"method": "elr", "mixup": True}, 1.33),
-    "fsr": ({"method": "fsr"}, 2.67),
-    "fsr_elr": ({"method": "fsr_elr"}, 2.67),
-    "fsr_exact": ({"method": "fsr_exact"}, 1),
-    "fsr_elr_exact": (FSR_ELR_EXACT, 1),
-  }
-  return {
-    f"{setting}/{name}": {
-      **fields,
-      **row,
-      "schedule": "cosine",
-      "num_epochs": round(
-        longer * fields.get("num_epochs", scale.value("num_epochs"))
-      ),
-    }
-    for setting, fields in settings(scale).items()
-    for name, (row, longer) in rows.items()
-  }
-
-
-def one_pass(scale: Scale) -> Cells:
-  """FSR in one pass a step and as the paper has its passes."""
-  rows = {
-    "fsr": {"method": "fsr"},
-    "fsr_exact": {"method": "fsr_exact"},
-    "fsr_elr": {"method": "fsr_elr"},
-    "fsr_elr_exact": FSR_ELR_EXACT,
-  }
-  return everywhere(scale, rows)
-
-
-def methods(scale: Scale) -> Cells:
-  """Every method on every setting; mwn and l2r are given clean examples."""
-  alone = (
-    "plain",
-    "label_smoothing",
-    "focal",
-    "cb",
-    "cb_focal",
-    "gce",
-    "forward_correction",
-    "elr",
-    "remix",
-  )
-  rows = {
-    **{name: {"method": name} for name in alone},
-    "plain_mixup": {"method": "plain", "mixup": True},
-    "elr_mixup": {"method": "elr", "mixup": True},
-    "mwn": clean_rewards(scale, "mwn"),
-    "l2r": clean_rewards(scale, "l2r"),
-    "fsr": {"method": "fsr"},
-    # Its MixUp and pseudo-labels alone.
-    "fsr_uniform": {"method": "fsr", "weighting": "uniform"},
-    "fsr_elr": {"method": "fsr_elr"},
-    "fsr_exact": {"method": "fsr_exact"},
-    "fsr_elr_exact": FSR_ELR_EXACT,
-    "fsr_released": {"method": "fsr_released"},
-  }
-  cells = everywhere(scale, rows)
-  cells["tail_50/fsr_shift"] = {**tail(scale, 50), "method": "fsr", **SHIFT}
-  return cells

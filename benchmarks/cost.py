@@ -40,7 +40,6 @@ ROWS = {
   "plain": {"method": "plain"},
   "plain + MixUp": {"method": "plain", "mixup": True},
   "fsr": {"method": "fsr"},
-  "fsr_elr": {"method": "fsr_elr"},
   "fsr_exact": {"method": "fsr_exact"},
   "fsr_released": {"method": "fsr_released"},
   "l2r": {"method": "l2r"},

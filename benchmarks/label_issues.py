@@ -39,7 +39,6 @@ _FOLDS, _BINS = 5, 15
 _RARE = 3
 _OURS = {
   "fsr": {"method": "fsr"},
-  "fsr_elr": {"method": "fsr_elr"},
   "elr_mixup": {"method": "elr", "mixup": True},
   "plain": {"method": "plain"},
   "plain_mixup": {"method": "plain", "mixup": True},

@@ -26,8 +26,8 @@ class FSRClassifier(ClassifierMixin, BaseEstimator):
   it is None, gives the same network.
 
   >>> from fsr_jax import FSRClassifier
-  >>> FSRClassifier(num_epochs=30, method="fsr_elr")
-  FSRClassifier(method='fsr_elr', num_epochs=30)
+  >>> FSRClassifier(num_epochs=30, method="elr")
+  FSRClassifier(method='elr', num_epochs=30)
 
   Attributes:
     classes_: [C], the different labels, sorted.

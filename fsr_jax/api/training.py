@@ -84,7 +84,7 @@ def fit(
       their moving average.
     progress: whether to print what the command line prints.
     **fields: any field of the config (docs/methods.md), without its `data.`:
-      num_epochs=30, method="fsr_elr", noise="uniform". What is not set follows
+      num_epochs=30, method="elr", noise="uniform". What is not set follows
       from the data as configs/folder.py has it, but that nothing is set aside
       for testing (test_share=0).
 

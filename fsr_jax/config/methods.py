@@ -27,6 +27,12 @@ _ELR = {
   "pseudo_loss_weight": 3.0,
   "pseudo_label_momentum": 0.7,
 }
+# Nothing that follows from what the run finds out about its labels.
+_UNTOLD = {
+  "label_scores": False,
+  "pseudo_loss_by_noise": False,
+  "logit_adjustment": 0.0,
+}
 # The paper's form: a pass of the un-mixed images, a reward batch, weights of
 # the present step alone.
 _EXACT = {
@@ -37,6 +43,7 @@ _EXACT = {
 # Weights all the same, no MixUp, no re-labelling.
 _PLAIN = {
   **_EXACT,
+  **_UNTOLD,
   "weighting": "uniform",
   "mixup": False,
   "pseudo_loss_weight": 0.0,
@@ -53,21 +60,15 @@ _CLEAN = "**clean data**: `data.held_out`"
 
 METHODS = {
   "fsr": Method(
-    "Weights ω_i ∝ max(0, 1 − α g_i / rms(g)), where g_i is the gradient of the"
-    " rewards' loss at Θ\\* for ω_i over the length of the sample's own"
-    " gradient; with MixUp, and cross entropy on pseudo-labels. One forward and"
-    " one backward pass a step: rewards are features that trusted samples left"
-    " when they passed by.",
+    "Weights ω_i ∝ q_i max(0, 1 − α g_i / rms(g)), where g_i is the gradient of"
+    " the rewards' loss at Θ\\* for ω_i over the length of the sample's own"
+    " gradient, and q_i the probability that its label is right; with MixUp,"
+    " `elr`'s term with λ = 8 times the share of wrong labels, and"
+    " `logit_adjustment`, both as the run itself comes to see them. One forward"
+    " and one backward pass a step: rewards are features that trusted samples"
+    " left when they passed by.",
     "after Zhang & Pfister, ICCV 2021; one pass: ours",
     {},
-    _TABLE,
-  ),
-  # Better where a network memorises its labels, worse than plain training
-  # where it predicts poorly: docs/results.md.
-  "fsr_elr": Method(
-    "`fsr` with `elr`'s term in place of the cross entropy on pseudo-labels.",
-    "ours",
-    _ELR,
     _TABLE,
   ),
   "fsr_exact": Method(
@@ -84,6 +85,8 @@ METHODS = {
     "Zhang & Pfister, ICCV 2021, released code",
     {
       **_EXACT,
+      **_UNTOLD,
+      "pseudo_loss": "cross_entropy",
       "pseudo_loss_weight": 2.0,
       "pseudo_label_momentum": 0.1,
       "pseudo_loss_on_mixed": True,

@@ -199,15 +199,6 @@ def validate_against_data(options: Options, data: Data) -> None:
       f"data.held_out={len(data.held_out)} is fewer than the"
       f" {data.num_classes} classes; expected one of each at least",
     )
-  table = (len(data.train), data.num_classes)
-  check(
-    not train.estimates_class_share
-    or train.reweighting.averages_predictions(*table),
-    f"class_prior=estimated needs the predictions of all {table[0]:,} examples,"
-    " which take more than predictions_gb="
-    f"{train.reweighting.predictions_gb:g}; expected more, or"
-    " class_prior=given",
-  )
   clean_label = data.train.clean_label
   check(
     train.objective.loss != "forward_correction"

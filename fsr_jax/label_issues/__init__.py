@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from fsr_jax.errors import InputError, check
-from fsr_jax.label_issues.quality import anchors, label_quality
+from fsr_jax.label_issues.confusion import anchors
+from fsr_jax.label_issues.quality import label_quality
 from fsr_jax.label_issues.table import LabelIssues, called, positions
 
 
@@ -38,7 +39,7 @@ def find_label_issues(
       heart finds nothing wrong with it.
     class_names: C names; None where classes are called by their numbers.
     anchor: int [N], classes of the examples that are beyond doubt, -1 for the
-      others (`quality.anchors`); None to take them from pred_probs.
+      others (`confusion.anchors`); None to take them from pred_probs.
     seen: bool [N], False where pred_probs says nothing; None for everywhere.
     id: [N], what the examples are called.
     filepath: str [N], where their files are.

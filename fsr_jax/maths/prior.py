@@ -36,25 +36,24 @@ def adjust(logits: Array, train_share: Array, prior: Array) -> jax.Array:
   return logits + jnp.log(jnp.maximum(prior, least)) - jnp.log(train_share)
 
 
-def as_trained(logits: Array, share: Array, tau: float) -> jax.Array:
-  """Logits as the training loss sees them: z_c + tau log share_c.
+def offset(share: Array, tau: float) -> jax.Array:
+  """What is added to logits in training: tau log share_c.
 
-  A loss taken on them teaches the classes' shares to the sum, so that the
-  logits alone are for classes that are equally common.
+  A loss on the sum teaches it the classes' shares, so that the logits alone are
+  for classes that are equally common.
 
   Args:
-    logits: float [B, C].
     share: float [C], shares of the classes in training, above 0.
     tau: 1 = all of the shares is taken out of the logits, 0 = nothing.
 
   Returns:
-    float [B, C].
+    float [C].
 
   Source: Menon et al., ICLR 2021, eq. 10; with tau 1 the balanced softmax of
   Ren et al., NeurIPS 2020, eq. 4.
   """
-  expect(logits=(logits, "float B C"), share=(share, "float C"))
-  return logits + tau * jnp.log(share)
+  expect(share=(share, "float C"))
+  return tau * jnp.log(share)
 
 
 def margins(share: Array, largest: float) -> jax.Array:

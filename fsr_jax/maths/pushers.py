@@ -30,6 +30,16 @@ class Evidence(NamedTuple):
   mixed_loss: jax.Array
   recall: jax.Array
 
+  @property
+  def predicted(self) -> jax.Array:
+    """int32 [B], the likeliest class."""
+    return jnp.argmax(self.logits, -1).astype(jnp.int32)
+
+  @property
+  def correct(self) -> jax.Array:
+    """bool [B], whether that is the given label."""
+    return self.predicted == jnp.argmax(self.target, -1)
+
 
 def meta_margin(e: Evidence) -> jax.Array:
   """l(x; Theta) - l(x; Theta*), eq. 5 to the letter. float [B], nats.
@@ -84,15 +94,9 @@ def forgetting(e: Evidence) -> jax.Array:
   samples never learned as the least trustworthy; the average over visits
   stands for their count.
   """
-  correct = is_correct(e)
-  forgotten = (e.recall == tables.KNOWN) & ~correct
-  unknown = (e.recall == tables.NEVER_KNOWN) & ~correct
+  forgotten = (e.recall == tables.KNOWN) & ~e.correct
+  unknown = (e.recall == tables.NEVER_KNOWN) & ~e.correct
   return -(forgotten | unknown).astype(e.logits.dtype)
-
-
-def is_correct(e: Evidence) -> jax.Array:
-  """bool [B], whether the given label is the prediction."""
-  return jnp.argmax(e.logits, -1) == jnp.argmax(e.target, -1)
 
 
 # name -> pusher(evidence) -> float [B].

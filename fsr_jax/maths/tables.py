@@ -33,6 +33,7 @@ class Tables(NamedTuple):
       FORGOTTEN, an earlier one was; NEVER_KNOWN.
     trusted: int32 [N], epochs for which it was in a dictionary in use, whole
       ones.
+    predicted: int32 [N], the class that was predicted at the last visit.
     pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
       where re-labelling is off (C may be thousands).
     mean_log: float32 [N, C], mean over all visits of log f(x), for the list of
@@ -45,6 +46,7 @@ class Tables(NamedTuple):
   mean_weight: jax.Array
   recall: jax.Array
   trusted: jax.Array
+  predicted: jax.Array
   pseudo_label: jax.Array | None
   mean_log: jax.Array | None = None
 
@@ -56,7 +58,8 @@ class Observation(NamedTuple):
     index: int32 [b], at most once a batch.
     score: float32 [b].
     weights: float32 [b].
-    correct: bool [b], whether the prediction is the given label.
+    predicted: int32 [b], the likeliest class.
+    correct: bool [b], whether it is the given label.
     probabilities: float32 [b, C], f(x), or None.
     log_probabilities: float32 [b, C], log f(x) of the un-mixed samples, or
       None.
@@ -65,6 +68,7 @@ class Observation(NamedTuple):
   index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
   score: jax.Array
   weights: jax.Array
+  predicted: jax.Array
   correct: jax.Array
   probabilities: jax.Array | None
   log_probabilities: jax.Array | None = None
@@ -94,6 +98,7 @@ def init(
     mean_weight=zeros,
     recall=jnp.full(num_examples, NEVER_KNOWN, jnp.int8),
     trusted=jnp.zeros(num_examples, jnp.int32),
+    predicted=jnp.zeros(num_examples, jnp.int32),
     pseudo_label=per_class(relabel),
     mean_log=per_class(average),
   )
@@ -166,6 +171,7 @@ def update(
     index=(seen.index, "int B"),
     score=(seen.score, "float B"),
     weights=(seen.weights, "float B"),
+    predicted=(seen.predicted, "int B"),
     correct=(seen.correct, "bool B"),
   )
   seen = collectives.all_gather(seen)
@@ -198,6 +204,7 @@ def update(
     recall=tables.recall.at[index].set(
       jnp.where(seen.correct, KNOWN, missed).astype(jnp.int8)
     ),
+    predicted=tables.predicted.at[index].set(seen.predicted),
     pseudo_label=pseudo_label,
     mean_log=mean_log,
   )

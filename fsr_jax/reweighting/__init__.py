@@ -21,8 +21,8 @@ from fsr_jax import fields
 from fsr_jax.reweighting import state as states
 from fsr_jax.reweighting import weigh as weighing
 from fsr_jax.reweighting.options import ReweightingOptions
+from fsr_jax.reweighting.samples import Mixed
 from fsr_jax.reweighting.state import LastStep, ReweightingState
-from fsr_jax.reweighting.weigh import Mixed
 
 
 class Reweighter(NamedTuple):

@@ -123,6 +123,13 @@ class ReweightingOptions:
     " that its direction counts and not its size.",
     source="ours; the paper: False",
   )
+  label_scores: bool = field(
+    True,
+    "Whether a weight is multiplied by the probability that the sample's label"
+    " is right, as the run itself comes to see it (docs/label_issues.md); 1 for"
+    " all as long as it cannot tell.",
+    source="ours",
+  )
   lookahead_lr: float = field(
     0.1,
     "eta: step size of the look-ahead; does not follow the schedule.",

@@ -5,37 +5,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.label_issues import quality
 from fsr_jax.maths import dictionary, queue, randomness, tables
 from fsr_jax.maths.checks import expect
 from fsr_jax.maths.dictionary import Dictionary
 from fsr_jax.maths.queue import Queue
 from fsr_jax.reweighting import net
+from fsr_jax.reweighting import noise as noises
+from fsr_jax.reweighting.noise import Anchors, Noise
 from fsr_jax.reweighting.options import ReweightingOptions
-
-# At the end of this epoch, counted from 1, anchors are chosen: by then a
-# network knows the clear cases, and has not yet learned wrong labels by heart.
-# Measured in docs/results.md: later ones leave wrong labels uncounted.
-ANCHOR_EPOCH = 3
-# They are chosen anew after each epoch from there on that predicts so many
-# times as many given labels as the one before: the network is not as far yet,
-# because its learning rate rises slowly for example.
-_STILL_LEARNING = 1.15
-
-
-class Anchors(NamedTuple):
-  """The samples whose class is beyond doubt (`label_issues.quality.anchors`).
-
-  Attributes:
-    label: int32 [N], that class, -1 for the other samples.
-    known: float32, share of the given labels that were predicted right when
-      their samples were last seen.
-    open: bool, whether they are to be chosen anew.
-  """
-
-  label: jax.Array
-  known: jax.Array
-  open: jax.Array
 
 
 class LastStep(NamedTuple):
@@ -66,8 +43,9 @@ class ReweightingState(NamedTuple):
     weight_net: of weighting=weight_net, else None.
     zero_batches: int32, batches in which no sample helped: every weight is 0.
     last: of the last step.
-    anchors: as chosen when the network had seen each sample a few times only;
-      None where predictions are not averaged.
+    noise: what is known of how labels go wrong.
+    anchors: what that is known from; None where predictions are not averaged,
+      and nothing is found out.
   """
 
   epoch: jax.Array
@@ -79,7 +57,8 @@ class ReweightingState(NamedTuple):
   weight_net: net.WeightNet | None
   zero_batches: jax.Array
   last: LastStep
-  anchors: Anchors | None = None
+  noise: Noise
+  anchors: Anchors | None
 
 
 def init(
@@ -143,7 +122,8 @@ def init(
     weight_net=net_state,
     zero_batches=jnp.zeros((), jnp.int32),
     last=LastStep(nothing, nothing),
-    anchors=_no_anchors(label.shape) if average else None,
+    noise=noises.all_right(label, num_classes),
+    anchors=noises.no_anchors(label.shape[0]) if average else None,
   )
 
 
@@ -170,7 +150,10 @@ def refresh(
   epoch = state.epoch + 1
   state = state._replace(epoch=epoch)
   if state.anchors is not None:
-    state = state._replace(anchors=_anchors(state, num_classes))
+    anchors, noise = noises.update(
+      state.anchors, state.noise, state.tables, label, epoch
+    )
+    state = state._replace(anchors=anchors, noise=noise)
   if not options.keeps_dictionary:
     return state
   seen = state.tables.visits > 0
@@ -186,37 +169,6 @@ def refresh(
   return state._replace(
     dictionary=_fill(options, num_classes, score, label, state.seed, epoch)
   )
-
-
-def _no_anchors(shape) -> Anchors:
-  nobody = jnp.full(shape, quality.NO_ANCHOR, jnp.int32)
-  return Anchors(nobody, jnp.zeros((), jnp.float32), jnp.ones((), bool))
-
-
-def _anchors(state: ReweightingState, num_classes: int) -> Anchors:
-  """The anchors after the epoch that state.epoch counts."""
-  before, seen = state.anchors, state.tables
-  assert before is not None and seen.mean_log is not None
-  known = jnp.mean(seen.recall == tables.KNOWN, dtype=jnp.float32)
-  early = state.epoch <= ANCHOR_EPOCH
-  still = early | (before.open & (known > _STILL_LEARNING * before.known))
-  label = jax.lax.cond(
-    still & (state.epoch >= ANCHOR_EPOCH),
-    lambda: _surest(seen, num_classes),
-    lambda: before.label,
-  )
-  return Anchors(label, known, still)
-
-
-def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
-  """`label_issues.quality.anchors` of what the network has said so far."""
-  assert seen.mean_log is not None
-  probabilities = tables.mean_probabilities(seen.mean_log)
-  said = jnp.argmax(probabilities, axis=1).astype(jnp.int32)
-  sure = jnp.where(seen.visits > 0, jnp.max(probabilities, axis=1), -jnp.inf)
-  size = quality.anchor_count(jnp.bincount(said, length=num_classes))
-  chosen = dictionary.best(sure, said, size)
-  return jnp.where(chosen & (seen.visits > 0), said, quality.NO_ANCHOR)
 
 
 def members(options: ReweightingOptions, state: ReweightingState) -> jax.Array:

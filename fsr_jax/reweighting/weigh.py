@@ -1,8 +1,5 @@
 """The weights of one batch (Algorithm 1, lines 7 to 13), and what is kept."""
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
@@ -18,51 +15,10 @@ from fsr_jax.maths import (
 from fsr_jax.maths.checks import at_least_float32, expect
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.maths.reweight import Losses
-from fsr_jax.reweighting import net
+from fsr_jax.reweighting import net, noise
 from fsr_jax.reweighting.options import ReweightingOptions
+from fsr_jax.reweighting.samples import Head, Mixed, SampleLoss, Weighed
 from fsr_jax.reweighting.state import LastStep, ReweightingState
-
-# (parameters, features [b, ...]) -> logits [b, C].
-Head = Callable[[Tree, jax.Array], jax.Array]
-# (logits [b, C], target [b, C]) -> loss of each sample [b].
-SampleLoss = Callable[[jax.Array, jax.Array], jax.Array]
-
-
-class Mixed(NamedTuple):
-  """A second pass of the same batch, of its mixed images (paper's MixUp).
-
-  Attributes:
-    loss: float [b], of the mixed images on the mixed given labels, nats.
-    features: float [b, ...], where weights are learned for the mixed images
-      and not for the un-mixed samples; else None.
-    target: float [b, C], mixed, of those; else None.
-    logits: float [b, C], where the predictions that are remembered are those
-      of the mixed images; else None.
-  """
-
-  loss: jax.Array
-  features: jax.Array | None = None
-  target: jax.Array | None = None
-  logits: jax.Array | None = None
-
-
-class _Weighed(NamedTuple):
-  """What weights are learned for: b samples, a head and a loss."""
-
-  head: Head
-  sample_loss: SampleLoss
-  features: jax.Array
-  target: jax.Array
-
-  def losses(self, params: Tree) -> jax.Array:
-    """Loss of each sample [b], nats."""
-    logits = at_least_float32(self.head(params, self.features))
-    return self.sample_loss(logits, self.target)
-
-  def logit_gradient(self, params: Tree) -> jax.Array:
-    """Gradient of each sample's loss for its logits [b, C]."""
-    logits = at_least_float32(self.head(params, self.features))
-    return jax.grad(lambda z: jnp.sum(self.sample_loss(z, self.target)))(logits)
 
 
 def weigh(
@@ -127,27 +83,19 @@ def weigh(
   logits = at_least_float32(logits)
   given = losses.one_hot(label, logits.shape[-1])
   target = given if target is None else target
-  weighed = _Weighed(head, sample_loss, features, target)
+  weighed = Weighed(head, sample_loss, features, target)
   if mixed is not None and mixed.features is not None:
     assert mixed.target is not None
     weighed = weighed._replace(features=mixed.features, target=mixed.target)
   lookahead_params = _lookahead(
     options, state, weighed.losses, head_params, momentum
   )
-  uniform = 1.0 / collectives.global_size(label)
-  weights = jnp.full(label.shape, uniform, logits.dtype)
   rewards = _reward_gradient(
     options, state, head, lookahead_params, reward_losses
   )
-  # Of a dtype of its own: a state of weak types would be compiled for again.
-  nothing = jnp.full((), jnp.nan, logits.dtype)
-  moved, reward_loss = state.weight_net, nothing
-  if rewards is not None:
-    reward_loss, v, there = rewards
-    active = there & (state.epoch >= options.warmup_epochs)
-    learned = _learned(options, state, index, weighed, head_params, v)
-    weights, moved = _choose(active, learned, (weights, moved))
-    reward_loss = jnp.where(active, reward_loss, nothing)
+  weights, moved, reward_loss = _weights(
+    options, state, index, label, weighed, head_params, rewards
+  )
   after = at_least_float32(head(lookahead_params, features))
   evidence, remembered = _evidence(state, index, given, logits, after, mixed)
   new = _observe(options, state, index, weights, evidence, remembered)
@@ -197,7 +145,29 @@ def _reward_gradient(options, state, head, lookahead_params, reward_losses):
   return loss, v, jnp.any(share > 0)
 
 
-def _learned(options, state, index, weighed, head_params, v):
+def _weights(options, state, index, label, weighed, head_params, rewards):
+  """(weights [b], weight net or None, loss of the rewards or NaN)."""
+  uniform = 1.0 / collectives.global_size(label)
+  weights = jnp.full(label.shape, uniform, weighed.target.dtype)
+  # Of a dtype of its own: a state of weak types would be compiled for again.
+  nothing = jnp.full((), jnp.nan, weights.dtype)
+  moved, reward_loss = state.weight_net, nothing
+  begun = active = state.epoch >= options.warmup_epochs
+  if rewards is not None:
+    reward_loss, v, there = rewards
+    active = begun & there
+    learned = _learned(options, state, weighed, head_params, v)
+    weights, moved = _choose(active, learned, (weights, moved))
+    reward_loss = jnp.where(active, reward_loss, nothing)
+  scored = _by_label_score(options, state, index, label, weights)
+  weights = jnp.where(begun, scored, weights)
+  if rewards is not None and moved is None:
+    kept = _with_last(options, state, index, weights)
+    weights = jnp.where(active, kept, weights)
+  return weights, moved, reward_loss
+
+
+def _learned(options, state, weighed, head_params, v):
   """(weights [b], weight net after its step or None) from v."""
   moved = state.weight_net
   g = reweight.weight_gradient(
@@ -209,15 +179,29 @@ def _learned(options, state, index, weighed, head_params, v):
   if options.per_length:
     g = reweight.per_length(g, weighed.logit_gradient(head_params))
   rule = reweight.WEIGHT_RULES[options.weight_rule]
-  weights = reweight.normalize(rule(g, options.weight_lr))
-  if options.weight_momentum:
-    seen = state.tables.visits[index] > 0
-    before = jnp.where(seen, state.tables.last_weight[index], 1.0)
-    before /= collectives.global_size(weights)
-    weights = reweight.normalize(
-      tables.moving_average(before, weights, options.weight_momentum)
-    )
-  return weights, None
+  return reweight.normalize(rule(g, options.weight_lr)), None
+
+
+def _by_label_score(options, state, index, label, weights) -> jax.Array:
+  """Weights times the probability that the label is right, on their scale."""
+  if not options.label_scores or state.anchors is None:
+    return weights
+  said = tables.mean_probabilities(state.tables.mean_log[index])
+  score = noise.label_score(state.noise, said, label)
+  total = collectives.psum(jnp.sum(weights))
+  return total * reweight.normalize(weights * score)
+
+
+def _with_last(options, state, index, weights) -> jax.Array:
+  """Weights of which a share is that of the last visit (weight_momentum)."""
+  if not options.weight_momentum:
+    return weights
+  seen = state.tables.visits[index] > 0
+  before = jnp.where(seen, state.tables.last_weight[index], 1.0)
+  before /= collectives.global_size(weights)
+  return reweight.normalize(
+    tables.moving_average(before, weights, options.weight_momentum)
+  )
 
 
 def _choose(condition: jax.Array, chosen: Tree, other: Tree) -> Tree:
@@ -258,7 +242,8 @@ def _observe(
     index=index,
     score=pushers.PUSHERS[options.pusher](evidence),
     weights=weights,
-    correct=pushers.is_correct(evidence),
+    predicted=evidence.predicted,
+    correct=evidence.correct,
     probabilities=probabilities,
     log_probabilities=logs,
   )

@@ -55,8 +55,7 @@ def write(
   for part, outcomes in done.outcomes.items():
     summary |= named_scalars(part, outcomes, data.num_classes)
   reweighting = options.reweighting
-  learning = issues_lib.was_learning(workdir.read_metrics(), summary)
-  found = issues_lib.label_issues(done.reweighting, data, reweighting, learning)
+  found = issues_lib.label_issues(done.reweighting, data, reweighting)
   issues = found[0] if found else None
   summary |= {
     **monitor.measure(done.reweighting, data, reweighting),
@@ -87,4 +86,6 @@ def write(
     issues_lib.write(workdir.path, *found)
   train_top1 = summary["train_top1"]
   remarks = results.remarks(tested.get(""), data, options, train_top1)
-  return summary, remarks + issues_lib.remarks(issues, learning), issues
+  anchors = done.reweighting.anchors
+  settled = anchors is not None and bool(anchors.settled)
+  return summary, remarks + issues_lib.remarks(issues, settled), issues

@@ -10,42 +10,16 @@ from fsr_jax.files import replacing
 from fsr_jax.label_issues import LabelIssues, find_label_issues
 from fsr_jax.maths.tables import debias, mean_probabilities
 from fsr_jax.reweighting import ReweightingOptions, ReweightingState
-from fsr_jax.reweighting.state import ANCHOR_EPOCH
 from fsr_jax.run.report import plural, shown
 
 # Pairs of classes named at the end of a run.
 _NAMED = 3
-# How much better a network becomes that knew little before. Measured: 1.8 where
-# the estimate was twice the truth, 1.2 at most where it was right.
-_GROWTH = 1.5
-
-
-def was_learning(metrics: list[dict], summary: dict) -> bool:
-  """Whether a network knew little when its anchors were chosen.
-
-  Such a network takes right labels for wrong ones, and many of them.
-
-  Args:
-    metrics: scalars of each epoch.
-    summary: scalars of the end.
-
-  Returns:
-    Whether it is right more than 1.5 times as often in the end as it was then;
-    False where it was not evaluated then.
-  """
-  early = [line for line in metrics if line.get("epoch") == ANCHOR_EPOCH]
-  for name in ("val_top1", "test_top1"):
-    before = early[-1].get(name) if early else None
-    if before is not None and summary.get(name) is not None:
-      return summary[name] > _GROWTH * before
-  return False
 
 
 def label_issues(
   reweighting: ReweightingState,
   data: Data,
   options: ReweightingOptions,
-  learning: bool = False,
 ) -> tuple[LabelIssues, np.ndarray] | None:
   """Which training labels seem wrong.
 
@@ -53,7 +27,6 @@ def label_issues(
     reweighting: of the train state, numpy arrays.
     data: Data.
     options: of the reweighter.
-    learning: from `was_learning`.
 
   Returns:
     (LabelIssues, float32 [N, C]: what the network said of each example in the
@@ -64,15 +37,13 @@ def label_issues(
     return None
   probabilities = np.asarray(mean_probabilities(tables.mean_log))
   weight = debias(tables.mean_weight, tables.visits, options.score_momentum)
-  # A run of few epochs chose no anchors: the means of all visits do, and those
-  # of a network that had not learned much until then.
-  anchor = np.asarray(reweighting.anchors.label)
-  chosen = bool((anchor >= 0).any()) and not learning
+  anchors = reweighting.anchors
   issues = find_label_issues(
     train.label,
     probabilities,
     class_names=data.class_names,
-    anchor=anchor if chosen else None,
+    # Where none were settled, those of the means of all visits have to do.
+    anchor=np.asarray(anchors.label) if anchors.settled else None,
     seen=np.asarray(tables.visits) > 0,
     id=train.id,
     filepath=train.filepath,
@@ -138,12 +109,14 @@ def measure(issues: LabelIssues | None, data: Data) -> dict:
   return result
 
 
-def remarks(issues: LabelIssues | None, learning: bool = False) -> list[str]:
+def remarks(issues: LabelIssues | None, settled: bool) -> list[str]:
   """What a person should know of the list, one line each.
 
   Args:
     issues: LabelIssues; None where there is no list.
-    learning: from `was_learning`.
+    settled: whether the network became sure of the clear cases
+      (`reweighting.noise.Anchors`); one that did not takes right labels for
+      wrong ones, and many of them.
   """
   if issues is None:
     return [
@@ -159,11 +132,11 @@ def remarks(issues: LabelIssues | None, learning: bool = False) -> list[str]:
   pairs = _pairs(issues)
   if pairs:
     lines.append(f"most often: {', '.join(pairs)}")
-  if learning:
+  if not settled:
     lines.append(
-      "note: this network learned slowly, and such a one takes right labels for"
-      " wrong ones: the worst labels come first, but fewer are wrong than look"
-      " so"
+      "note: this network did not become sure of the clear cases, and such a"
+      " one takes right labels for wrong ones: the worst labels come first, but"
+      " fewer are wrong than look so"
     )
   return lines
 

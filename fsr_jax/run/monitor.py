@@ -61,6 +61,8 @@ def measure(
       and wrong labels; 1 = plain training. None as above.
     wrong_weight_share: share of all weight (moving average over visits) that
       samples with wrong labels have; None without clean labels.
+    estimated_wrong_share: share of the labels that are wrong as far as the run
+      has found out; None as long as it cannot tell.
     zero_batches: batches of the run in which every weight was 0.
   """
   tables, chosen = reweighting.tables, dictionary(reweighting, options)
@@ -71,8 +73,16 @@ def measure(
     **_purity_and_coverage(tables, chosen, data),
     **_difficulty(tables, chosen, data, options.pseudo_label_momentum),
     **_weights(tables, right),
+    "estimated_wrong_share": _estimate(reweighting),
     "zero_batches": int(reweighting.zero_batches),
   }
+
+
+def _estimate(reweighting: ReweightingState) -> float | None:
+  anchors = reweighting.anchors
+  if anchors is None or not anchors.settled:
+    return None
+  return float(reweighting.noise.wrong_share)
 
 
 def _purity_and_coverage(tables, chosen, data) -> dict:

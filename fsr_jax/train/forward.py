@@ -66,7 +66,12 @@ class Seen(NamedTuple):
 
 
 def forward(
-  params: Tree, ctx, batch_stats: Tree, batch: Batch, relabels: bool
+  params: Tree,
+  ctx,
+  batch_stats: Tree,
+  batch: Batch,
+  offset: jax.Array | float,
+  relabels: bool,
 ) -> tuple[Logits, Residue]:
   """One or two passes in training mode.
 
@@ -75,6 +80,7 @@ def forward(
     ctx: step.Context.
     batch_stats: running statistics.
     batch: Batch.
+    offset: float [C], added to the logits (logit_adjustment).
     relabels: whether there is a re-labelling loss in this step.
 
   Returns:
@@ -85,7 +91,7 @@ def forward(
   def one(params, image):
     features, stats = ctx.network.features(params, batch_stats, image, True)
     logits, stats = ctx.network.head(params["head"], stats, features, True)
-    return features, logits, stats
+    return features, logits + offset, stats
 
   features, logits, stats = mixed = one(params, batch.image)
   if options.passes_unmixed:
@@ -130,17 +136,24 @@ def see(ctx, batch: Batch, logits: Logits, residue: Residue) -> Seen:
   return Seen(residue.unmixed, logits.unmixed, exact, mixed)
 
 
-def head_of(ctx, batch_stats: Tree, train: bool = True):
+def head_of(
+  ctx, batch_stats: Tree, offset: jax.Array | float, train: bool = True
+):
   """(params, features) -> logits; running statistics stay as they are."""
 
   def head(params, features):
-    return ctx.network.head(params, batch_stats, features, train)[0]
+    return ctx.network.head(params, batch_stats, features, train)[0] + offset
 
   return head
 
 
 def reward_losses(
-  ctx, params: Tree, batch_stats: Tree, rewards: Rewards, unmixed: jax.Array
+  ctx,
+  params: Tree,
+  batch_stats: Tree,
+  rewards: Rewards,
+  unmixed: jax.Array,
+  offset: jax.Array | float,
 ) -> Losses:
   """Passes a reward batch through the backbone, without gradient.
 
@@ -151,6 +164,7 @@ def reward_losses(
     rewards: Rewards.
     unmixed: float32 [b, ...], the un-mixed training images, for
       reward_batch_norm=joint.
+    offset: float [C], as for `forward`.
 
   Returns:
     head_params -> float [q], losses in nats.
@@ -160,7 +174,7 @@ def reward_losses(
   if batch_norm == "joint":
     images = jnp.concatenate([images, unmixed])
   features, _ = ctx.network.features(params, batch_stats, images, train)
-  head = head_of(ctx, batch_stats, train)
+  head = head_of(ctx, batch_stats, offset, train)
 
   def of(head_params):
     logits = head(head_params, features)[: rewards.image.shape[0]]

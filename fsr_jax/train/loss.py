@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.maths import collectives, losses, mixup, prior, tables
-from fsr_jax.reweighting.weigh import SampleLoss
+from fsr_jax.reweighting.samples import SampleLoss
 from fsr_jax.train.input import Batch
 from fsr_jax.train.options import TrainOptions
 
@@ -26,34 +26,11 @@ def sample_loss(
   Args:
     options: TrainOptions.
     transition: float32 [C, C], for loss=forward_correction.
-    class_share: float32 [C], for logit_adjustment and loss=ldam.
+    class_share: float32 [C], for loss=ldam.
 
   Returns:
     (logits [b, C], target [b, C]) -> float [b], nats.
   """
-  loss = _unadjusted(options, transition, class_share)
-  if not options.objective.logit_adjustment:
-    return loss
-  return lambda logits, target: loss(
-    _as_trained(options, logits, class_share), target
-  )
-
-
-def _as_trained(
-  options: TrainOptions, logits: jax.Array, class_share: jax.Array | None
-) -> jax.Array:
-  tau = options.objective.logit_adjustment
-  if not tau:
-    return logits
-  assert class_share is not None
-  return prior.as_trained(logits, class_share, tau)
-
-
-def _unadjusted(
-  options: TrainOptions,
-  transition: jax.Array | None,
-  class_share: jax.Array | None,
-) -> SampleLoss:
   o = options.objective
   if o.loss == "ldam":
     assert class_share is not None
@@ -103,28 +80,22 @@ def relabelling_loss(
   options: TrainOptions,
   logits: jax.Array,
   pseudo_label: jax.Array,
-  class_share: jax.Array | None = None,
+  wrong_share: jax.Array,
 ) -> jax.Array:
   """p mean_i l(y-hat_i, f(x_i)): second term, or ELR's regularizer.
-
-  With logit_adjustment pseudo-labels are for equally common classes, as f is.
-  Cross entropy on them teaches f alone: on adjusted logits it would take the
-  classes' shares out of it again at every visit, until rare classes are all
-  that is said. ELR's regularizer holds against the loss of the given labels,
-  and acts where that does, on adjusted logits. Both measured on digits.
 
   Args:
     options: TrainOptions.
     logits: float [b, C].
     pseudo_label: float [b, C], moving average of predictions, rows summing to
       1, or to 0 where there are none yet.
-    class_share: as for `sample_loss`.
+    wrong_share: float scalar, share of the labels that are wrong as far as is
+      known, for pseudo_loss_by_noise.
 
   Returns:
     This device's part, nats.
   """
   if options.objective.pseudo_loss == "elr":
-    logits = _as_trained(options, logits, class_share)
     # ELR's average includes the present prediction (its authors' code).
     average = tables.moving_average(
       pseudo_label,
@@ -134,5 +105,7 @@ def relabelling_loss(
     values = losses.early_learning(logits, average)
   else:
     values = losses.cross_entropy(logits, pseudo_label)
-  total = options.objective.pseudo_loss_weight * jnp.sum(values)
-  return total / collectives.global_size(values)
+  factor: jax.Array | float = options.objective.pseudo_loss_weight
+  if options.objective.pseudo_loss_by_noise:
+    factor *= wrong_share
+  return factor * jnp.sum(values) / collectives.global_size(values)

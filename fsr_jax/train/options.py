@@ -37,21 +37,21 @@ class ObjectiveOptions:
     of=("class_balanced", True),
   )
   logit_adjustment: float = field(
-    0.0,
-    "tau: how much of the classes' shares is taken out of the logits, by a loss"
-    " that is taken on logits + tau log share: at 1 the network learns to"
-    " predict as if classes were equally common (also known as balanced"
-    " softmax), at 0 as they are.",
+    1.0,
+    "tau: how much of the classes' shares is taken out of the logits, by"
+    " training on logits + tau log share: at 1 the network learns to predict as"
+    " if classes were equally common (also known as balanced softmax), at 0 as"
+    " they are.",
     bound=NOT_NEGATIVE,
     usual=Bound(0, 3),
-    source="Menon et al. 2021: 1",
+    source="Menon et al. 2021",
   )
   class_prior: str = field(
     "estimated",
     "Of logit_adjustment: whether a class's share is that of its given labels"
-    " (`given`), or that of the true labels as far as the run can tell"
-    " (`estimated`): at first as given, after the third epoch by the samples"
-    " whose class is beyond doubt, whose labels show how labels go wrong.",
+    " (`given`), or that of the true labels as soon as the run can tell"
+    " (`estimated`): by the samples whose class is beyond doubt, the labels of"
+    " which show how labels go wrong.",
     choices=CLASS_PRIORS,
     source="ours; Menon et al. 2021: given",
   )
@@ -84,17 +84,24 @@ class ObjectiveOptions:
     source="ours; the paper: True",
   )
   pseudo_loss: str = field(
-    "cross_entropy",
+    "elr",
     "Re-labelling: cross entropy on the moving average of a sample's own"
     " predictions, or early-learning regularization (`elr`).",
     choices=PSEUDO_LOSSES,
-    source="eq. 7",
+    source="Liu et al. 2020; the paper, eq. 7: cross_entropy",
   )
   pseudo_loss_weight: float = field(
-    1.0,
+    8.0,
     "p: factor of the re-labelling loss; 0 = none.",
     bound=Bound(0, 1000),
-    source="ours; Table 4: 2, WebVision 1",
+    source="ours; Liu et al. 2020: 3; Table 4: 2, WebVision 1",
+  )
+  pseudo_loss_by_noise: bool = field(
+    True,
+    "Whether p is times the share of labels that are wrong, as the run itself"
+    " comes to see it: nothing where all labels are right, and as long as it"
+    " cannot tell.",
+    source="ours",
   )
   pseudo_loss_on_mixed: bool = field(
     False,
@@ -196,17 +203,6 @@ class TrainOptions:
       self.objective.loss == "forward_correction"
       and self.objective.transition == "estimated"
     )
-
-  @property
-  def reads_class_share(self) -> bool:
-    """Whether the loss depends on the shares of the classes."""
-    objective = self.objective
-    return objective.logit_adjustment > 0 or objective.loss == "ldam"
-
-  @property
-  def estimates_class_share(self) -> bool:
-    """Whether those are estimated as training goes."""
-    return self.reads_class_share and self.objective.class_prior == "estimated"
 
   @property
   def keeps_predictions(self) -> bool:

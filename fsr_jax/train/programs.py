@@ -229,15 +229,7 @@ class Programs:
     options = self.options
     last_of_warmup = epoch + 1 == options.reweighting.warmup_epochs
     estimate = options.estimates_transition and last_of_warmup
-    state = self._compiled.end_epoch[estimate](state, self._train)
-    if not options.estimates_class_share:
-      return state
-    share = states.estimated_class_share(
-      self.devices.get(state.reweighting.anchors).label,
-      self.data.train.label,
-      self.data.num_classes,
-    )
-    return state.replace(class_share=self.devices.put(share))
+    return self._compiled.end_epoch[estimate](state, self._train)
 
   def _images_of(self, split: Split, batches: np.ndarray):
     """Yields uint8 images of each row of `batches`, shared out."""

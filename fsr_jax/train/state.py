@@ -5,11 +5,9 @@ from typing import NamedTuple
 import flax
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from fsr_jax.data.images import augment
-from fsr_jax.label_issues import quality
 from fsr_jax.maths import randomness, tables, transition
 from fsr_jax.maths.collectives import Array, Tree
 from fsr_jax.models import Network
@@ -40,8 +38,6 @@ class TrainState(flax.struct.PyTreeNode):
     reweighting: ReweightingState.
     transition: float32 [C, C], P(given label | true label), for
       loss=forward_correction; else None.
-    class_share: float32 [C], of the classes, above 0, for logit_adjustment and
-      loss=ldam; else None.
     statistics: of the images that it was trained on. They never change, and
       are here because a network is of no use without them.
   """
@@ -54,7 +50,6 @@ class TrainState(flax.struct.PyTreeNode):
   ema_batch_stats: Tree
   reweighting: ReweightingState
   transition: jax.Array | None
-  class_share: jax.Array | None
   statistics: Statistics
 
 
@@ -131,10 +126,6 @@ def create(
     known_transition is None
   ):
     known_transition = jnp.eye(num_classes)
-  class_share = None
-  if options.reads_class_share:
-    # Those of the given labels; for some runs until there is an estimate.
-    class_share = jnp.maximum(data.class_count, 1) / jnp.sum(data.class_count)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
@@ -151,7 +142,6 @@ def create(
       keep_predictions=options.keeps_predictions,
     ),
     transition=known_transition,
-    class_share=class_share,
     statistics=Statistics(*statistics),
   )
 
@@ -182,25 +172,3 @@ def end_epoch(
   return state.replace(
     transition=transition.estimate(probabilities, data.class_count)
   )
-
-
-def estimated_class_share(
-  anchor: np.ndarray, label: np.ndarray, num_classes: int
-) -> np.ndarray:
-  """Shares of the true classes, on the host: it is the list's own estimate.
-
-  Args:
-    anchor: int32 [N], Anchors.label.
-    label: int32 [N], given labels.
-    num_classes: C.
-
-  Returns:
-    float32 [C], sum 1; of no class less than one sample. Those of the given
-    labels while there are no anchors.
-  """
-  share = np.bincount(label, minlength=num_classes) / len(label)
-  if (anchor != quality.NO_ANCHOR).any():
-    matrix, _ = quality.transition(label, anchor, num_classes)
-    share = quality.class_shares(matrix, share)
-  share = np.maximum(share, 1 / len(label))
-  return (share / share.sum()).astype(np.float32)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from fsr_jax import models
-from fsr_jax.maths import collectives, losses, schedules, tables
+from fsr_jax.maths import collectives, losses, prior, schedules, tables
 from fsr_jax.models import Network
 from fsr_jax.reweighting import Reweighter, reweighter
 from fsr_jax.train import forward as passes
@@ -97,9 +97,11 @@ def train_step(
   relabels = options.relabels and (
     rewarded or not options.reweighting.draws_rewards
   )
+  share = class_share(options, state, data)
+  offset = _offset(options, share)
   logits, pull_back, residue = jax.vjp(
     lambda params: passes.forward(
-      params, ctx, state.batch_stats, batch, relabels
+      params, ctx, state.batch_stats, batch, offset, relabels
     ),
     state.params,
     has_aux=True,
@@ -107,16 +109,12 @@ def train_step(
   seen = passes.see(ctx, batch, logits, residue)
   rewards = None
   if rewarded:
-    assert state.reweighting.dictionary is not None
-    drawn = inputs.draw_rewards(
-      options, keys, state.statistics, data, state.reweighting.dictionary, feed
-    )
-    rewards = passes.reward_losses(
-      ctx, state.params, state.batch_stats, drawn, batch.unmixed_image
-    )
-  weights, reweighting = _weigh(ctx, state, batch, seen, rewards)
+    rewards = _rewards(ctx, keys, state, data, feed, batch, offset)
+  loss_of = objective.sample_loss(options, state.transition, share)
+  head = passes.head_of(ctx, state.batch_stats, offset)
+  weights, reweighting = _weigh(ctx, state, batch, seen, head, loss_of, rewards)
   loss, slope = jax.value_and_grad(_total_loss)(
-    logits, ctx, state, batch, weights, relabels
+    logits, ctx, state, batch, weights, loss_of, relabels
   )
   (gradient,) = pull_back(slope)
   loss, gradient = collectives.psum((loss, gradient))
@@ -126,7 +124,44 @@ def train_step(
   return new, _measure(ctx, new, batch, seen, weights, loss, size)
 
 
-def _weigh(ctx, state, batch, seen, rewards):
+def class_share(
+  options: TrainOptions, state: TrainState, data: Resident
+) -> jax.Array:
+  """The classes' shares of the training set as class_prior has them.
+
+  Returns:
+    float32 [C], above 0.
+  """
+  if options.objective.class_prior == "estimated":
+    return state.reweighting.noise.class_share
+  count = jnp.maximum(data.class_count, 1)
+  return count / jnp.sum(count, dtype=jnp.float32)
+
+
+def _offset(options, share) -> jax.Array | float:
+  """What is added to logits in training, [C]; 0 without logit_adjustment."""
+  tau = options.objective.logit_adjustment
+  return prior.offset(share, tau) if tau else 0.0
+
+
+def _rewards(ctx, keys, state, data, feed, batch, offset):
+  """head_params -> losses of a reward batch, drawn for this step."""
+  assert state.reweighting.dictionary is not None
+  drawn = inputs.draw_rewards(
+    ctx.options,
+    keys,
+    state.statistics,
+    data,
+    state.reweighting.dictionary,
+    feed,
+  )
+  unmixed = batch.unmixed_image
+  return passes.reward_losses(
+    ctx, state.params, state.batch_stats, drawn, unmixed, offset
+  )
+
+
+def _weigh(ctx, state, batch, seen, head, loss_of, rewards):
   """(weights [b], ReweightingState), beside what is differentiated."""
   momentum = None
   if ctx.options.reweighting.lookahead_momentum:
@@ -138,12 +173,10 @@ def _weigh(ctx, state, batch, seen, rewards):
     batch.label,
     seen.features,
     seen.logits,
-    passes.head_of(ctx, state.batch_stats),
+    head,
     state.params["head"],
     target=batch.target,
-    sample_loss=objective.sample_loss(
-      ctx.options, state.transition, state.class_share
-    ),
+    sample_loss=loss_of,
     exact=seen.exact,
     mixed=seen.mixed,
     reward_losses=rewards,
@@ -156,12 +189,12 @@ def _weigh(ctx, state, batch, seen, rewards):
   return weights, new
 
 
-def _total_loss(logits, ctx, state, batch, weights, relabels):
+def _total_loss(logits, ctx, state, batch, weights, loss_of, relabels):
   """This device's part of section 4.3's loss, from the logits on."""
   options = ctx.options
   loss = objective.weighted_loss(
     options,
-    objective.sample_loss(options, state.transition, state.class_share),
+    loss_of,
     weights,
     logits.mixed,
     batch,
@@ -178,7 +211,7 @@ def _total_loss(logits, ctx, state, batch, weights, relabels):
     options,
     logits.mixed if on_mixed else logits.unmixed,
     pseudo_label,
-    state.class_share,
+    state.reweighting.noise.wrong_share,
   )
   begun = state.reweighting.epoch >= options.reweighting.warmup_epochs
   return loss + jnp.where(begun, relabelling, 0.0)

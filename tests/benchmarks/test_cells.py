@@ -104,8 +104,8 @@ class CellsTest(fake.Case):
         exact = cell.endswith("_exact")
         self.assertEqual(options.passes_unmixed, exact)
         self.assertEqual(options.unmixes, not exact)
-        elr = options.objective.pseudo_loss == "elr"
-        self.assertEqual(elr, "fsr_elr" in cell)
+        before = cell.endswith(("fsr_cross_entropy", "fsr_elr"))
+        self.assertEqual(options.reweighting.label_scores, not before)
 
   def test_features_need_a_file_and_nothing_else_takes_one(self):
     scale = scales.SCALES["features"]

@@ -191,7 +191,7 @@ class ReportTest(fake.Case):
     self.assertLen(set(header), len(header))
     self.assertNotIn("nested", header)
     self.assertEqual(first[:5], ["plain", "plain", "1.0", "0", "0.91"])
-    self.assertEqual(second[:5], ["tail/fsr", "fsr_elr", "5.0", "0", "0.92"])
+    self.assertEqual(second[:5], ["tail/fsr", "fsr", "5.0", "0", "0.92"])
     self.assertEqual(first[header.index("dictionary_purity")], "")
     with open(self.out / "curves.csv", newline="") as file:
       curves = list(csv.DictReader(file))

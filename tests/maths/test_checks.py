@@ -33,7 +33,7 @@ TABLES = tables.init(N, C, True)
 
 def seen(**entries):
   """An Observation with some of its entries exchanged."""
-  whole = tables.Observation(LABEL, FLOATS, FLOATS, ACCEPTED, TARGET)
+  whole = tables.Observation(LABEL, FLOATS, FLOATS, LABEL, ACCEPTED, TARGET)
   return whole._replace(**entries)
 
 

@@ -42,12 +42,12 @@ class PriorTest(absltest.TestCase):
     ):
       self.adjusted([1, 1])
 
-  def test_as_trained_is_the_balanced_softmax(self):
+  def test_of_a_sum_with_the_offset_is_the_balanced_softmax(self):
     """share_c e^z_c, normalised: .6 x .6 : .3 x .3 : .1 x .1 = 36 : 9 : 1."""
     logits, share = jnp.log(P), jnp.array(SHARE)
-    found = jax.nn.softmax(prior.as_trained(logits, share, 1.0))
+    found = jax.nn.softmax(logits + prior.offset(share, 1.0))
     np.testing.assert_allclose(found[0], np.array([36, 9, 1]) / 46, rtol=1e-5)
-    np.testing.assert_array_equal(prior.as_trained(logits, share, 0.0), logits)
+    np.testing.assert_array_equal(prior.offset(share, 0.0), jnp.zeros(3))
 
   def test_margins_go_with_the_fourth_root(self):
     share = jnp.array([16.0, 1.0, 81.0]) / 98
@@ -58,9 +58,7 @@ class PriorTest(absltest.TestCase):
   def test_adjusting_after_training_undoes_it(self):
     """In both places 1 takes all of the shares out."""
     logits, share = jnp.log(P), jnp.array(SHARE)
-    again = prior.adjust(
-      prior.as_trained(logits, share, 1.0), share, jnp.ones(3)
-    )
+    again = prior.adjust(logits + prior.offset(share, 1.0), share, jnp.ones(3))
     np.testing.assert_allclose(again, logits, rtol=1e-5, atol=1e-6)
 
 

@@ -7,11 +7,14 @@ import numpy as np
 from fsr_jax.maths import tables
 
 
-def observe(t, index, score, weights, probabilities, correct=False, **momenta):
+def observe(
+  t, index, score, weights, probabilities, correct=False, predicted=0, **momenta
+):
   seen = tables.Observation(
     jnp.array(index),
     jnp.array(score),
     jnp.array(weights),
+    jnp.broadcast_to(jnp.array(predicted), np.shape(score)),
     jnp.broadcast_to(jnp.array(correct), np.shape(score)),
     None if probabilities is None else jnp.array(probabilities),
   )
@@ -31,6 +34,12 @@ class TablesTest(absltest.TestCase):
     debiased = tables.debias(t.score, t.visits, 0.9)
     # (0.9 * 1 + 1 * 2) / (0.9 + 1): a weighted mean of what was seen.
     np.testing.assert_allclose(debiased, [5.0, 7.0, 2.9 / 1.9], rtol=1e-5)
+
+  def test_the_last_prediction_is_kept(self):
+    t = tables.init(3, 4, relabel=False)
+    t = observe(t, [2, 0], [0.0] * 2, [0.5] * 2, None, predicted=[3, 1])
+    t = observe(t, [2, 1], [0.0] * 2, [0.5] * 2, None, predicted=[2, 3])
+    np.testing.assert_array_equal(t.predicted, [1, 3, 2])
 
   def test_trust_counts_epochs_in_use(self):
     t = tables.init(4, 2, relabel=False)
@@ -78,7 +87,7 @@ class TablesTest(absltest.TestCase):
     said = ([0.5, 0.5], [0.9, 0.1], [1.0, 0.0])
     for probabilities in said:
       seen = tables.Observation(
-        *(jnp.array([x]) for x in (1, 0.0, 0.5, True)),
+        *(jnp.array([x]) for x in (1, 0.0, 0.5, 0, True)),
         probabilities=None,
         log_probabilities=jnp.log(jnp.array([probabilities])),
       )

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.errors import InputError
-from fsr_jax.label_issues import quality
 from fsr_jax.maths import dictionary, tables
 from tests.reweighting.small import LABEL, C, N, problem
 
@@ -57,51 +56,6 @@ class RefreshTest(parameterized.TestCase):
       np.testing.assert_array_equal(state.tables.trusted, expected)
       self.assertEqual(int(state.epoch), epoch + 1)
     self.assertGreater(expected.max(), 0)
-
-  def test_anchors_are_those_of_the_third_epoch(self):
-    """With uniform weights too; what was never seen is beyond nothing."""
-    ours, state, _, _ = problem(weighting="uniform")
-    rng = np.random.default_rng(0)
-    for epoch in range(1, 5):
-      logs = np.log(rng.dirichlet(np.ones(C), N))
-      visits = np.arange(N) > 1
-      state = state._replace(
-        tables=state.tables._replace(
-          mean_log=jnp.array(logs, jnp.float32), visits=jnp.array(visits * 1)
-        )
-      )
-      state = jax.jit(ours.refresh)(state, jnp.array(LABEL))
-      if epoch == 3:
-        sure = np.where(visits[:, None], np.exp(logs), 0)
-        expected = np.where(visits, quality.anchors(sure), -1)
-        self.assertGreater(np.sum(expected >= 0), 4)
-      if epoch < 3:
-        expected = np.full(N, -1)
-      np.testing.assert_array_equal(state.anchors.label, expected)
-
-  def test_anchors_of_a_slow_learner_are_chosen_anew(self):
-    """While it knows 1.15 times as many labels as an epoch before."""
-    ours, state, _, _ = problem(weighting="uniform")
-    logs = np.log(np.random.default_rng(0).dirichlet(np.ones(C), (9, N)))
-    chosen = 0
-    # Of 20 samples: 8 / 6 and 10 / 8 are more, 11 / 10 is not; later growth
-    # does not count any more.
-    for epoch, known in enumerate([2, 4, 6, 8, 10, 11, 15], start=1):
-      recall = np.where(np.arange(N) < known, tables.KNOWN, tables.FORGOTTEN)
-      state = state._replace(
-        tables=state.tables._replace(
-          mean_log=jnp.array(logs[epoch], jnp.float32),
-          visits=jnp.ones(N, jnp.int32),
-          recall=jnp.array(recall, jnp.int8),
-        )
-      )
-      state = ours.refresh(state, jnp.array(LABEL))
-      if 3 <= epoch <= 5:
-        chosen = epoch
-      if chosen:
-        np.testing.assert_array_equal(
-          state.anchors.label, quality.anchors(np.exp(logs[chosen]))
-        )
 
   def test_averages_are_kept_up_to_a_size(self):
     kept = 4e-9 * N * C

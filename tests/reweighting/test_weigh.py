@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from fsr_jax.errors import InputError
-from fsr_jax.maths import losses, queue, reweight
+from fsr_jax.maths import losses, queue, reweight, tables
 from fsr_jax.maths.collectives import AXIS
-from fsr_jax.reweighting import ReweightingOptions, reweighter
+from fsr_jax.reweighting import ReweightingOptions, noise, reweighter
 from tests.reweighting.small import (
   INDEX,
   LABEL,
@@ -18,6 +18,7 @@ from tests.reweighting.small import (
   filled,
   head,
   problem,
+  told,
   weigh,
 )
 
@@ -131,7 +132,7 @@ class QueueTest(parameterized.TestCase):
     ours, state, features, params = problem(
       weighting=weighting, warmup_epochs=1
     )
-    state = filled(state)._replace(trusted=jnp.ones(len(LABEL), bool))
+    state = told(filled(state))._replace(trusted=jnp.ones(len(LABEL), bool))
     weights, new = weigh(ours, state, features, params)
     np.testing.assert_array_equal(weights, np.float32(1 / B))
     self.assertTrue(np.isnan(new.last.reward_loss))
@@ -180,7 +181,7 @@ class QueueTest(parameterized.TestCase):
 
   def test_same_on_2_devices(self):
     ours, state, features, params = problem(per_length=True)
-    state = filled(state)._replace(trusted=jnp.ones(len(LABEL), bool))
+    state = told(filled(state))._replace(trusted=jnp.ones(len(LABEL), bool))
     weights, new = weigh(ours, state, features, params)
 
     def share(state, index, label, features, params):
@@ -230,6 +231,25 @@ class WeighTest(parameterized.TestCase):
     np.testing.assert_allclose(
       new.tables.last_weight[INDEX], B * expected, rtol=1e-5
     )
+
+  @parameterized.parameters("lookahead", "uniform")
+  def test_times_the_label_score(self, weighting):
+    """After the warm-up, with learned weights and with uniform ones."""
+
+    def weights_of(**fields):
+      ours, state, features, params = problem(weighting=weighting, **fields)
+      state = told(filled(state) if state.queue is not None else state)
+      return np.array(weigh(ours, state, features, params)[0]), state
+
+    plain, _ = weights_of(label_scores=False)
+    weights, state = weights_of(label_scores=True)
+    said = tables.mean_probabilities(state.tables.mean_log[INDEX])
+    score = noise.label_score(state.noise, said, jnp.array(LABEL[INDEX]))
+    self.assertGreater(np.ptp(score), 0.1)
+    expected = plain * score / np.sum(plain * score)
+    np.testing.assert_allclose(weights, expected, rtol=1e-4)
+    weights, _ = weights_of(label_scores=True, warmup_epochs=1)
+    np.testing.assert_allclose(weights, 1 / B, rtol=1e-6)
 
   @parameterized.product(
     rule=RULES, dtype=["bfloat16", "float16"], momentum=[0.0, 0.5]

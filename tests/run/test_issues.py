@@ -52,29 +52,17 @@ class MeasureTest(parameterized.TestCase):
     )
 
   def test_remarks(self):
-    lines = issues.remarks(few()[0])
+    lines = issues.remarks(few()[0], True)
     self.assertStartsWith(lines[0], "labels that look wrong: 2 of 4 (50.0%); s")
     self.assertEqual(lines[1], "most often: b that looks like a (2 times)")
 
-  @parameterized.parameters(
-    ([], {"test_top1": 0.9}, False),  # Not evaluated then.
-    ([{"epoch": 3, "test_top1": 0.3}], {"test_top1": 0.5}, True),
-    ([{"epoch": 3, "test_top1": 0.4}], {"test_top1": 0.5}, False),
-    ([{"epoch": 2, "test_top1": 0.1}], {"test_top1": 0.5}, False),
-    (
-      [{"epoch": 3, "val_top1": 0.4, "test_top1": None}],
-      {"val_top1": 0.7, "test_top1": 0.1},
-      True,
-    ),
-  )
-  def test_slow_learners(self, metrics, summary, expected):
-    self.assertEqual(issues.was_learning(metrics, summary), expected)
-    self.assertEqual(
-      "learned slowly" in issues.remarks(few()[0], expected)[-1], expected
-    )
+  @parameterized.parameters(True, False)
+  def test_of_a_network_that_was_never_sure(self, settled):
+    last = issues.remarks(few()[0], settled)[-1]
+    self.assertEqual("did not become sure" in last, not settled)
 
   def test_without_a_list(self):
-    (line,) = issues.remarks(None)
+    (line,) = issues.remarks(None, False)
     self.assertIn("predictions_gb", line)
     self.assertEqual({*issues.measure(None, few()[1]).values()}, {None})
 

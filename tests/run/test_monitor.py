@@ -12,7 +12,7 @@ from fsr_jax.run import monitor
 LABEL, CLEAN = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 0])
 
 
-def measured(clean_label=CLEAN, rewards="dictionary", **fields):
+def measured(clean_label=CLEAN, rewards="dictionary", settled=True, **fields):
   image = np.zeros((4, 1, 1, 1), np.uint8)
   split = Split(image, LABEL, clean_label)
   options = ReweightingOptions(
@@ -33,6 +33,8 @@ def measured(clean_label=CLEAN, rewards="dictionary", **fields):
       * np.array([[0.9, 0.1], [1.2, 0.3], [0.4, 0.6], [0.8, 0.2]]),
     ),
     zero_batches=np.array(3),
+    noise=state.noise._replace(wrong_share=np.float32(0.25)),
+    anchors=state.anchors._replace(settled=np.bool_(settled)),
   )
   if state.dictionary is not None:
     state = state._replace(
@@ -62,11 +64,15 @@ class MeasureTest(parameterized.TestCase):
       "weight_clean": 2 / 3,
       "weight_wrong": 2,
       "wrong_weight_share": 0.2,
+      "estimated_wrong_share": 0.25,
       "zero_batches": 3,
     }
     self.assertEqual(result.keys(), expected.keys())
     for name, value in expected.items():
       self.assertAlmostEqual(result[name], value, places=6, msg=name)
+
+  def test_nothing_is_estimated_before_anchors_are_settled(self):
+    self.assertIsNone(measured(settled=False)["estimated_wrong_share"])
 
   def test_wrong_labels_whose_true_class_is_unknown(self):
     """They count as wrong; how difficult they are cannot be said."""

@@ -86,10 +86,7 @@ class OutputsTest(parameterized.TestCase):
     """In the paper's form, where a weight is of the present step alone."""
     workdir = self.create_tempdir().full_path
     c = shrunk.config(
-      method="fsr_elr",
-      unmixed_pass=True,
-      rewards="dictionary",
-      weight_momentum=0.0,
+      method="fsr_exact",
       data__max_examples=0,
       data__crop_padding=0,
       data__flip=False,

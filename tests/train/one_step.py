@@ -47,6 +47,12 @@ def with_tables(state, **entries):
   return with_reweighting(state, tables=tables)
 
 
+def with_share(state, class_share):
+  """The state in which the true classes are thought to have these shares."""
+  noise = state.reweighting.noise._replace(class_share=class_share)
+  return with_reweighting(state, noise=noise)
+
+
 def step(state, resident, index, *, ctx, active):
   """The compiled step; compiled, for the tests' own speed.
 

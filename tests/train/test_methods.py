@@ -14,7 +14,6 @@ from fsr_jax.config.validation import validate
 from fsr_jax.data import sources
 from fsr_jax.data.dataset import channel_statistics
 from fsr_jax.errors import InputError
-from fsr_jax.label_issues import quality
 from fsr_jax.maths import (
   class_balance,
   losses,
@@ -25,9 +24,8 @@ from fsr_jax.maths import (
 from fsr_jax.maths.randomness import StepKeys
 from fsr_jax.train import input as inputs
 from fsr_jax.train import loss as objective
-from fsr_jax.train import state as states
 from fsr_jax.train.forward import head_of, reward_losses
-from fsr_jax.train.step import train_step
+from fsr_jax.train.step import class_share, train_step
 from tests import shrunk
 from tests.train.one_step import (
   at,
@@ -35,6 +33,7 @@ from tests.train.one_step import (
   setup,
   step,
   with_reweighting,
+  with_share,
   with_tables,
 )
 
@@ -92,9 +91,10 @@ class PresetsTest(parameterized.TestCase):
       "rewards": "held_out",
       "meta_blocks": -1,
       "mixup": False,
-      "pseudo_loss": "cross_entropy",
       "pseudo_loss_weight": 0.0,
-      "pseudo_label_momentum": 0.7,
+      "pseudo_loss_by_noise": False,
+      "logit_adjustment": 0.0,
+      "label_scores": False,
       "weight_rule": "clip",
       "per_length": False,
       "data__held_out": 20,
@@ -181,11 +181,13 @@ class LossesTest(parameterized.TestCase):
   def test_logit_adjustment_goes_with_every_loss(self, loss, expected):
     """Shares of the given labels, which in `random_data` are a quarter each."""
     ctx, resident, state = setup(
-      method="plain", loss=loss, logit_adjustment=0.5
+      method="plain",
+      loss=loss,
+      logit_adjustment=0.5,
+      class_prior="estimated",
     )
-    np.testing.assert_array_equal(state.class_share, np.full(C, 0.25))
     share = jnp.array([0.4, 0.3, 0.2, 0.1])
-    state = state.replace(class_share=share)
+    state = with_share(state, share)
     _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
     logits = logits_of(ctx, state, resident) + jnp.log(share) / 2
     target = losses.one_hot(resident.label[:B], C)
@@ -200,7 +202,6 @@ class LossesTest(parameterized.TestCase):
     )
     count = jnp.array([40, 10, 10, 4])
     resident = resident.replace(class_count=count)
-    state = state.replace(class_share=count / 64)
     logits = logits_of(ctx, state, resident)
     target = losses.one_hot(resident.label[:B], C)
     margin = 3 * (4 / count) ** 0.25
@@ -213,37 +214,23 @@ class LossesTest(parameterized.TestCase):
       _, metrics = compiled(state, resident, INDEX)
       np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
 
-  def test_shares_of_true_classes_are_told_by_anchors(self):
-    """Half of class 0 is labelled 1: of 400 each 200 and 600 are given."""
-    true = np.repeat(np.arange(C), 400)
-    label = np.where(np.arange(4 * 400) < 200, 1, true)
-    nobody = np.full(len(true), quality.NO_ANCHOR)
-    anchor = np.where(np.arange(len(true)) % 4 == 0, true, nobody)
-    estimate = states.estimated_class_share
-    given = estimate(nobody, label, C)
-    np.testing.assert_allclose(given, [0.125, 0.375, 0.25, 0.25])
-    np.testing.assert_allclose(estimate(anchor, label, C), 0.25, atol=0.02)
-
-  @parameterized.parameters(1, 2)
-  def test_shares_are_estimated_as_training_goes(self, devices):
-    options = shrunk.options(method="plain", logit_adjustment=1.0, num_epochs=3)
-    data = shrunk.random_data()
-    data.train.label[::8] = 1  # Half of class 0.
-    programs, state = shrunk.trained(options, data, devices)
-    state = programs.devices.get(state)
-    anchor = state.reweighting.anchors.label
-    expected = states.estimated_class_share(anchor, data.train.label, C)
-    np.testing.assert_array_equal(state.class_share, expected)
-    given = np.array([8, 24, 16, 16]) / 64
-    self.assertGreater(np.abs(expected - given).max(), 0.01)
+  def test_given_shares_are_those_of_the_given_labels(self):
+    ctx, resident, state = setup(logit_adjustment=1.0, class_prior="given")
+    resident = resident.replace(class_count=jnp.array([32, 16, 16, 0]))
+    # Of no class less than one sample.
+    np.testing.assert_allclose(
+      class_share(ctx.options, state, resident), np.array([32, 16, 16, 1]) / 65
+    )
 
   @parameterized.parameters(0.0, 1.0)
   def test_elr_adds_its_regularizer(self, tau):
-    ctx, resident, state = setup(method="elr", logit_adjustment=tau)
+    ctx, resident, state = setup(
+      method="elr", logit_adjustment=tau, class_prior="estimated"
+    )
     offset = jnp.zeros(C)
     if tau:
       share = jnp.array([0.4, 0.3, 0.2, 0.1])
-      state, offset = state.replace(class_share=share), jnp.log(share)
+      state, offset = with_share(state, share), jnp.log(share)
     old = jnp.full((64, C), 0.25)
     # One visit: debiased this is `old`.
     state = with_tables(
@@ -260,23 +247,31 @@ class LossesTest(parameterized.TestCase):
     )
     np.testing.assert_allclose(metrics.loss, expected, rtol=1e-4)
 
-  def test_cross_entropy_on_pseudo_labels_is_of_plain_logits(self):
+  def test_re_labelling_by_noise(self):
+    """ELR's term is times the estimated share of wrong labels."""
     ctx, resident, state = setup(
-      method="plain", pseudo_loss_weight=2.0, logit_adjustment=1.0
+      method="elr", pseudo_loss_weight=8.0, pseudo_loss_by_noise=True
     )
-    share = jnp.array([0.4, 0.3, 0.2, 0.1])
-    pseudo = jnp.tile(share[::-1], (64, 1))
     state = with_tables(
-      state.replace(class_share=share),
-      pseudo_label=pseudo * 0.3,
+      state,
+      pseudo_label=jnp.full((64, C), 0.25 * 0.3),
       visits=jnp.ones(64, jnp.int32),
     )
-    _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+    found = []
+    for share in (0.0, 0.25, 0.5):
+      noise = state.reweighting.noise._replace(wrong_share=jnp.float32(share))
+      state = with_reweighting(state, noise=noise)
+      _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+      found.append(float(metrics.loss))
     logits = logits_of(ctx, state, resident)
     target = losses.one_hot(resident.label[:B], C)
-    expected = losses.cross_entropy(logits + jnp.log(share), target)
-    expected += 2 * losses.cross_entropy(logits, pseudo[:B])
-    np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
+    given = float(losses.cross_entropy(logits, target).mean())
+    p = jax.nn.softmax(logits)
+    average = 0.7 * 0.25 + 0.3 * p
+    term = float(jnp.mean(jnp.log(1 - jnp.sum(p * average, -1))))
+    np.testing.assert_allclose(
+      found, [given, given + 2 * term, given + 4 * term], rtol=1e-4
+    )
 
   def test_transition_is_estimated_at_the_end_of_the_warm_up(self):
     data = shrunk.random_data()
@@ -328,7 +323,7 @@ class WeightingTest(parameterized.TestCase):
     features, _ = ctx.network.features(
       state.params, state.batch_stats, image, True
     )
-    head = head_of(ctx, state.batch_stats)
+    head = head_of(ctx, state.batch_stats, 0.0)
     return ctx.reweighter.weigh(
       state.reweighting,
       INDEX,
@@ -338,7 +333,7 @@ class WeightingTest(parameterized.TestCase):
       head,
       state.params["head"],
       reward_losses=reward_losses(
-        ctx, state.params, state.batch_stats, rewards, image
+        ctx, state.params, state.batch_stats, rewards, image, 0.0
       ),
     )
 
@@ -453,7 +448,7 @@ class WeightingTest(parameterized.TestCase):
     features, _ = ctx.network.features(
       state.params, state.batch_stats, image, True
     )
-    head = head_of(ctx, state.batch_stats)
+    head = head_of(ctx, state.batch_stats, 0.0)
     lookahead_params = reweight.lookahead(
       lambda p: losses.cross_entropy(head(p, features), target),
       state.params["head"],

@@ -59,7 +59,6 @@ class ParallelTest(parameterized.TestCase):
 
   @parameterized.named_parameters(
     ("fsr", {"method": "fsr"}),
-    ("fsr_elr", {"method": "fsr_elr"}),
     ("fsr_exact", {"method": "fsr_exact", "pusher": "mixed_margin"}),
   )
   def test_every_part_on_1_2_and_8_devices(self, fields):

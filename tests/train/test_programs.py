@@ -35,7 +35,6 @@ class ProgramsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     # The warm-up is decided inside of the one program.
     ("one_pass", {"method": "fsr"}, [False]),
-    ("one_pass_elr", {"method": "fsr_elr"}, [False]),
     ("plain", {"method": "plain"}, [False]),
     ("reward_batches", {"method": "fsr_exact"}, [False, True]),
   )

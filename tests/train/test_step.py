@@ -58,6 +58,8 @@ class TrainStepTest(parameterized.TestCase):
       weigh_mixed=True,
       per_length=weight_rule == "relative",
       pseudo_loss="cross_entropy",
+      pseudo_loss_by_noise=False,
+      logit_adjustment=0.0,
       pseudo_label_momentum=0.1,
       label_smoothing=0.1,
     )
@@ -158,7 +160,9 @@ class TrainStepTest(parameterized.TestCase):
   def test_warm_up_has_uniform_weights_and_no_pseudo_loss(
     self, method, tolerance
   ):
-    ctx, resident, state = setup(method=method, mixup=False)
+    ctx, resident, state = setup(
+      method=method, mixup=False, logit_adjustment=0.0
+    )
     fsr, metrics = step(state, resident, jnp.arange(16), ctx=ctx, active=False)
     plain_ctx, _, plain_state = setup(method="plain")
     plain, _ = step(

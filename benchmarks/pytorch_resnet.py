@@ -3,21 +3,21 @@
     python benchmarks/pytorch_resnet.py --network=resnet50 --batch_size=128
 
 pip install torch. On random images that are on the device already: each step
-takes its batch out of them, then forward pass, cross entropy, backward pass and SGD with momentum, in
-bfloat16 (autocast) and channels-last. In three ways: as it is ("eager"),
-compiled ("torch.compile"), and compiled with CUDA graphs ("torch.compile, CUDA
-graphs"), which launch a step as one, as our many steps a call do. A line of
-JSON for each: {"way", "images_per_second", "problem", ...}.
+takes its batch out of them, then forward pass, cross entropy, backward pass
+and SGD with momentum, in bfloat16 (autocast) and channels-last. In three ways:
+as it is ("eager"), compiled ("torch.compile"), and compiled with CUDA graphs
+("torch.compile with CUDA graphs"), which launch a pass as one, as our calls of
+many steps do. A line of JSON for each: {"way", "images_per_second", "problem",
+...}.
 """
 
+import argparse
 import collections
 import json
 import pathlib
 import statistics
 import sys
 import time
-
-from absl import app, flags
 
 # Works without installing anything.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -28,20 +28,13 @@ from fsr_jax.errors import InputError, check, choose
 WAYS = {
   "eager": None,
   "torch.compile": "default",
-  "torch.compile, CUDA graphs": "reduce-overhead",
+  "torch.compile with CUDA graphs": "reduce-overhead",
 }
 # ResNets of 32 x 32 images -> blocks a stage.
 _SMALL = {"resnet8": 1, "resnet32": 5}
 NETWORKS = (*_SMALL, "resnet50")
 _ROUNDS = 3
 _WARM = 5  # Steps; the first compiles.
-
-_NETWORK = flags.DEFINE_enum("network", "resnet32", NETWORKS, "Which.")
-_BATCH = flags.DEFINE_integer("batch_size", 100, "B.")
-_SIZE = flags.DEFINE_integer("image_size", 32, "Pixels a side.")
-_CLASSES = flags.DEFINE_integer("classes", 10, "C.")
-_STEPS = flags.DEFINE_integer("steps", 100, "Timed steps a round.")
-_WAYS = flags.DEFINE_list("ways", None, "Some of the three; none means all.")
 
 
 def _torch():
@@ -245,31 +238,48 @@ def measure(
   return batch_size * rate(step, batches, steps, wait)
 
 
-def main(argv):
-  del argv
-  ways = _WAYS.value or list(WAYS)
-  for way in ways:
+def parsed(argv: list[str]) -> argparse.Namespace:
+  """The command line.
+
+  Raises:
+    InputError: a size below 1, an unknown way.
+  """
+  # Not absl's flags: benchmarks/cost.py has some of the same names.
+  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--network", default="resnet32", choices=NETWORKS)
+  sizes = {"batch_size": 100, "image_size": 32, "classes": 10, "steps": 100}
+  for name, usual in sizes.items():
+    parser.add_argument(f"--{name}", type=int, default=usual)
+  parser.add_argument("--ways", default=",".join(WAYS))
+  found = parser.parse_args(argv)
+  for name in sizes:
+    value = getattr(found, name)
+    check(value > 0, f"--{name}={value}; expected above 0")
+  found.ways = found.ways.split(",")
+  for way in found.ways:
     choose("way", way, WAYS)
-  for flag in (_BATCH, _SIZE, _CLASSES, _STEPS):
-    check(flag.value > 0, f"--{flag.name}={flag.value}; expected above 0")
+  return found
+
+
+def main(argv: list[str]) -> None:
+  asked = parsed(argv)
   torch = _torch()
   gpu = torch.cuda.is_available()
   settings = {
-    "network": _NETWORK.value,
-    "batch_size": _BATCH.value,
-    "image_size": _SIZE.value,
+    "network": asked.network,
+    "batch_size": asked.batch_size,
+    "image_size": asked.image_size,
     "versions": f"torch {torch.__version__}",
     "device": torch.cuda.get_device_name() if gpu else "cpu",
   }
-  sizes = (_BATCH.value, _SIZE.value, _CLASSES.value, _STEPS.value)
-  build(_NETWORK.value, _CLASSES.value)  # What is missing is said once.
-  for way in ways:
+  sizes = (asked.batch_size, asked.image_size, asked.classes, asked.steps)
+  for way in asked.ways:
     speed, problem = None, None
     if "CUDA" in way and not gpu:
       problem = "no CUDA device"
     else:
       try:
-        speed = measure(_NETWORK.value, way, *sizes)
+        speed = measure(asked.network, way, *sizes)
       # The compiler may fail in many ways; the other ways go on.
       except Exception as error:
         problem = (str(error).strip().splitlines() or [repr(error)])[0]
@@ -279,6 +289,6 @@ def main(argv):
 
 if __name__ == "__main__":
   try:
-    app.run(main)
+    main(sys.argv[1:])
   except (InputError, OSError) as error:
     sys.exit(f"error: {error}")

@@ -4,11 +4,11 @@
         --config.data.data_dir=DATA
     python -m benchmarks.accelerator --out=DIR --miniature
 
-ResNet-32 on CIFAR-10 with 40 % uniform and with instance-dependent noise, plain
-training with MixUp and fsr, as main.py trains them, in bfloat16; what a step of
-fsr costs, with a profile; plain steps beside PyTorch's (pip install torch); then
-further seeds. First the steps are timed and it is told which rows fit, in
-order of value; then they are done. What follows `--` goes to every run.
+ResNet-32 on CIFAR-10 with 40 % uniform and with instance-dependent noise,
+plain training with MixUp and fsr, as main.py trains them, in bfloat16; what a
+step of fsr costs, with a profile; plain steps beside PyTorch's (pip install
+torch); then further seeds. First the steps are timed and it is told which rows
+fit, in order of value; then they are done. What follows `--` goes to every run.
 
 The same command continues what was cut off, until all calls together took
 --minutes: DIR/plan.jsonl counts them. Ctrl-C, SIGTERM and the end of the time

@@ -120,7 +120,7 @@ def _runs_page(rows: list[Row], journal: Journal) -> list[str]:
   speeds = journal.find("speed")
   if speeds:
     lines = [
-      "| program | device | images/s of its steps | steps a call | compiled in |",
+      "| program | device | images/s | steps a call | compiled in |",
       "|---|---|---|---|---|",
     ]
     lines += [
@@ -202,6 +202,7 @@ def _not_run_page(rows: list[Row], journal: Journal) -> list[str]:
       "failed": f"failed: {last.get('problem')}",
       "left": "left before its end",
       "begin": "cut off before its end",
-    }.get(last["event"], "no time was left for it")
+      "left_out": f"it takes {last.get('needed')}, more than was left",
+    }.get(last["event"], "not reached so far")
     lines.append(f"- {row.name}: {why}")
   return ["## Not run", "\n".join(lines)] if lines else []

@@ -149,16 +149,31 @@ def plan(
   common = [*scale.arguments(without=set_here), *extra]
   rows: list[Row] = []
   for number, seed in enumerate(seeds):
-    for cell, own in CELLS.items():
-      arguments = (*common, *scales.as_flags({**own, "seed": seed}))
-      workdir = out / "runs" / cell / seed
-      config = scales.load(arguments)
-      Workdir(str(workdir)).check_config(config, allow_change=False)
-      flat = config_lib.flatten(config.to_dict())
-      job = Job(cell, seed, workdir, arguments, flat, None)
-      rows.append(Row(f"{cell} seed {seed}", job))
+    rows += [_run(out, cell, seed, common) for cell in CELLS]
     if number == 0:
       sizes = SIZES[MINIATURE if miniature else SCALE]
       rows.append(Row(COST))
       rows += [Row(f"{BESIDE} {b.network}", beside=b) for b in sizes.beside]
+  # What an earlier call did stays in the tables.
+  found = (out / "runs").glob("*/*/*/summary.json")
+  for workdir in sorted(path.parent for path in found):
+    setting, method, seed = workdir.parts[-3:]
+    cell = f"{setting}/{method}"
+    if cell in CELLS and seed.isdecimal() and seed not in seeds:
+      rows.append(_run(out, cell, seed, common))
   return rows
+
+
+def _run(out: pathlib.Path, cell: str, seed: str, common: list[str]) -> Row:
+  """The row of a run.
+
+  Raises:
+    InputError: its config is wrong, or another one's run is there.
+  """
+  own = scales.as_flags({**CELLS[cell], "seed": seed})
+  workdir = out / "runs" / cell / seed
+  config = scales.load([*common, *own])
+  Workdir(str(workdir)).check_config(config, allow_change=False)
+  flat = config_lib.flatten(config.to_dict())
+  job = Job(cell, seed, workdir, (*common, *own), flat, None)
+  return Row(f"{cell} seed {seed}", job)

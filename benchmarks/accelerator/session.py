@@ -62,7 +62,8 @@ class Session:
     """Whether a row is done."""
     if row.job is not None:
       return row.job.finished()
-    return bool(self.journal.find("done", row=row.name))
+    done = self.journal.find("done", row=row.name)
+    return bool(done) and not work.lacked_torch(done[-1]["result"])
 
   def speeds(self) -> dict[str, dict]:
     """Program -> its newest event "speed" on this device."""
@@ -131,6 +132,8 @@ class Session:
       if fits:
         chosen.append(row)
         left -= needed
+      else:
+        self.journal.add("left_out", row=row.name, needed=text)
     self._tell_shorter(chosen, seconds)
     return chosen
 
@@ -249,8 +252,8 @@ def carry_out(session: Session, minutes: float, call_minutes: float) -> int:
       status = session.do(rows)
   except KeyboardInterrupt:
     over = journal.seconds > minutes * 60 - 2 * _TO_LEAVE
-    way = "with more --minutes" if over else "once more"
-    say(f"left; what is done is kept, the same command {way} continues")
+    way = " with more --minutes" if over else ""
+    say(f"left; what is done is kept, and the same command{way} continues")
     status = os.EX_TEMPFAIL
   journal.add("end", status=status)
   results.write(session.out, session.rows, journal)

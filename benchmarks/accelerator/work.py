@@ -22,6 +22,7 @@ COST_ROWS = ("plain", cost.BASE, "fsr")
 PROFILED = (cost.BASE, "fsr")
 # Operations of a profile that are kept.
 _TOP = 15
+_NO_TORCH = "torch is not installed"
 
 
 def one_line(error: Exception) -> str:
@@ -121,8 +122,8 @@ def in_pytorch(sizes: Beside, log: pathlib.Path) -> list[dict]:
   def problem(text):
     return {"library": "PyTorch", "way": "all", "problem": text}
 
-  if importlib.util.find_spec("torch") is None:
-    return [problem("torch is not installed")]
+  if not _has_torch():
+    return [problem(_NO_TORCH)]
   command = [
     *(sys.executable, str(ROOT / "benchmarks" / "pytorch_resnet.py")),
     f"--network={sizes.network}",
@@ -151,6 +152,16 @@ def in_pytorch(sizes: Beside, log: pathlib.Path) -> list[dict]:
     last = next((line for line in reversed(said) if line.strip()), "no words")
     found.append(problem(f"ended with {child.returncode}: {last}"))
   return [{"library": "PyTorch", **line} for line in found]
+
+
+def _has_torch() -> bool:
+  return importlib.util.find_spec("torch") is not None
+
+
+def lacked_torch(result: dict) -> bool:
+  """Whether a row was done without PyTorch, and it is there now."""
+  ways = result.get("ways", [])
+  return any(w["problem"] == _NO_TORCH for w in ways) and _has_torch()
 
 
 def require_accelerator(machine: dict[str, str], miniature: bool) -> None:

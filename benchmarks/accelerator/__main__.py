@@ -8,7 +8,8 @@ ResNet-32 on CIFAR-10 with 40 % uniform and with instance-dependent noise,
 plain training with MixUp and fsr, as main.py trains them, in bfloat16; what a
 step of fsr costs, with a profile; plain steps beside PyTorch's (pip install
 torch); then further seeds. First the steps are timed and it is told which rows
-fit, in order of value; then they are done. What follows `--` goes to every run.
+fit, in order of value; then they are done. --rows='cost,pytorch*' does only
+those. What follows `--` goes to every run.
 
 The same command continues what was cut off, until all calls together took
 --minutes: DIR/plan.jsonl counts them. Ctrl-C, SIGTERM and the end of the time
@@ -38,6 +39,7 @@ _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the runs.")
 _EPOCHS = flags.DEFINE_integer(
   "epochs", None, "A shorter protocol than the full one of 127 epochs."
 )
+_ROWS = flags.DEFINE_list("rows", ["*"], "Names or patterns of rows.")
 _MINIATURE = flags.DEFINE_bool("miniature", False, "Only try the script.")
 
 
@@ -46,6 +48,7 @@ def main(argv):
   check(bool(_OUT.value), "--out is missing: the folder of everything")
   for flag in (_MINUTES, _CALL):
     check(flag.value > 0, f"--{flag.name}={flag.value}; expected above 0")
+  check(math.isfinite(_MINUTES.value), "--minutes has to be a number")
   check(
     _EPOCHS.value is None or _EPOCHS.value > 0,
     f"--epochs={_EPOCHS.value}; expected above 0",
@@ -66,6 +69,7 @@ def main(argv):
   print(speed.text(machine), flush=True)
   work.require_accelerator(machine, _MINIATURE.value)
   plan = rows.plan(out, _SEEDS.value, _EPOCHS.value, _MINIATURE.value, argv[1:])
+  asked = rows.matching(plan, _ROWS.value)
   place = Workdir(str(out))
   place.lock()
   journal = Journal(out / "plan.jsonl", _BEGAN)
@@ -75,10 +79,14 @@ def main(argv):
       f"{out} is of a call with --miniature={call['miniature']}; choose"
       " another --out",
     )
+  if _MINIATURE.value:
+    print("note: a miniature on digits, whose numbers mean nothing")
+  elif _EPOCHS.value:
+    print(f"note: {_EPOCHS.value} epochs, not the full protocol")
   sizes = rows.SIZES[rows.MINIATURE if _MINIATURE.value else rows.SCALE]
   machine = {**machine, "miniature": _MINIATURE.value}
   return session.carry_out(
-    session.Session(out, plan, sizes, journal, machine),
+    session.Session(out, plan, sizes, journal, machine, asked),
     _MINUTES.value,
     _CALL.value,
   )

@@ -102,8 +102,11 @@ def page(rows: list[Row], journal: Journal) -> str:
   """results.md."""
   machines = {speed.text(call): None for call in journal.find("call")}
   calls = len(journal.find("call"))
+  miniature = any(call.get("miniature") for call in journal.find("call"))
   parts = [
-    "# Measured on an accelerator",
+    "# A miniature, whose numbers mean nothing"
+    if miniature
+    else "# Measured on an accelerator",
     "\n".join(f"- {text}" for text in machines),
     f"{duration(journal.seconds)} in {calls} call(s).",
     *_runs_page(rows, journal),
@@ -145,7 +148,8 @@ def _runs_page(rows: list[Row], journal: Journal) -> list[str]:
 def _cost_page(journal: Journal) -> list[str]:
   parts = []
   for done in journal.find("done", row=COST)[-1:]:
-    parts.append("## Cost of a step, one step a call")
+    parts.append("## Cost of a step")
+    parts.append(f"{done['result']['of']}, one step a call; {done['device']}.")
     parts.append(cost.markdown(done["result"]["figures"]))
     for name, found in done["result"]["operations"].items():
       if "problem" in found:

@@ -1,5 +1,6 @@
 """What is done, the most valuable first, and at which sizes."""
 
+import fnmatch
 import pathlib
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ SIZES = {
     20,
     (
       Beside("resnet32", 100, 32, 10, 100, (), 90.0),
-      Beside("resnet50", 128, 224, 1000, 30, (), 150.0),
+      Beside("resnet50", 128, 224, 1000, 30, (), 180.0),
     ),
   ),
   MINIATURE: Sizes(
@@ -121,6 +122,25 @@ def fields_of(epochs: int | None, miniature: bool) -> tuple[scales.Scale, dict]:
     "eval_every_epochs": epochs or scale.value("num_epochs"),
     "checkpoint_every_epochs": 10,
   }
+
+
+def matching(rows: list[Row], patterns: list[str]) -> list[Row]:
+  """The rows that one of the patterns matches.
+
+  Raises:
+    InputError: a pattern without a row.
+  """
+  names = [row.name for row in rows]
+  for pattern in patterns:
+    check(
+      bool(fnmatch.filter(names, pattern)),
+      f"no row {pattern!r}; choose from: {', '.join(names)}",
+    )
+  return [
+    row
+    for row in rows
+    if any(fnmatch.fnmatchcase(row.name, p) for p in patterns)
+  ]
 
 
 def plan(

@@ -23,6 +23,8 @@ from fsr_jax.run.workdir import Workdir
 
 # Seconds of a run besides its steps: data, evaluation, checkpoints, tables.
 _AROUND_A_RUN = 30.0
+# Seconds that compiling takes where none was timed.
+_COMPILING = 60.0
 # Seconds of the measurement of cost besides compiling, and kept for leaving.
 _OF_COST, _TO_LEAVE = 30.0, 5.0
 
@@ -43,6 +45,7 @@ class Session:
   Attributes:
     out: folder of all.
     rows: in order of value.
+    asked: those of them that shall be done.
     journal: Journal.
     machine: as `speed.machine`.
   """
@@ -54,8 +57,11 @@ class Session:
     sizes: Sizes,
     journal: Journal,
     machine: dict[str, str],
+    asked: list[Row] | None = None,
   ):
+    """`asked`: None for all rows."""
     self.out, self.rows, self.journal = out, rows, journal
+    self.asked = rows if asked is None else asked
     self.machine, self._sizes, self._failures = machine, sizes, 0
 
   def finished(self, row: Row) -> bool:
@@ -72,7 +78,7 @@ class Session:
 
   def measure_speeds(self) -> None:
     """Times the steps of every program of a run that is not done."""
-    for row in self.rows:
+    for row in self.asked:
       if row.job is None or self.finished(row) or row.program in self.speeds():
         continue
       config = scales.load(list(row.job.arguments))
@@ -100,7 +106,8 @@ class Session:
   def seconds_left(self, row: Row) -> float:
     """How long the rest of a row will take, estimated."""
     speeds = self.speeds()
-    compiling = max((s["compile_seconds"] for s in speeds.values()), default=0)
+    times = [s["compile_seconds"] for s in speeds.values()]
+    compiling = max(times, default=_COMPILING)
     if row.beside is not None:
       return compiling + row.beside.seconds
     if row.job is None:
@@ -114,13 +121,13 @@ class Session:
     return (images - done) / measured["images_per_second"] + _AROUND_A_RUN
 
   def choose(self, seconds: float) -> list[Row]:
-    """The rows not done that fit, in order of value; tells what does not.
+    """The asked rows not done that fit, in order of value; tells what does not.
 
     Args:
       seconds: that are left of the whole budget.
     """
     chosen, left = [], seconds
-    for row in self.rows:
+    for row in self.asked:
       if self.finished(row):
         say(f"  {row.name:34} done")
         continue
@@ -139,7 +146,7 @@ class Session:
 
   def _tell_shorter(self, chosen: list[Row], seconds: float) -> None:
     """Where no run fits: how many epochs would."""
-    runs = [r for r in self.rows if r.job is not None and not self.finished(r)]
+    runs = [r for r in self.asked if r.job is not None and not self.finished(r)]
     if not runs or any(row.job is not None for row in chosen):
       return
     job, measured = runs[0].job, self.speeds().get(runs[0].program)
@@ -243,7 +250,7 @@ def carry_out(session: Session, minutes: float, call_minutes: float) -> int:
   say(f"{minutes:g} minutes, {journal.seconds / 60:.1f} of them are used")
   journal.add("call", minutes=minutes, **session.machine)
   try:
-    if left <= _TO_LEAVE and not all(map(session.finished, session.rows)):
+    if left <= _TO_LEAVE and not all(map(session.finished, session.asked)):
       raise KeyboardInterrupt
     with journal.alive(), leaving(left):
       session.measure_speeds()

@@ -53,8 +53,9 @@ def cost_of_a_step(sizes: Sizes, folder: pathlib.Path) -> dict:
     folder: for the profiles.
 
   Returns:
-    {"figures": as `cost.figures`, "operations": row -> {"seconds": of all,
-    "top": [(name, seconds, count), ...]} or {"problem": why there are none}}.
+    {"of": what it is of, "figures": as `cost.figures`, "operations": row ->
+    {"seconds": of all, "top": [(name, seconds, count), ...]} or {"problem": why
+    there are none}}.
   """
   batch_size, rewards = sizes.batch_size, 2 * sizes.batch_size  # B, Q.
   data = cost.images(rewards, sizes.image_size)
@@ -84,7 +85,12 @@ def cost_of_a_step(sizes: Sizes, folder: pathlib.Path) -> dict:
       "seconds": sum(operation.seconds for operation in found),
       "top": found[:_TOP],
     }
-  return {"figures": cost.figures(rows, seconds), "operations": operations}
+  return {
+    "of": f"{sizes.network}, {sizes.image_size} pixels, B = {batch_size},"
+    f" Q = {rewards}, {sizes.rounds} rounds, bfloat16",
+    "figures": cost.figures(rows, seconds),
+    "operations": operations,
+  }
 
 
 def beside(sizes: Beside, log: pathlib.Path) -> dict:

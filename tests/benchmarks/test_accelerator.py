@@ -117,6 +117,13 @@ class PlanTest(Case):
       ],
     )
 
+  def test_rows_by_pattern(self):
+    plan = self.rows()
+    found = rows.matching(plan, ["pytorch*", "*/fsr seed 0"])
+    self.assertEqual(found, [plan[1], plan[3], plan[5]])
+    with self.assertRaisesRegex(InputError, "^no row 'l2r'; .*, cost, pytor"):
+      rows.matching(plan, ["cost", "l2r"])
+
   def test_full_protocol_is_that_of_the_paper(self):
     plan = rows.plan(self.out, ["0"], None, False, [])
     for row in plan[:4]:
@@ -177,6 +184,13 @@ class ChooseTest(Case):
     page = results.page(plan, journal)
     self.assertIn(f"- {plan[2].name}: it takes 23 min 50 s, more than", page)
     self.assertIn("- cost: not reached so far", page)
+
+  def test_only_what_is_asked_for(self):
+    ours = self.session()
+    ours.asked = [row for row in ours.rows if row.name == "cost"]
+    chosen, lines = self.printed(ours.choose, 5000)
+    self.assertEqual([row.name for row in chosen], ["cost"])
+    self.assertLen(lines, 1)
 
   def test_no_run_fits(self):
     journal = self.journal()

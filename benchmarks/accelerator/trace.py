@@ -59,14 +59,22 @@ def record(
   state, totals = steps(_WARM, state, totals)
   with jax.profiler.trace(str(folder), profiler_options=options):
     steps(_STEPS, state, totals)
-  return operations(folder)
+  return operations(newest(folder))
 
 
-def operations(folder: pathlib.Path) -> list[Operation]:
-  """Operations of the newest profile in a folder, the longest first."""
+def newest(folder: pathlib.Path) -> jax.profiler.ProfileData:
+  """The newest profile in a folder.
+
+  Raises:
+    InputError: there is none.
+  """
   found = sorted(folder.rglob("*.xplane.pb"), key=lambda p: p.stat().st_mtime)
   check(bool(found), f"no profile was written to {folder}")
-  profile = jax.profiler.ProfileData.from_file(str(found[-1]))
+  return jax.profiler.ProfileData.from_file(str(found[-1]))
+
+
+def operations(profile: jax.profiler.ProfileData) -> list[Operation]:
+  """Operations of a profile, those that take most first."""
   seconds: dict[str, float] = defaultdict(float)
   count: dict[str, int] = defaultdict(int)
   for events in _lines(list(profile.planes)):
@@ -103,16 +111,15 @@ def own_times(
   """(name, duration without that of events within it) of each event.
 
   Args:
-    events: (name, start, duration) of one line: each lies within another or
-      beside it.
+    events: (name, start, duration) of one line.
   """
   open_: list[list] = []  # [name, end, own duration], each within the last.
   for name, start, duration in sorted(events, key=lambda e: (e[1], -e[2])):
     while open_ and open_[-1][1] <= start:
       closed = open_.pop()
       yield closed[0], closed[2]
-    if open_:
-      open_[-1][2] -= duration
+    if open_:  # Kernels of a graph may overlap without lying within another.
+      open_[-1][2] -= min(duration, open_[-1][1] - start)
     open_.append([name, start + duration, duration])
   for name, _, own in open_:
     yield name, own

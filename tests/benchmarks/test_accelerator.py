@@ -322,7 +322,40 @@ class MeasureTest(Case):
     seconds = [operation.seconds for operation in found]
     self.assertEqual(seconds, sorted(seconds, reverse=True))
     with self.assertRaisesRegex(InputError, "^no profile was written to"):
-      trace.operations(pathlib.Path(self.create_tempdir()))
+      trace.newest(pathlib.Path(self.create_tempdir()))
+
+  @parameterized.parameters(
+    # Kernels are called by their operation; streams add up. What the host did
+    # does not count.
+    (
+      "/device:GPU:0",
+      ("Stream #1", "Stream #2"),
+      [("fusion", 8e-9, 2), ("kernel", 6e-9, 2)],
+    ),
+    # Steps and programs are the same time again.
+    ("/device:TPU:0", ("XLA Ops", "Steps"), [("fusion", 4e-9, 1)]),
+    ("/host:CPU", ("python", "worker"), [("fusion", 8e-9, 2)]),
+  )
+  def test_profiles_of_devices(self, plane, lines, expected):
+    events = (
+      "events {metadata_id: 1 offset_ps: 0 duration_ps: 4000"
+      ' stats {metadata_id: 1 str_value: "fusion"}}'
+    )
+    if plane != "/device:TPU:0":
+      events += "events {metadata_id: 1 offset_ps: 5000 duration_ps: 3000}"
+    text = "".join(f"lines {{name: {line!r} {events}}}" for line in lines)
+    metadata = (
+      "event_metadata {key: 1 value {id: 1 name: 'kernel'}}"
+      "stat_metadata {key: 1 value {id: 1 name: 'hlo_op'}}"
+    )
+    profile = f"planes {{name: {plane!r} {text} {metadata}}}"
+    if plane != "/host:CPU":
+      profile += f"planes {{name: '/host:CPU' {text} {metadata}}}"
+    found = trace.operations(jax.profiler.ProfileData.from_text_proto(profile))
+    self.assertLen(found, len(expected))
+    for operation, (name, seconds, count) in zip(found, expected):
+      self.assertEqual((operation.name, operation.count), (name, count))
+      self.assertAlmostEqual(operation.seconds, seconds, places=12)
 
 
 class CommandTest(parameterized.TestCase):

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import contextlib
 import dataclasses
 import functools
-import math
 import os
 import pathlib
 import signal
@@ -62,7 +61,8 @@ class Session:
     """`asked`: None for all rows."""
     self.out, self.rows, self.journal = out, rows, journal
     self.asked = rows if asked is None else asked
-    self.machine, self._sizes, self._failures = machine, sizes, 0
+    self.machine, self._sizes = machine, sizes
+    self._faulty: set[str] = set()  # Rows and programs that failed.
 
   def finished(self, row: Row) -> bool:
     """Whether a row is done."""
@@ -79,7 +79,8 @@ class Session:
   def measure_speeds(self) -> None:
     """Times the steps of every program of a run that is not done."""
     for row in self.asked:
-      if row.job is None or self.finished(row) or row.program in self.speeds():
+      known = self._faulty | self.speeds().keys()
+      if row.job is None or self.finished(row) or row.program in known:
         continue
       config = scales.load(list(row.job.arguments))
       _, options, data = resolve_and_load(config, source)
@@ -87,6 +88,7 @@ class Session:
         found = speed.measure(options.train, data)
       # Of the compiler, or no memory: what else there is may still be done.
       except Exception as error:
+        self._faulty.add(row.program)
         self._failed(row, error)
         continue
       batch_size = options.train.optimization.batch_size
@@ -112,8 +114,6 @@ class Session:
       return compiling + row.beside.seconds
     if row.job is None:
       return len(work.COST_ROWS) * compiling + _OF_COST
-    if row.program not in speeds:  # That failed.
-      return math.inf
     measured = speeds[row.program]
     images = row.job.config["num_epochs"] * measured["images_per_epoch"]
     logged = Workdir(str(row.job.workdir)).read_metrics()
@@ -131,9 +131,11 @@ class Session:
       if self.finished(row):
         say(f"  {row.name:34} done")
         continue
+      if self._faulty & {row.name, row.program}:
+        say(f"  {row.name:34} failed")
+        continue
       needed = self.seconds_left(row)
-      fits = needed <= left
-      text = "not known" if math.isinf(needed) else duration(needed)
+      fits, text = needed <= left, duration(needed)
       why = "" if fits else f"  left out: {duration(max(left, 0))} remain"
       say(f"  {row.name:34} {text:>12}{why}")
       if fits:
@@ -141,11 +143,15 @@ class Session:
         left -= needed
       else:
         self.journal.add("left_out", row=row.name, needed=text)
-    self._tell_shorter(chosen, seconds)
     return chosen
 
-  def _tell_shorter(self, chosen: list[Row], seconds: float) -> None:
-    """Where no run fits: how many epochs would."""
+  def tell_shorter(self, chosen: list[Row], seconds: float) -> None:
+    """Where no run fits: how many epochs would.
+
+    Args:
+      chosen: by `choose`.
+      seconds: as for it.
+    """
     runs = [r for r in self.asked if r.job is not None and not self.finished(r)]
     if not runs or any(row.job is not None for row in chosen):
       return
@@ -182,11 +188,11 @@ class Session:
       else:
         self.journal.add("done", row=row.name, **self.machine, result=result)
       results.write(self.out, self.rows, self.journal)
-    return min(self._failures, 1)
+    return int(bool(self._faulty))
 
   def _failed(self, row: Row, error: Exception) -> None:
     problem = work.one_line(error)
-    self._failures += 1
+    self._faulty.add(row.name)
     self.journal.add("failed", row=row.name, problem=problem)
     say(f"{row.name} failed: {problem}")
 
@@ -255,8 +261,13 @@ def carry_out(session: Session, minutes: float, call_minutes: float) -> int:
     with journal.alive(), leaving(left):
       session.measure_speeds()
       say("in order of value:")
-      rows = session.choose(minutes * 60 - journal.seconds)
+      seconds = minutes * 60 - journal.seconds
+      rows = session.choose(seconds)
+      session.tell_shorter(rows, seconds)
       status = session.do(rows)
+      # What was done in less time than was thought leaves some for others.
+      while rows := session.choose(minutes * 60 - journal.seconds):
+        status = session.do(rows)
   except KeyboardInterrupt:
     over = journal.seconds > minutes * 60 - 2 * _TO_LEAVE
     way = " with more --minutes" if over else ""

@@ -266,7 +266,8 @@ def carry_out(session: Session, minutes: float, call_minutes: float) -> int:
       session.tell_shorter(rows, seconds)
       status = session.do(rows)
       # What was done in less time than was thought leaves some for others.
-      while rows := session.choose(minutes * 60 - journal.seconds):
+      while rows:
+        rows = session.choose(minutes * 60 - journal.seconds)
         status = session.do(rows)
   except KeyboardInterrupt:
     over = journal.seconds > minutes * 60 - 2 * _TO_LEAVE

@@ -71,3 +71,21 @@ def margins(share: Array, largest: float) -> jax.Array:
   """
   expect(share=(share, "float C"))
   return largest * (jnp.min(share) / share) ** 0.25
+
+
+def tau_normalized(kernel: Array, tau: float) -> jax.Array:
+  """w_c / |w_c|^tau: in training rows of rare classes stay short.
+
+  Args:
+    kernel: float [F, C], of the last layer, a column w_c for each class.
+    tau: 0 = as it is, 1 = all of one length.
+
+  Returns:
+    float [F, C].
+
+  Source: Kang et al., ICLR 2020, eq. 5; they leave the bias out.
+  """
+  expect(kernel=(kernel, "float F C"))
+  # A class whose row is zero keeps it.
+  length = jnp.maximum(jnp.linalg.norm(kernel, axis=0), 1e-12)
+  return kernel / length**tau

@@ -37,6 +37,7 @@ class ProgramsTest(parameterized.TestCase):
     ("one_pass", {"method": "fsr"}, [False]),
     ("one_pass_elr", {"method": "fsr_elr"}, [False]),
     ("plain", {"method": "plain"}, [False]),
+    ("adjusted", {"method": "plain", "logit_adjustment": 1.0}, [False]),
     ("reward_batches", {"method": "fsr_exact"}, [False, True]),
   )
   def test_compilations(self, fields, expected):

@@ -347,6 +347,8 @@ def methods(scale: Scale) -> Cells:
     "focal",
     "cb",
     "cb_focal",
+    "logit_adjustment",
+    "ldam_drw",
     "gce",
     "forward_correction",
     "elr",
@@ -362,6 +364,9 @@ def methods(scale: Scale) -> Cells:
     # Its MixUp and pseudo-labels alone.
     "fsr_uniform": {"method": "fsr", "weighting": "uniform"},
     "fsr_elr": {"method": "fsr_elr"},
+    # Their predictions are for classes that are equally common.
+    "fsr_adjusted": {"method": "fsr", "logit_adjustment": 1.0},
+    "fsr_elr_adjusted": {"method": "fsr_elr", "logit_adjustment": 1.0},
     "fsr_exact": {"method": "fsr_exact"},
     "fsr_elr_exact": FSR_ELR_EXACT,
     "fsr_released": {"method": "fsr_released"},

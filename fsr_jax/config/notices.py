@@ -27,6 +27,25 @@ def unread(options: Options) -> list[str]:
   return lines
 
 
+def shares(train: TrainOptions) -> list[str]:
+  """For which shares of the classes predictions will be, where not as usual."""
+  objective = train.objective
+  tau = objective.logit_adjustment
+  if tau:
+    power = f"as common as in training to the power of {1 - tau:g}"
+    return [
+      f"logit_adjustment={tau:g}: predictions will be for classes that are"
+      f" {'equally common' if tau == 1 else power}; --prior=train of predict"
+      " and evaluate takes them as common as among the training labels"
+    ]
+  if objective.class_prior == "given" and not train.reads_class_share:
+    return [
+      "class_prior=given is not used: logit_adjustment=0, not above, and"
+      f" loss={objective.loss}, not ldam"
+    ]
+  return []
+
+
 def epochs(train: TrainOptions) -> list[str]:
   """One line for each stage of a run that its epochs do not reach."""
   lines, optimization = [], train.optimization

@@ -78,6 +78,20 @@ class UnreadTest(parameterized.TestCase):
         self.assertIn(on, other.metadata["choices"] or (True,))
 
 
+class SharesTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ({}, ""),
+    ({"method": "ldam_drw"}, ""),
+    ({"method": "logit_adjustment"}, "classes that are equally common; --pri"),
+    ({"logit_adjustment": 0.75}, "common as in training to the power of 0.25"),
+    ({"class_prior": "given"}, "class_prior=given is not used: logit_adjustm"),
+  )
+  def test_what_predictions_are_for(self, changes, words):
+    lines = notices.shares(shrunk.options(**changes).train)
+    self.assertLen(lines, bool(words))
+    self.assertIn(words, "".join(lines))
+
+
 class EpochsTest(parameterized.TestCase):
   @parameterized.parameters(
     ({}, []),

@@ -60,7 +60,9 @@ class PriorTest(absltest.TestCase):
     kernel = jnp.array([[3.0, 0.0, 0.0], [4.0, 1.0, 0.0]])
     for tau, by in ((0.0, 1.0), (0.5, 5**0.5), (1.0, 5.0)):
       np.testing.assert_allclose(
-        prior.tau_normalized(kernel, tau), kernel / jnp.array([by, 1, 1]), rtol=1e-6
+        prior.tau_normalized(kernel, tau),
+        kernel / jnp.array([by, 1, 1]),
+        rtol=1e-6,
       )
 
   def test_adjusting_after_training_undoes_it(self):

@@ -51,7 +51,7 @@ def as_trained(logits: Array, share: Array, tau: float) -> jax.Array:
     float [B, C].
 
   Source: Menon et al., ICLR 2021, eq. 10; with tau 1 the balanced softmax of
-  Ren et al., NeurIPS 2020, eq. 4.
+  Ren et al., NeurIPS 2020.
   """
   expect(logits=(logits, "float B C"), share=(share, "float C"))
   return logits + tau * jnp.log(share)
@@ -67,7 +67,7 @@ def margins(share: Array, largest: float) -> jax.Array:
   Returns:
     float [C], like `largest`.
 
-  Source: Cao et al., NeurIPS 2019 (LDAM), eq. 9.
+  Source: Cao et al., NeurIPS 2019 (LDAM), section 3.2.
   """
   expect(share=(share, "float C"))
   return largest * (jnp.min(share) / share) ** 0.25
@@ -83,7 +83,7 @@ def tau_normalized(kernel: Array, tau: float) -> jax.Array:
   Returns:
     float [F, C].
 
-  Source: Kang et al., ICLR 2020, eq. 5; they leave the bias out.
+  Source: Kang et al., ICLR 2020, section 4; they leave the bias out.
   """
   expect(kernel=(kernel, "float F C"))
   # A class whose row is zero keeps it.

@@ -224,12 +224,11 @@ class LossesTest(parameterized.TestCase):
     np.testing.assert_allclose(given, [0.125, 0.375, 0.25, 0.25])
     np.testing.assert_allclose(estimate(anchor, label, C), 0.25, atol=0.02)
 
-  @parameterized.parameters(1, 2)
-  def test_shares_are_estimated_as_training_goes(self, devices):
+  def test_shares_are_estimated_as_training_goes(self):
     options = shrunk.options(method="plain", logit_adjustment=1.0, num_epochs=3)
     data = shrunk.random_data()
     data.train.label[::8] = 1  # Half of class 0.
-    programs, state = shrunk.trained(options, data, devices)
+    programs, state = shrunk.trained(options, data, devices=2)
     state = programs.devices.get(state)
     anchor = state.reweighting.anchors.label
     expected = states.estimated_class_share(anchor, data.train.label, C)

@@ -48,10 +48,11 @@ class ObjectiveOptions:
   )
   class_prior: str = field(
     "estimated",
-    "Of logit_adjustment: whether a class's share is that of its given labels"
-    " (`given`), or that of the true labels as far as the run can tell"
-    " (`estimated`): at first as given, after the third epoch by the samples"
-    " whose class is beyond doubt, whose labels show how labels go wrong.",
+    "Of logit_adjustment and loss=ldam: whether a class's share is that of its"
+    " given labels (`given`), or that of the true labels as far as the run can"
+    " tell (`estimated`): at first as given, after the third epoch by the"
+    " samples whose class is beyond doubt, whose labels show how labels go"
+    " wrong.",
     choices=CLASS_PRIORS,
     source="ours; Menon et al. 2021: given",
   )

@@ -289,6 +289,7 @@ def steps_to_fsr(scale: Scale) -> Cells:
     "dictionary_share": 0.0,
     "pseudo_loss": "cross_entropy",
     "pseudo_loss_weight": 2.0,
+    "pseudo_loss_by_noise": False,
     "pseudo_label_momentum": 0.1,
   }
   rows = {"released": {"method": "fsr_released"}, "paper": before}

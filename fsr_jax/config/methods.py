@@ -136,8 +136,7 @@ METHODS = {
     "−log of p_y where the label's own logit is lowered by a margin ∝"
     " n_c^(−1/4): rare classes need more room. In the last fifth of the epochs"
     " `cb`'s factors besides (deferred re-weighting).",
-    "Cao et al., NeurIPS 2019, eqs. 9, 10, 12; without their head of unit"
-    " vectors",
+    "Cao et al., NeurIPS 2019, section 3; without their head of unit vectors",
     {
       **_PLAIN,
       "loss": "ldam",

@@ -1,10 +1,15 @@
 """What is allowed but perhaps not meant: numbers, and epochs that are few."""
 
+import numpy as np
+
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, Options, all_fields
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
 from fsr_jax.train.options import TrainOptions
+
+# Classes one of which has so many times as many samples as another.
+_UNEQUAL = 2
 
 
 def numbers(options: Options) -> list[str]:
@@ -25,6 +30,26 @@ def unread(options: Options) -> list[str]:
         f"{name}={value} is not used: {switch}={values[switch]}, not {on}"
       )
   return lines
+
+
+def shares(train: TrainOptions, data: Data) -> list[str]:
+  """For which shares of the classes predictions will be, where not as usual."""
+  objective = train.objective
+  tau = objective.logit_adjustment
+  count = np.bincount(data.train.label, minlength=data.num_classes)
+  if tau and count.max() >= _UNEQUAL * max(count.min(), 1):
+    power = f"as common as in training to the power of {1 - tau:g}"
+    return [
+      f"logit_adjustment={tau:g}: predictions will be for classes that are"
+      f" {'equally common' if tau == 1 else power}; --prior=train of predict"
+      " and evaluate takes them as common as among the training labels"
+    ]
+  if not tau and objective.class_prior == "given" and objective.loss != "ldam":
+    return [
+      "class_prior=given is not used: logit_adjustment=0, not above, and"
+      f" loss={objective.loss}, not ldam"
+    ]
+  return []
 
 
 def epochs(train: TrainOptions) -> list[str]:

@@ -254,7 +254,7 @@ def notices(options: Options, data: Data) -> list[str]:
     )
   lines += readers.unused(train.data, data)
   lines += notices_lib.unread(options) + notices_lib.numbers(options)
-  lines += notices_lib.epochs(train)
+  lines += notices_lib.shares(train, data) + notices_lib.epochs(train)
   lines += notices_lib.crops(train.data, data)
   return lines + _notices_of_rewards(reweighting, objective, data)
 

@@ -138,7 +138,7 @@ def label_distribution_aware(
   Returns:
     float [B], nats.
 
-  Source: Cao et al., NeurIPS 2019 (LDAM), eqs. 10 and 12, in terms of the odds
+  Source: Cao et al., NeurIPS 2019 (LDAM), section 3.2, in terms of the odds
   p_c / (1 - p_c), which makes it linear in the target.
   """
   expect(margin=(margin, "float C"))

@@ -50,7 +50,7 @@ def offset(share: Array, tau: float) -> jax.Array:
     float [C].
 
   Source: Menon et al., ICLR 2021, eq. 10; with tau 1 the balanced softmax of
-  Ren et al., NeurIPS 2020, eq. 4.
+  Ren et al., NeurIPS 2020.
   """
   expect(share=(share, "float C"))
   return tau * jnp.log(share)
@@ -66,7 +66,25 @@ def margins(share: Array, largest: float) -> jax.Array:
   Returns:
     float [C], like `largest`.
 
-  Source: Cao et al., NeurIPS 2019 (LDAM), eq. 9.
+  Source: Cao et al., NeurIPS 2019 (LDAM), section 3.2.
   """
   expect(share=(share, "float C"))
   return largest * (jnp.min(share) / share) ** 0.25
+
+
+def tau_normalized(kernel: Array, tau: float) -> jax.Array:
+  """w_c / |w_c|^tau: in training rows of rare classes stay short.
+
+  Args:
+    kernel: float [F, C], of the last layer, a column w_c for each class.
+    tau: 0 = as it is, 1 = all of one length.
+
+  Returns:
+    float [F, C].
+
+  Source: Kang et al., ICLR 2020, section 4; they leave the bias out.
+  """
+  expect(kernel=(kernel, "float F C"))
+  # A class whose row is zero keeps it.
+  length = jnp.maximum(jnp.linalg.norm(kernel, axis=0), 1e-12)
+  return kernel / length**tau

@@ -20,6 +20,7 @@ from fsr_jax.run.use import predict as predict_lib
 from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.description import describe
 from fsr_jax.run.use.evaluation import Tested
+from fsr_jax.run.use.head import tau_normalized
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import named_scalars
@@ -129,7 +130,8 @@ def evaluate(
   *,
   input_path: str | None = None,
   output: str | None = None,
-  prior: str = "train",
+  prior: str | None = None,
+  tau_norm: float = 0.0,
   on_error: str | None = None,
   **where: str | None,
 ) -> dict:
@@ -143,6 +145,7 @@ def evaluate(
     output: folder for per_class.csv and confusion.csv; None means evaluate/ in
       the workdir.
     prior: as for `prior.read`.
+    tau_norm: as for `head.tau_normalized`; not with a prior.
     on_error: of `input_path`, as data.on_error; None for what the run had.
     **where: as for `restore`.
 
@@ -153,30 +156,46 @@ def evaluate(
     InputError: as `restore`, `data.sources.inputs.load`, `prior.read`; other
       files would be overwritten.
   """
+  _check_one(prior, tau_norm)
   tables = place(output) if output else Workdir(workdir).path / "evaluate"
   evaluation.check_output(tables)
   if input_path or where.get("test_from"):
-    tested = evaluation.elsewhere(workdir, input_path, on_error, where, prior)
+    tested = evaluation.elsewhere(
+      workdir, input_path, on_error, where, prior, tau_norm
+    )
   else:
     check(
       on_error is None,
       "on_error is of --input; of the run's own data: data.on_error",
     )
-    tested = _own_parts(workdir, where, prior)
+    tested = _own_parts(workdir, where, prior, tau_norm)
   scalars: dict[str, float] = {}
   for part, outcomes in tested.outcomes.items():
     scalars |= named_scalars(part, outcomes, tested.data.num_classes)
   lines = results.remarks(
     tested.outcomes["test"][""], tested.data, tested.options
   )
-  account.conclude(scalars, [*lines, *evaluation.effect(prior, tested)])
+  account.conclude(
+    scalars, [*lines, *evaluation.effect(prior, tau_norm, tested)]
+  )
   evaluation.write(tables, tested)
   print(f"\n{tables}", flush=True)
   return scalars
 
 
+def _check_one(prior: str | None, tau_norm: float) -> None:
+  check(
+    prior is None or not tau_norm,
+    f"prior={prior} and tau_norm={tau_norm} both take out the shares that the"
+    " classes had in training; expected one of them",
+  )
+
+
 def _own_parts(
-  workdir: str, where: dict[str, str | None], prior: str
+  workdir: str,
+  where: dict[str, str | None],
+  prior: str | None,
+  tau_norm: float,
 ) -> Tested:
   """Evaluates the run's own parts, on all devices, and prints what they are."""
   programs, host_state = restore(workdir, **where)
@@ -192,10 +211,12 @@ def _own_parts(
   steps = options.optimization.num_epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
   account.describe(options.data, data)
-  if shares is None:
+  if shares is None and not tau_norm:
     return Tested(options, data, found)
   models = {
-    suffix: Model.of(options, data, host_state, parameters)
+    suffix: tau_normalized(
+      Model.of(options, data, host_state, parameters), tau_norm
+    )
     for suffix, parameters in evaluation.SUFFIXES.items()
   }
   adjusted = {
@@ -210,8 +231,9 @@ def predict(
   input_path: str | None,
   output: str | None = None,
   parameters: str = "last",
-  prior: str = "train",
+  prior: str | None = None,
   on_error: str | None = None,
+  tau_norm: float = 0.0,
 ) -> pathlib.Path:
   """Writes what the model in `workdir` says of any images.
 
@@ -220,6 +242,7 @@ def predict(
     input_path, output, prior: as for `predict.predict`.
     parameters: as for `Model.load`.
     on_error: as data.on_error; None for what the run had.
+    tau_norm: as for `head.tau_normalized`; not with a prior.
 
   Returns:
     Path of the table.
@@ -228,7 +251,8 @@ def predict(
     InputError: as `Model.load` and `predict.predict`.
   """
   check(bool(input_path), "--input is missing: which images?")
-  model = Model.load(workdir, parameters)
+  _check_one(prior, tau_norm)
+  model = tau_normalized(Model.load(workdir, parameters), tau_norm)
   before = Workdir(workdir).read_config()
   if on_error is None and before is not None:
     on_error = before["data"].get("on_error")
@@ -238,7 +262,10 @@ def predict(
 
 
 def export(
-  workdir: str, output: str | None = None, parameters: str = "last"
+  workdir: str,
+  output: str | None = None,
+  parameters: str = "last",
+  tau_norm: float = 0.0,
 ) -> pathlib.Path:
   """Writes the model in `workdir` in forms that other programs read.
 
@@ -246,6 +273,7 @@ def export(
     workdir: of a run, or a saved model.
     output: folder; None means export/ in the workdir.
     parameters: as for `Model.load`.
+    tau_norm: as for `head.tau_normalized`.
 
   Returns:
     Path of the folder.
@@ -254,4 +282,5 @@ def export(
     InputError: as `Model.load` and `Model.save`.
   """
   directory = output or str(place(workdir) / "export")
-  return export_lib.export(Model.load(workdir, parameters), directory)
+  model = tau_normalized(Model.load(workdir, parameters), tau_norm)
+  return export_lib.export(model, directory)

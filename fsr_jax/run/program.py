@@ -44,8 +44,15 @@ _PRIOR = flags.DEFINE_string(
   "prior",
   None,
   "Shares of the classes where the network is used, for predict and evaluate:"
-  " uniform, train (those of its training labels, the default), or a table with"
-  " the columns class and share.",
+  " uniform, train (those of its training labels), or a table with the columns"
+  " class and share. None means those that its predictions are for: train or,"
+  " with logit_adjustment=1, uniform.",
+)
+_TAU_NORM = flags.DEFINE_float(
+  "tau_norm",
+  None,
+  "For networks trained on unequal classes, instead of --prior: how much the"
+  " rows of the last layer are made of one length, 0-1.",
 )
 _PARAMETERS = flags.DEFINE_enum(
   "parameters",
@@ -67,6 +74,7 @@ _READ_BY = {
   "input": ("predict", "evaluate"),
   "output": ("predict", "evaluate", "export"),
   "prior": ("predict", "evaluate"),
+  "tau_norm": ("predict", "evaluate", "export"),
   "parameters": ("predict", "export"),
   "on_error": ("predict", "evaluate"),
 }
@@ -101,12 +109,18 @@ def main(argv):
       _INPUT.value,
       _OUTPUT.value,
       _PARAMETERS.value or "last",
-      _PRIOR.value or "train",
+      _PRIOR.value,
       _ON_ERROR.value,
+      _TAU_NORM.value or 0.0,
     )
     return
   if _MODE.value == "export":
-    commands.export(workdir, _OUTPUT.value, _PARAMETERS.value or "last")
+    commands.export(
+      workdir,
+      _OUTPUT.value,
+      _PARAMETERS.value or "last",
+      _TAU_NORM.value or 0.0,
+    )
     return
   check(
     _CONFIG.value is not None,
@@ -130,7 +144,8 @@ def _evaluate(commands, workdir: str) -> None:
     workdir,
     input_path=_INPUT.value,
     output=_OUTPUT.value,
-    prior=_PRIOR.value or "train",
+    prior=_PRIOR.value,
+    tau_norm=_TAU_NORM.value or 0.0,
     on_error=_ON_ERROR.value,
     **where,
   )

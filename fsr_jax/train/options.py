@@ -48,10 +48,10 @@ class ObjectiveOptions:
   )
   class_prior: str = field(
     "estimated",
-    "Of logit_adjustment: whether a class's share is that of its given labels"
-    " (`given`), or that of the true labels as soon as the run can tell"
-    " (`estimated`): by the samples whose class is beyond doubt, the labels of"
-    " which show how labels go wrong.",
+    "Of logit_adjustment and loss=ldam: whether a class's share is that of its"
+    " given labels (`given`), or that of the true labels as soon as the run can"
+    " tell (`estimated`): by the samples whose class is beyond doubt, whose"
+    " labels show how labels go wrong.",
     choices=CLASS_PRIORS,
     source="ours; Menon et al. 2021: given",
   )
@@ -132,14 +132,14 @@ class ObjectiveOptions:
     of=("loss", "gce"),
   )
   ldam_margin: float = field(
-    2.0,
+    15.0,
     "Of loss=ldam: how much the log odds of a label of the rarest class are"
     " lowered; those of others less, with the fourth root of the quotient of"
     " their shares (class_prior).",
     bound=NOT_NEGATIVE,
-    usual=Bound(0, 20),
+    usual=Bound(0, 30),
     unit="nats",
-    source="ours; Cao et al. 2019: 15, on a head of unit vectors",
+    source="Cao et al. 2019: 30 times 0.5",
     of=("loss", "ldam"),
   )
   transition: str = field(

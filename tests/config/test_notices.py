@@ -78,6 +78,30 @@ class UnreadTest(parameterized.TestCase):
         self.assertIn(on, other.metadata["choices"] or (True,))
 
 
+class SharesTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ({"method": "plain"}, ""),
+    ({"method": "ldam_drw"}, ""),
+    ({}, "classes that are equally common; --prior"),
+    ({"method": "logit_adjustment"}, "classes that are equally common; --pri"),
+    ({"logit_adjustment": 0.75}, "common as in training to the power of 0.25"),
+    (
+      {"class_prior": "given", "logit_adjustment": 0.0},
+      "class_prior=given is not used: logit_adjustm",
+    ),
+  )
+  def test_what_predictions_are_for(self, changes, words):
+    data = shrunk.random_data()
+    data.train.label[::8] = 1  # Eight of class 0, 24 of class 1.
+    lines = notices.shares(shrunk.options(**changes).train, data)
+    self.assertLen(lines, bool(words))
+    self.assertIn(words, "".join(lines))
+
+  def test_nothing_is_said_of_equal_classes(self):
+    train = shrunk.options(logit_adjustment=1.0).train
+    self.assertEmpty(notices.shares(train, shrunk.random_data()))
+
+
 class EpochsTest(parameterized.TestCase):
   @parameterized.parameters(
     ({}, []),

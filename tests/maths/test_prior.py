@@ -55,6 +55,16 @@ class PriorTest(absltest.TestCase):
       prior.margins(share, 6.0), [3.0, 6.0, 2.0], rtol=1e-6
     )
 
+  def test_tau_normalized_by_hand(self):
+    """Columns of the lengths 5, 1 and 0."""
+    kernel = jnp.array([[3.0, 0.0, 0.0], [4.0, 1.0, 0.0]])
+    for tau, by in ((0.0, 1.0), (0.5, 5**0.5), (1.0, 5.0)):
+      np.testing.assert_allclose(
+        prior.tau_normalized(kernel, tau),
+        kernel / jnp.array([by, 1, 1]),
+        rtol=1e-6,
+      )
+
   def test_adjusting_after_training_undoes_it(self):
     """In both places 1 takes all of the shares out."""
     logits, share = jnp.log(P), jnp.array(SHARE)

@@ -14,6 +14,8 @@ from fsr_jax.run import commands, program
 from fsr_jax.run.use import description as descriptions
 from fsr_jax.run.use import inputs
 from fsr_jax.run.use import prior as priors
+from fsr_jax.run.use.head import tau_normalized
+from fsr_jax.run.use.model import Model
 from tests.run import trained, workdirs
 
 
@@ -102,6 +104,28 @@ class EvaluateElsewhereTest(parameterized.TestCase):
       only = self.evaluate(self.run_.pictures, prior="one")
     self.assertAlmostEqual(only["test_top1"], 4 / 9)
     self.assertTrue(np.isfinite(only["test_loss"]))
+
+  def test_tau_norm_makes_rows_of_one_length(self):
+    pictures = self.run_.pictures
+    plain = self.evaluate(pictures)
+    with mock.patch("builtins.print") as said:
+      found = self.evaluate(pictures, tau_norm=1.0)
+    self.assertNotEqual(found["test_loss"], plain["test_loss"])
+    before, after = (x["test_balanced_accuracy"] for x in (plain, found))
+    self.assertIn(
+      f"tau_norm=1.0 (of the last step): balanced accuracy {before:.4f} ->"
+      f" {after:.4f}",
+      str(said.mock_calls),
+    )
+    model = Model.from_workdir(str(self.workdir))
+    linear = tau_normalized(model, 1.0).plain()
+    lengths = np.linalg.norm(linear["linear.kernel"], axis=0)
+    np.testing.assert_allclose(lengths, 1, rtol=1e-5)
+    self.assertFalse(linear["linear.bias"].any())
+    with self.assertRaisesRegex(InputError, "tau_norm=2.0; expected a numb"):
+      self.evaluate(pictures, tau_norm=2.0)
+    with self.assertRaisesRegex(InputError, "both take out the shares"):
+      self.evaluate(pictures, tau_norm=1.0, prior="uniform")
 
   def test_tables_that_are_not_ours_stay(self):
     folder = self.root / "mine"

@@ -9,6 +9,7 @@ import numpy as np
 
 from fsr_jax.errors import InputError
 from fsr_jax.run.use import description as descriptions
+from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.inputs import load
 from fsr_jax.run.use.model import ARRAYS, Model
 from fsr_jax.run.use.stages import compiled, plain_names
@@ -133,6 +134,32 @@ class ModelTest(parameterized.TestCase):
     for prior in ([1, 1], [0, 0, 0], [1, -1, 1], [np.nan, 1, 1]):
       with self.assertRaisesRegex(InputError, "expected a share of each of"):
         self.model.predict_proba(self.image, prior=np.array(prior))
+
+  def test_prior_of_a_network_trained_with_logit_adjustment(self):
+    """12, 8 and 4 to the power of 1 - 1: it is for equal classes already."""
+    adjusted = dataclasses.replace(self.model.description, logit_adjustment=1.0)
+    model = Model(adjusted, self.model.arrays)
+    p = model.predict_proba(self.image)
+    np.testing.assert_allclose(
+      model.predict_proba(self.image, prior=np.ones(3)), p, rtol=1e-4
+    )
+    train = priors.read("train", adjusted)
+    np.testing.assert_allclose(train, [1 / 2, 1 / 3, 1 / 6])
+    expected = p * train
+    np.testing.assert_allclose(
+      model.predict_proba(self.image, prior=train),
+      expected / expected.sum(1, keepdims=True),
+      rtol=1e-4,
+    )
+    self.assertIsNone(priors.read("train", self.model.description))
+
+  def test_a_description_of_an_earlier_version(self):
+    folder = pathlib.Path(self.create_tempdir())
+    descriptions.write(folder, self.model.description)
+    content = json.loads((folder / descriptions.NAME).read_text())
+    self.assertEqual(content.pop("logit_adjustment"), 0.0)
+    (folder / descriptions.NAME).write_text(json.dumps(content))
+    self.assertEqual(descriptions.read(folder), self.model.description)
 
   def test_runs_of_old_and_no_runs(self):
     workdir = self.create_tempdir().full_path

@@ -36,6 +36,7 @@ class ProgramsTest(parameterized.TestCase):
     # The warm-up is decided inside of the one program.
     ("one_pass", {"method": "fsr"}, [False]),
     ("plain", {"method": "plain"}, [False]),
+    ("adjusted", {"method": "plain", "logit_adjustment": 1.0}, [False]),
     ("reward_batches", {"method": "fsr_exact"}, [False, True]),
   )
   def test_compilations(self, fields, expected):

@@ -32,6 +32,8 @@ class Description:
   Attributes:
     class_names: one name a class, C of them.
     class_counts: training examples of each class by given label, [C].
+    logit_adjustment: tau that it was trained with; its predictions are then
+      for classes that are as common as class_counts to the power of 1 - tau.
     image_shape: of one input: (H, W, channels) of uint8, (F,) of float32.
     resize: shorter side, in pixels, that pictures in files get before the
       square of H x W in their middle is cut out; 0 where none can be read,
@@ -50,10 +52,18 @@ class Description:
   meta_blocks: int
   compute_dtype: str
   extractor: Extractor | None = None
+  logit_adjustment: float = 0.0
 
   @property
   def num_classes(self) -> int:
     return len(self.class_names)
+
+  @property
+  def expected_share(self) -> np.ndarray:
+    """float32 [C], sum 1: shares of the classes that predictions are for."""
+    counts = np.array(self.class_counts, np.float64)
+    share = (counts / counts.sum()) ** (1 - self.logit_adjustment)
+    return (share / share.sum()).astype(np.float32)
 
   @property
   def vectors(self) -> bool:
@@ -79,6 +89,7 @@ def describe(options: TrainOptions, data: Data) -> Description:
     meta_blocks=trained.meta_blocks,
     compute_dtype=trained.compute_dtype,
     extractor=extractor,
+    logit_adjustment=float(options.objective.logit_adjustment),
   )
 
 
@@ -116,6 +127,8 @@ def read(directory: pathlib.Path) -> Description:
     isinstance(found, dict) and found.get("format") == _FORMAT,
     f"{path} is not of the form {_FORMAT!r}, in which models are described",
   )
+  # Models of earlier versions were trained without.
+  found = {"logit_adjustment": 0.0, **found}
   kinds: dict[str, Any] = {
     "class_names": _list_of(str),
     "class_counts": _list_of(int),
@@ -125,6 +138,7 @@ def read(directory: pathlib.Path) -> Description:
     "meta_blocks": _is(int),
     "compute_dtype": _is(str),
     "extractor": _is_extractor,
+    "logit_adjustment": lambda x: type(x) is float and 0 <= x < math.inf,
   }
   odd = [name for name, fits in kinds.items() if not fits(found.get(name))]
   check(

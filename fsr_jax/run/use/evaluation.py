@@ -1,7 +1,7 @@
 """How good a run's network is on labelled images that are not of the run."""
 
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,6 +17,7 @@ from fsr_jax.run import report, results
 from fsr_jax.run.use import inputs
 from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.description import Description
+from fsr_jax.run.use.head import tau_normalized
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.spreadsheets import write_csv
@@ -45,7 +46,8 @@ class Tested(NamedTuple):
     options: of the run.
     data: Data.
     outcomes: part -> {"": Outcome, "_ema": Outcome}.
-    before: those of the test part without the prior; None without a prior.
+    before: those of the test part without prior or tau_norm; None where there
+      is neither.
   """
 
   options: TrainOptions
@@ -55,8 +57,8 @@ class Tested(NamedTuple):
 
 
 def outcomes(
-  models: dict[str, Model], split: Split, *prior: np.ndarray | None
-) -> list[dict[str, Outcome]]:
+  models: dict[Any, Model], split: Split, *prior: np.ndarray | None
+) -> list[dict[Any, Outcome]]:
   """What models make of a labelled set, which is read once for all.
 
   Args:
@@ -70,7 +72,7 @@ def outcomes(
   Raises:
     InputError: as `Model.logits`.
   """
-  found: list[dict[str, list[Counts]]] = [
+  found: list[dict[Any, list[Counts]]] = [
     {name: [] for name in models} for _ in prior
   ]
   done = 0
@@ -94,7 +96,8 @@ def elsewhere(
   input_path: str | None,
   on_error: str | None,
   where: dict[str, str | None],
-  prior: str,
+  prior: str | None,
+  tau_norm: float,
 ) -> Tested:
   """Evaluates without the training data of the run; prints what is tested.
 
@@ -106,6 +109,7 @@ def elsewhere(
     where: fields of config.data that say where data.test_from is, and which
       part of it is tested; None for what the run had.
     prior: as for `prior.read`.
+    tau_norm: as for `head.tau_normalized`.
 
   Raises:
     InputError: no model, no such set, or a set of other classes or images.
@@ -140,11 +144,21 @@ def elsewhere(
   print(f"test part: {len(split):,} examples, from {source}")
   for line in (*notes, *report.test_notes(data)):
     print(f"note: {line}", flush=True)
-  if shares is None:
-    (found,) = outcomes(models, split, None)
-    return Tested(options, data, {"test": found})
-  before, found = outcomes(models, split, None, shares)
-  return Tested(options, data, {"test": found}, before)
+  if shares is not None:
+    before, found = outcomes(models, split, None, shares)
+    return Tested(options, data, {"test": found}, before)
+  normalized = {
+    (suffix, True): tau_normalized(model, tau_norm)
+    for suffix, model in models.items()
+    if tau_norm
+  }
+  plain = {(suffix, False): model for suffix, model in models.items()}
+  (of,) = outcomes(plain | normalized, split, None)
+  before, found = (
+    {suffix: of[suffix, changed] for suffix in models}
+    for changed in (False, bool(tau_norm))
+  )
+  return Tested(options, data, {"test": found}, before if tau_norm else None)
 
 
 def _known_by(description: Description, test: Split) -> Data:
@@ -155,8 +169,8 @@ def _known_by(description: Description, test: Split) -> Data:
   return Data(Split(nothing, label), test, description.class_names)
 
 
-def effect(prior: str, tested: Tested) -> list[str]:
-  """What a prior changed, in a line; none without a prior."""
+def effect(prior: str | None, tau_norm: float, tested: Tested) -> list[str]:
+  """What a prior or tau_norm changed, in a line; none without them."""
   if tested.before is None:
     return []
   size = tested.data.num_classes
@@ -171,7 +185,8 @@ def effect(prior: str, tested: Tested) -> list[str]:
       ("accuracy", "test_top1"),
     )
   ]
-  return [f"prior={prior} (of the last step): {', '.join(changes)}"]
+  what = f"tau_norm={tau_norm}" if tau_norm else f"prior={prior}"
+  return [f"{what} (of the last step): {', '.join(changes)}"]
 
 
 def check_output(directory: pathlib.Path) -> None:

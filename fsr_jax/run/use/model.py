@@ -216,7 +216,9 @@ class Model:
     Args:
       x, batch_size: as for `logits`.
       prior: float [C], shares of the classes where the model is used, if they
-        are not those of its training labels; see `maths.prior.adjust`.
+        are not those that its predictions are for: those of its training
+        labels or, with logit_adjustment=1, equal ones. See
+        `maths.prior.adjust`.
 
     Returns:
       float32 [n, C].
@@ -251,10 +253,9 @@ class Model:
       f"prior {prior.shape}; expected a share of each of the {size} classes,"
       " 0 or more, not all of them 0",
     )
-    share = np.array(self.description.class_counts, np.float32)
     # Quotients are what counts; sums of 1 keep the numbers small.
-    share, prior = share / share.sum(), prior / prior.sum()
-    return np.asarray(priors.adjust(logits, share, prior))
+    share = self.description.expected_share
+    return np.asarray(priors.adjust(logits, share, prior / prior.sum()))
 
   def probabilities(
     self, logits: np.ndarray, prior: np.ndarray | None = None

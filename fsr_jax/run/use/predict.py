@@ -30,7 +30,7 @@ def predict(
   where: str,
   input_path: str,
   output: str | None = None,
-  prior: str = "train",
+  prior: str | None = None,
   on_error: str = "raise",
 ) -> pathlib.Path:
   """Writes predictions.csv: a row for each image.

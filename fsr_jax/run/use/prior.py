@@ -16,25 +16,29 @@ from fsr_jax.run.use.description import Description
 _SHARES = ("share", "count")
 
 
-def read(prior: str, description: Description) -> np.ndarray | None:
+def read(prior: str | None, description: Description) -> np.ndarray | None:
   """The shares that are meant.
 
   Args:
-    prior: uniform; train, those of the training labels; or a table with the
-      columns class and share (or count).
-    description: Description, of the network's classes.
+    prior: uniform; train, those of the training labels; a table with the
+      columns class and share (or count); None for those that the network's
+      predictions are for.
+    description: Description, of the network.
 
   Returns:
-    float32 [C], sum 1; None for those of the training labels, which leave
-    predictions as they are.
+    float32 [C], sum 1; None where predictions stay as they are.
 
   Raises:
     InputError: no such file, a class without a row or with two, values that
       are no shares.
   """
   size = description.num_classes
-  if prior == "train":
+  if prior is None:
     return None
+  if prior == "train":
+    counts = np.array(description.class_counts, np.float32)
+    # Without it these are the shares that predictions are for.
+    return counts / counts.sum() if description.logit_adjustment else None
   if prior == "uniform":
     return np.full(size, 1 / size, np.float32)
   file = place(prior)

@@ -1,0 +1,78 @@
+"""A rival that is plain training is the library's plain training."""
+
+from absl.testing import absltest, parameterized
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.rivals import library
+from fsr_jax.maths import losses, mixup
+from tests import shrunk
+from tests.benchmarks.rivals import small
+
+
+def plain(trial):
+  """Net after plain training, written as a rival."""
+  mixes = trial.options.objective.mixup
+
+  def step(net, batch, number):
+    target = losses.one_hot(batch.label, trial.num_classes)
+    if mixes:
+      target = mixup.mix(target, batch.coefficient)
+
+    def loss(logits, features):
+      return jnp.mean(losses.cross_entropy(logits, target)), None
+
+    return trial.update(net, batch.image, loss)[0]
+
+  run, net = trial.compiled(step), trial.create()
+  for epoch in range(trial.num_epochs):
+    net = run(net, epoch)
+  return net
+
+
+class ProtocolTest(parameterized.TestCase):
+  @parameterized.parameters(("mlp", False), ("mlp", True), ("tiny", False))
+  def test_plain_training_is_the_librarys(self, network, mixes):
+    with shrunk.with_tiny_batch_norm():
+      trial = small.trial(network=network, mixup=mixes)
+      net = plain(trial)
+      _, state = library.trained(trial)
+      jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        (net.params, net.batch_stats),
+        (state.params, state.batch_stats),
+      )
+      ours = trial.result(net, 1.0)
+      self.assertEqual(
+        trial.accuracy(ours), trial.accuracy(library.train(trial))
+      )
+
+  def test_outputs_are_the_networks_of_every_example(self):
+    trial = small.trial()
+    net = trial.create()
+    kernel, bias = (
+      net.params["head"]["linear"][name] for name in ("kernel", "bias")
+    )
+    for part, split in (("train", trial.data.train), ("test", trial.data.test)):
+      logits, features = trial.outputs(net, part)
+      self.assertLen(logits, len(split))
+      np.testing.assert_allclose(
+        logits, features @ kernel + bias, rtol=1e-4, atol=1e-4
+      )
+
+  def test_part_of_the_examples_and_a_second_network(self):
+    trial = small.trial()
+    half = trial.among(np.arange(0, 200, 2))
+    self.assertEqual((half.num_examples, half.steps_per_epoch), (100, 6))
+    np.testing.assert_array_equal(half.train.label, trial.train.label[::2])
+    first, again, second = (
+      trial.create(number).params["head"]["linear"]["kernel"]
+      for number in (0, 0, 1)
+    )
+    np.testing.assert_array_equal(first, again)
+    self.assertGreater(np.abs(first - second).max(), 0.01)
+
+
+if __name__ == "__main__":
+  absltest.main()

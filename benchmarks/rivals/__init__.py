@@ -8,12 +8,17 @@ hyper-parameters come from and what it is not told. None is told how many
 labels are wrong, but for the one called an oracle.
 """
 
-from benchmarks.rivals import library
+from benchmarks.rivals import crust, d2l, disc, incv, library, rog
 from benchmarks.rivals.protocol import Net, Result, Rival, Trial
 
 # name -> Rival.
 RIVALS: dict[str, Rival] = {
   **library.RIVALS,
+  **crust.RIVALS,
+  **d2l.RIVALS,
+  **disc.RIVALS,
+  **incv.RIVALS,
+  **rog.RIVALS,
 }
 
 __all__ = ["RIVALS", "Net", "Result", "Rival", "Trial"]

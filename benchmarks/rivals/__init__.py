@@ -8,12 +8,16 @@ hyper-parameters come from and what it is not told. None is told how many
 labels are wrong, but for the one called an oracle.
 """
 
-from benchmarks.rivals import library
+from benchmarks.rivals import co_teaching, library, mentornet, pencil, sop
 from benchmarks.rivals.protocol import Net, Result, Rival, Trial
 
 # name -> Rival.
 RIVALS: dict[str, Rival] = {
   **library.RIVALS,
+  **pencil.RIVALS,
+  **co_teaching.RIVALS,
+  **mentornet.RIVALS,
+  **sop.RIVALS,
 }
 
 __all__ = ["RIVALS", "Net", "Result", "Rival", "Trial"]

@@ -8,17 +8,32 @@ hyper-parameters come from and what it is not told. None is told how many
 labels are wrong, but for the one called an oracle.
 """
 
-from benchmarks.rivals import crust, d2l, disc, incv, library, rog
+from benchmarks.rivals import (
+  co_teaching,
+  crust,
+  d2l,
+  disc,
+  incv,
+  library,
+  mentornet,
+  pencil,
+  rog,
+  sop,
+)
 from benchmarks.rivals.protocol import Net, Result, Rival, Trial
 
 # name -> Rival.
 RIVALS: dict[str, Rival] = {
   **library.RIVALS,
+  **pencil.RIVALS,
+  **co_teaching.RIVALS,
+  **mentornet.RIVALS,
+  **sop.RIVALS,
   **crust.RIVALS,
-  **d2l.RIVALS,
-  **disc.RIVALS,
-  **incv.RIVALS,
   **rog.RIVALS,
+  **d2l.RIVALS,
+  **incv.RIVALS,
+  **disc.RIVALS,
 }
 
 __all__ = ["RIVALS", "Net", "Result", "Rival", "Trial"]

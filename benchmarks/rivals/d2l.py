@@ -1,20 +1,20 @@
-"""Dimensionality-driven learning (D2L).
+"""D2L: dimensionality-driven learning.
 
-Source: Ma et al., ICML 2018, "Dimensionality-Driven Learning with Noisy Labels".
-The local intrinsic dimensionality (LID, eq. 3) of the last block's features
-falls while a network learns what is common and rises when it begins to learn
-labels by heart. At the first epoch of a rise, section 4.1, the network of the
-epoch before is taken back; from then on a target is a mixture of the label and
-of the class that is predicted, eq. 4, and the label's share falls with time and
-with LID, eq. 5.
+Source: Ma et al., ICML 2018, "Dimensionality-Driven Learning with Noisy
+Labels", Algorithm 1. The local intrinsic dimensionality (LID) of the last
+block's features falls while a network learns what is common, and rises when it
+begins to learn labels by heart. In the first epoch of a rise the network goes
+back to what it was an epoch before; from then on the target is a mixture of the
+label and of the class that is predicted, and the label's share falls with time
+and with LID.
 
-Cost: plain training, and a forward pass over 1,280 examples an epoch.
-Hyper-parameters: k = 20 neighbours, ten batches of 128 examples, a rise is more
-than two standard deviations above the mean of the five epochs before, looked
-for after ten epochs and those: the authors' code for CIFAR-10, 120 epochs.
-Here both spans are scaled by the number of epochs, the window to no fewer than
-three. Told to it: labels alone.
-Differs: their rate of learning has fallen to a hundredth at 80 of 120 epochs.
+Passes: 1, and a forward pass over 1,280 examples an epoch.
+
+Hyper-parameters: the authors' code for CIFAR-10: LID among k = 20 neighbours in
+a batch of 128, mean of ten batches; a rise is more than two standard deviations
+above the mean of the five epochs before, looked for after 10 of 120 epochs and
+those. Both spans are the same shares of the training here, but the window is
+three epochs at least. Not told: the noise rate.
 """
 
 import jax
@@ -30,7 +30,7 @@ _FIRST, _WINDOW = 10 / 120, 5 / 120
 
 
 def dimensionality(features: jax.Array, neighbours: int) -> jax.Array:
-  """LID of every row among the others, by maximum likelihood, eq. 3.
+  """LID of every row among the others, by maximum likelihood.
 
   Args:
     features: float [b, ...].
@@ -50,7 +50,7 @@ def dimensionality(features: jax.Array, neighbours: int) -> jax.Array:
 
 
 def rises(history: list[float], first: int, window: int) -> bool:
-  """Whether the last LID is above those before it, section 4.1.
+  """Whether the last LID is well above those before it.
 
   Args:
     history: LID at the start of every epoch so far.
@@ -65,7 +65,7 @@ def rises(history: list[float], first: int, window: int) -> bool:
 
 
 def label_share(history: list[float], progress: float) -> float:
-  """alpha = exp(-i/T LID_i / min LID), eq. 5.
+  """alpha = exp(-i/T LID_i / min LID).
 
   Args:
     history: LID of all epochs, the last one is of now.
@@ -77,7 +77,7 @@ def label_share(history: list[float], progress: float) -> float:
 def paced_targets(
   logits: jax.Array, label: jax.Array, share: jax.Array
 ) -> jax.Array:
-  """alpha y + (1 - alpha) y-hat, eq. 4; y-hat is one-hot.
+  """alpha y + (1 - alpha) y-hat, of the label and the class predicted.
 
   Args:
     logits: float [b, C].
@@ -93,7 +93,7 @@ def paced_targets(
 
 
 def train(trial: Trial) -> Result:
-  """Eq. 5 from the first epoch in which LID rises."""
+  """Plain training until LID rises, then mixed targets."""
 
   def step(carry, batch, number):
     del number

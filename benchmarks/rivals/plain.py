@@ -1,6 +1,9 @@
 """Plain training, of which several methods are made."""
 
+import dataclasses
+
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks.rivals.protocol import Net, Trial
 from fsr_jax.maths.losses import cross_entropy, one_hot
@@ -23,3 +26,26 @@ def train_net(trial: Trial) -> Net:
   for epoch in range(trial.num_epochs):
     net = run(net, epoch)
   return net
+
+
+def logits_after(trial: Trial, members: np.ndarray, epochs: int) -> np.ndarray:
+  """Of all training examples, after a shorter training on some of them.
+
+  Args:
+    trial: Trial.
+    members: int [m], those.
+    epochs: of the shorter training; its rise of the learning rate takes the
+      same share of it.
+
+  Returns:
+    float32 [N, C].
+  """
+  before = trial.options.optimization.lr_warmup_epochs
+  some = trial.among(members).with_options(
+    "optimization",
+    num_epochs=epochs,
+    lr_warmup_epochs=round(before * epochs / trial.num_epochs),
+  )
+  # So that the network sees all examples as it has seen those.
+  some = dataclasses.replace(some, statistics=trial.statistics)
+  return trial.outputs(train_net(some), "train")[0]

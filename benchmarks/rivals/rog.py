@@ -1,19 +1,20 @@
-"""Robust inference by a generative classifier (RoG).
+"""RoG: a robust generative classifier on the features of a trained network.
 
 Source: Lee et al., ICML 2019, "Robust Inference via Generative Classifiers for
-Handling Noisy Labels". A network is trained plainly, labels as they are. Then
-the features of its last block are taken to be Gaussian in every class, with one
-covariance for all (section 3.1), whose means and covariance are estimated from
-the part of every class that lies closest together: an approximation of the
-minimum covariance determinant, Algorithm 1. The class of the largest posterior
-is predicted, eq. 1.
+Handling Noisy Labels". The network is trained plainly, on the labels as they
+are. Then the features of its last block are taken for Gaussian in every class,
+all classes with the same covariance, and means and covariance are estimated
+from the part of every class that lies closest together, an approximation of the
+minimum covariance determinant (Algorithm 1). The class with the largest
+posterior is predicted.
 
-Cost: plain training, and one forward pass over the training set.
-Hyper-parameters: 70 % of every class are kept, in one step from a random 70 %,
-and classes are equally probable: as in the authors' code, for all of their
-noise. Told to it: labels alone.
-Differs: the authors average posteriors of several layers, with weights fitted
-on validation examples; the networks here that are small have one.
+Passes: 1, and a forward pass over the training set.
+
+Hyper-parameters: 70 % of every class are kept, found in one step from a random
+70 %, and all classes are equally probable: the authors' code, whatever the
+noise rate, which is not told. Differs: they also average the posteriors of
+several layers, weighted by validation examples; here it is the last block
+alone.
 """
 
 from typing import NamedTuple
@@ -64,7 +65,9 @@ def distances(features: np.ndarray, of: Gaussians) -> np.ndarray:
   value, vector = np.linalg.eigh(of.precision)
   root = vector * np.sqrt(np.maximum(value, 0))
   x, mean = features @ root, of.mean @ root
-  square = np.square(x).sum(1)[:, None] + np.square(mean).sum(1) - 2 * x @ mean.T
+  square = (
+    np.square(x).sum(1)[:, None] + np.square(mean).sum(1) - 2 * x @ mean.T
+  )
   return np.where(np.isnan(square), np.inf, square)
 
 

@@ -20,3 +20,12 @@ def batches(
   order = [rng.permutation(index) for _ in range(rounds)]
   drawn = np.concatenate(order)[: steps * size]
   return drawn.reshape(steps, size).astype(np.int32)
+
+
+def companions(rng: np.random.Generator, label: np.ndarray) -> np.ndarray:
+  """int32 [N]: for every example a random one with the same label."""
+  found = np.empty(len(label), np.int32)
+  for c in np.unique(label):
+    own = np.flatnonzero(label == c)
+    found[own] = rng.choice(own, len(own))
+  return found

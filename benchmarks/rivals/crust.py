@@ -36,31 +36,32 @@ from benchmarks.rivals.protocol import Result, Rival, Trial
 from fsr_jax.maths.losses import cross_entropy, one_hot
 
 _SHARE, _WARMUP, _BETA = 0.5, 5 / 120, (1.0, 0.1)
+_ROWS = 500
 
 
-def distances(gradient: np.ndarray) -> np.ndarray:
-  """float32 [n, n], Euclidean, between the rows of `gradient` [n, F]."""
-  length = np.square(gradient).sum(1)
-  square = gradient @ gradient.T
+def distances(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+  """float [m, n], Euclidean, of the rows of x [m, F] from those of y [n, F]."""
+  square = x @ y.T
   square *= -2
-  square += length
-  square += length[:, None]
+  square += np.square(y).sum(1)
+  square += np.square(x).sum(1)[:, None]
   np.maximum(square, 0, out=square)
-  np.fill_diagonal(square, 0)
   return np.sqrt(square, out=square)
 
 
-def central(distance: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-  """What the authors' code chooses: (int [size], weights, all 1)."""
-  order = np.argsort(distance.sum(1), kind="stable")
-  return order[:size], np.ones(size, np.float32)
+def central(gradient: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+  """What the authors' code chooses of [n, F]: (int [size], weights, all 1)."""
+  # In parts that fit into a processor's cache: four times as fast.
+  parts = np.array_split(gradient, -(-len(gradient) // _ROWS))
+  total = np.concatenate([distances(x, gradient).sum(1) for x in parts])
+  return np.argsort(total, kind="stable")[:size], np.ones(size, np.float32)
 
 
-def medoids(distance: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def medoids(gradient: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
   """Greedy facility location, Algorithm 1.
 
   Args:
-    distance: float [n, n], symmetric.
+    gradient: float [n, F].
     size: how many, at most n.
 
   Returns:
@@ -68,6 +69,8 @@ def medoids(distance: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
     closest that is chosen (to d_max where there is none); float32 [size], of
     how many it is the closest.
   """
+  distance = distances(gradient, gradient)
+  np.fill_diagonal(distance, 0)
   near = distance.max() - distance
   covered = np.zeros(len(near), near.dtype)
   # Gains only fall: the one that is still the largest after it was computed
@@ -97,7 +100,7 @@ def coreset(
   for c in np.unique(label):
     own = np.flatnonzero(label == c)
     size = max(1, int(_SHARE * len(own)))
-    some, weights = choose(distances(gradient[own]), size)
+    some, weights = choose(gradient[own], size)
     weight[own[some]] = weights
     chosen.append(own[some])
   return np.concatenate(chosen), weight
@@ -128,7 +131,7 @@ def train(trial: Trial, choose) -> Result:
     other = np.arange(len(label))  # Mixed with itself nothing changes.
     if epoch >= warmup:
       logits, _ = trial.outputs(net, "train")
-      slope = jax.nn.softmax(logits) - one_hot(label, trial.num_classes)
+      slope = jax.nn.softmax(logits) - np.eye(trial.num_classes)[label]
       gradient = slope @ net.params["head"]["linear"]["kernel"].T
       chosen, weight = coreset(np.asarray(gradient), label, choose)
       batches = subset.batches(rng, chosen, *batches.shape)

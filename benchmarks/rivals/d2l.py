@@ -125,6 +125,7 @@ def train(trial: Trial) -> Result:
       rng.choice(trial.num_examples, size, replace=False)
       for _ in range(_BATCHES)
     ]
+    assert trial.train.image is not None
     image = trial.train.image[np.stack(some)]
     history.append(float(mean_dimensionality(net, trial.statistics, image)))
     if not paced and rises(history, first, window):

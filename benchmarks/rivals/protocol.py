@@ -121,10 +121,11 @@ class Trial:
     )
 
   def among(self, index: np.ndarray) -> "Trial":
-    """A trial on some of the training examples (int [m]), renumbered; its
-    schedule ends after as many epochs, which have fewer steps."""
+    """A trial on some of the training examples (int [m]), renumbered,
+    normalised as they all are; as many epochs, which have fewer steps."""
     some = dataclasses.replace(self.data, train=self.data.train.take(index))
-    return Trial.of(self.options, some, self.seed)
+    trial = Trial.of(self.options, some, self.seed)
+    return dataclasses.replace(trial, statistics=self.statistics)
 
   def under(self, options: TrainOptions) -> "Trial":
     """The same data under other options."""

@@ -8,7 +8,18 @@ hyper-parameters come from and what it is not told. None is told how many
 labels are wrong, but for the one called an oracle.
 """
 
-from benchmarks.rivals import co_teaching, library, mentornet, pencil, sop
+from benchmarks.rivals import (
+  co_teaching,
+  crust,
+  d2l,
+  disc,
+  incv,
+  library,
+  mentornet,
+  pencil,
+  rog,
+  sop,
+)
 from benchmarks.rivals.protocol import Net, Result, Rival, Trial
 
 # name -> Rival.
@@ -18,6 +29,11 @@ RIVALS: dict[str, Rival] = {
   **co_teaching.RIVALS,
   **mentornet.RIVALS,
   **sop.RIVALS,
+  **crust.RIVALS,
+  **rog.RIVALS,
+  **d2l.RIVALS,
+  **incv.RIVALS,
+  **disc.RIVALS,
 }
 
 __all__ = ["RIVALS", "Net", "Result", "Rival", "Trial"]

@@ -1,23 +1,23 @@
 """Plain training, of which several methods are made."""
 
-import dataclasses
-
 import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.rivals.protocol import Net, Trial
-from fsr_jax.maths.losses import cross_entropy, one_hot
+from fsr_jax.maths.losses import cross_entropy
+from fsr_jax.maths.mixup import mix
 
 
 def train_net(trial: Trial) -> Net:
-  """The network after all epochs of cross entropy on the labels as they are."""
+  """The network after all epochs of cross entropy on the labels as they are,
+  with MixUp where the options have it."""
 
   def step(net, batch, number):
     del number
 
     def loss(logits, features):
       del features
-      target = one_hot(batch.label, trial.num_classes)
+      target = mix(batch.target, batch.label_coefficient)
       return jnp.mean(cross_entropy(logits, target)), None
 
     return trial.update(net, batch.image, loss)[0]
@@ -46,6 +46,4 @@ def logits_after(trial: Trial, members: np.ndarray, epochs: int) -> np.ndarray:
     num_epochs=epochs,
     lr_warmup_epochs=round(before * epochs / trial.num_epochs),
   )
-  # So that the network sees all examples as it has seen those.
-  some = dataclasses.replace(some, statistics=trial.statistics)
   return trial.outputs(train_net(some), "train")[0]

@@ -34,7 +34,7 @@ def train_twice(trial: Trial) -> Result:
   return train(longer)._replace(passes=2.0)
 
 
-_ROWS = {
+_ROWS: dict[str, dict] = {
   "plain": {},
   "plain_mixup": {"mixup": True},
   "gce": {"method": "gce"},

@@ -8,11 +8,13 @@ import numpy as np
 
 from benchmarks.rivals import subset
 from benchmarks.rivals.protocol import Net, Trial
-from fsr_jax.maths.losses import cross_entropy, one_hot
+from fsr_jax.maths.losses import cross_entropy
+from fsr_jax.maths.mixup import mix
 
 
 def trainer(trial: Trial) -> Callable[..., Net]:
-  """Cross entropy on the labels as they are; compiled once.
+  """Cross entropy on the labels as they are, with MixUp where the options have
+  it; compiled once.
 
   Args:
     trial: Trial.
@@ -24,7 +26,7 @@ def trainer(trial: Trial) -> Callable[..., Net]:
 
   def step(net, batch, number):
     def loss(logits, features):
-      target = one_hot(batch.label, trial.num_classes)
+      target = mix(batch.target, batch.label_coefficient)
       return jnp.mean(cross_entropy(logits, target)), None
 
     return trial.update(net, batch.image, loss)[0]

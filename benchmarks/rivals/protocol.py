@@ -3,19 +3,8 @@
 A Trial is one setting on one seed: the data with their wrong labels, the
 network as it is initialised, its optimizer under its schedule, the batches of
 every epoch and how they are augmented. All are those of the library's own run
-with the same config; only the loop around them belongs to the rival:
-
-    def train(trial: Trial) -> Result:
-      def step(net, batch, number):
-        def loss(logits, features):
-          target = one_hot(batch.label, trial.num_classes)
-          return jnp.mean(cross_entropy(logits, target)), None
-        return trial.update(net, batch.image, loss)[0]
-
-      run, net = trial.compiled(step), trial.create()
-      for epoch in range(trial.num_epochs):
-        net = run(net, epoch)
-      return trial.result(net, passes=1.0)
+with the same config; only the loop around them belongs to the rival. The
+shortest is that of `plain.trainer`.
 """
 
 from collections.abc import Callable
@@ -32,7 +21,6 @@ from fsr_jax.data.images import augment
 from fsr_jax.errors import check
 from fsr_jax.maths import randomness
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.models import Network
 from fsr_jax.train import feeder
 from fsr_jax.train.input import gather
 from fsr_jax.train.options import TrainOptions
@@ -120,21 +108,12 @@ class Trial:
       options, data, seed, *jax.device_put((train, tested["test"], statistics))
     )
 
-  def among(self, index: np.ndarray) -> "Trial":
-    """A trial on some of the training examples (int [m]), renumbered; its
-    schedule ends after as many epochs, which have fewer steps."""
-    some = dataclasses.replace(self.data, train=self.data.train.take(index))
-    return Trial.of(self.options, some, self.seed)
-
-  def under(self, options: TrainOptions) -> "Trial":
-    """The same data under other options."""
-    return dataclasses.replace(self, options=options)
-
   def with_options(self, group: str, **fields) -> "Trial":
     """The same with fields of one group of the options changed, e.g.
     ("optimization", num_epochs=30)."""
     new = dataclasses.replace(getattr(self.options, group), **fields)
-    return self.under(dataclasses.replace(self.options, **{group: new}))
+    options = dataclasses.replace(self.options, **{group: new})
+    return dataclasses.replace(self, options=options)
 
   @property
   def num_classes(self) -> int:
@@ -156,17 +135,9 @@ class Trial:
   def steps_per_epoch(self) -> int:
     return self.num_examples // self.batch_size
 
-  @property
-  def network(self) -> Network:
-    return self._context.network
-
-  @property
-  def tx(self) -> optax.GradientTransformation:
-    """The optimizer under the run's schedule, weight decay among it."""
-    return self._context.tx
-
   @functools.cached_property
   def _context(self) -> Context:
+    """Network, and optimizer under the run's schedule."""
     return context(self.options, self.num_classes, self.steps_per_epoch)
 
   def create(self, number: int = 0) -> Net:
@@ -184,16 +155,14 @@ class Trial:
       key = jax.random.fold_in(key, number)
     assert self.train.image is not None
     shape = augment.output_shape(self.options.data, self.train.image.shape[1:])
-    params, batch_stats = jax.jit(self.network.init, static_argnums=1)(
-      key, shape
-    )
-    return Net(params, batch_stats, self.tx.init(params))
+    init = jax.jit(self._context.network.init, static_argnums=1)
+    params, batch_stats = init(key, shape)
+    return Net(params, batch_stats, self._context.tx.init(params))
 
   def batches(self, epoch: int) -> np.ndarray:
     """int32 [S, B], the batches of an epoch, in the library's order."""
-    return randomness.epoch_order(
-      self.seed, epoch, self.num_examples, self.batch_size
-    )
+    sizes = self.num_examples, self.batch_size
+    return randomness.epoch_order(self.seed, epoch, *sizes)
 
   def update(
     self, net: Net, image: jax.Array, loss: Callable
@@ -217,9 +186,10 @@ class Trial:
       return value, (stats, aux)
 
     gradient, (stats, aux) = jax.grad(total, has_aux=True)(net.params)
-    updates, opt_state = self.tx.update(gradient, net.opt_state, net.params)
-    params = optax.apply_updates(net.params, updates)
-    return Net(params, stats, opt_state), aux
+    updates, opt_state = self._context.tx.update(
+      gradient, net.opt_state, net.params
+    )
+    return Net(optax.apply_updates(net.params, updates), stats, opt_state), aux
 
   def forward(self, net: Net, image: jax.Array, train: bool):
     """One pass.
@@ -232,12 +202,9 @@ class Trial:
     Returns:
       (logits [b, C], features [b, ...], batch_stats).
     """
-    features, stats = self.network.features(
-      net.params, net.batch_stats, image, train
-    )
-    logits, stats = self.network.head(
-      net.params["head"], stats, features, train
-    )
+    params, network = net.params, self._context.network
+    features, stats = network.features(params, net.batch_stats, image, train)
+    logits, stats = network.head(params["head"], stats, features, train)
     return logits, features, stats
 
   def compiled(self, step: Callable) -> Callable:
@@ -310,12 +277,11 @@ class Trial:
 
   @functools.cached_property
   def _pass(self) -> Callable:
-    @jax.jit
     def passed(net, statistics, image):
       image = augment.normalize(image, *statistics)
       return self.forward(net, image, train=False)[:2]
 
-    return passed
+    return jax.jit(passed)
 
   def result(self, net: Net, passes: float) -> Result:
     """Of a method that ends with one network, after its last step."""

@@ -9,6 +9,7 @@ see one seed of a setting, its data loaded once, before the next.
 """
 
 import csv
+import dataclasses
 import os
 import pathlib
 import time
@@ -57,7 +58,7 @@ class Case:
     options = config_lib.typed(self._config({**_PLAIN, **rival.fields}))
     validation.validate(options)
     validation.validate_against_data(options, self._trial.data)
-    return self._trial.under(options.train)
+    return dataclasses.replace(self._trial, options=options.train)
 
 
 def measure(case: Case, rival: Rival) -> dict:

@@ -28,7 +28,7 @@ class PencilTest(parameterized.TestCase):
     entropy = -p * (log_p - (p * log_p).sum(-1, keepdims=True))
     slope = {
       0: p - target,
-      1: (divergence + 0.1 * entropy) / size,
+      1: (divergence + 0.8 * entropy) / size,
       2: divergence / size,
     }[epoch]
     small.assert_heads(
@@ -37,8 +37,8 @@ class PencilTest(parameterized.TestCase):
 
     expected = np.array(table)
     if epoch == 1:
-      moved = (q - p) / size + 0.4 * (q - target)
-      expected[index] -= 600 * 320 / 3 / 128 * moved
+      moved = (q - p) / size + 0.1 * (q - target)
+      expected[index] -= 300 * 320 / 3 / 128 * moved
     np.testing.assert_allclose(found.table, expected, rtol=1e-4, atol=1e-3)
 
 

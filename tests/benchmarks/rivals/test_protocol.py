@@ -2,33 +2,11 @@
 
 from absl.testing import absltest, parameterized
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.rivals import library
-from fsr_jax.maths import losses, mixup
+from benchmarks.rivals import library, plain
 from tests import shrunk
 from tests.benchmarks.rivals import small
-
-
-def plain(trial):
-  """Net after plain training, written as a rival."""
-  mixes = trial.options.objective.mixup
-
-  def step(net, batch, number):
-    target = losses.one_hot(batch.label, trial.num_classes)
-    if mixes:
-      target = mixup.mix(target, batch.coefficient)
-
-    def loss(logits, features):
-      return jnp.mean(losses.cross_entropy(logits, target)), None
-
-    return trial.update(net, batch.image, loss)[0]
-
-  run, net = trial.compiled(step), trial.create()
-  for epoch in range(trial.num_epochs):
-    net = run(net, epoch)
-  return net
 
 
 class ProtocolTest(parameterized.TestCase):
@@ -36,7 +14,7 @@ class ProtocolTest(parameterized.TestCase):
   def test_plain_training_is_the_librarys(self, network, mixes):
     with shrunk.with_tiny_batch_norm():
       trial = small.trial(network=network, mixup=mixes)
-      net = plain(trial)
+      net = plain.trainer(trial)()
       _, state = library.trained(trial)
       jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
@@ -61,11 +39,8 @@ class ProtocolTest(parameterized.TestCase):
         logits, features @ kernel + bias, rtol=1e-4, atol=1e-4
       )
 
-  def test_part_of_the_examples_and_a_second_network(self):
+  def test_a_second_network_is_another(self):
     trial = small.trial()
-    half = trial.among(np.arange(0, 200, 2))
-    self.assertEqual((half.num_examples, half.steps_per_epoch), (100, 6))
-    np.testing.assert_array_equal(half.train.label, trial.train.label[::2])
     first, again, second = (
       trial.create(number).params["head"]["linear"]["kernel"]
       for number in (0, 0, 1)

@@ -32,15 +32,15 @@ class SopTest(absltest.TestCase):
       found, small.head_after(trial, net, index, slope / len(index))
     )
 
-    rate = 10 * 120 / 40 / 128
+    share = 120 / 40 / 128
     u = np.array(noise.u)
-    u[index] -= rate * 2 * 0.3 * (1 / total - 1 / at_label)
+    u[index] -= 10 * share * 2 * 0.3 * (1 / total - 1 / at_label)
     np.testing.assert_allclose(new.u, np.clip(u, -1, 1), rtol=1e-4)
     said = np.eye(size)[p.argmax(-1)]
     v = np.array(noise.v)
     rest = said - 0.05**2  # Of the classes that are not the label.
-    v[index] -= rate * (1 - y) * 2 * rest * -2 * 0.05
-    np.testing.assert_allclose(new.v, v, rtol=1e-4)
+    v[index] -= 100 * share * (1 - y) * 2 * rest * -2 * 0.05
+    np.testing.assert_allclose(new.v, np.clip(v, -1, 1), rtol=1e-4)
     self.assertGreater(np.abs(v - 0.05).max(), 0.01)
 
   def test_a_prediction_that_is_sure_against_the_label_teaches_nothing(self):

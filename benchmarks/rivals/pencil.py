@@ -93,7 +93,7 @@ def step_of(trial: Trial):
       return jnp.mean(sample_loss(logits, table)), jax.lax.stop_gradient(slope)
 
     net, slope = trial.update(carry.net, batch.image, loss)
-    moves = jnp.where(second & ~first, rate, 0.0)
+    moves = jnp.where(second, rate, 0.0)  # The first stage has no slope.
     return Carry(net, carry.table.at[batch.index].add(-moves * slope))
 
   return step

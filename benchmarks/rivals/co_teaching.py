@@ -10,8 +10,11 @@ not.) The first network is the result, after its last step.
 Passes: 2, a forward and a backward pass of both networks. The estimate of
 tau adds 0.4.
 
-Hyper-parameters: T_k = 10 of 200 epochs, the paper's for CIFAR-10, as the same
-share of the training; tau is the noise rate. The authors give the true one:
+Hyper-parameters: T_k = 10 epochs, the paper's for CIFAR-10 (of 200). It is not
+scaled: as a twentieth of a short training it ends before the networks have
+learned anything, and most of what they then keep is wrong: 0.75
+right in place of 0.87 on digits with 80 % noise. tau is the noise rate. The
+authors give the true one:
 `co_teaching_oracle` is given it too, from the clean labels, and is no fair
 rival. `co_teaching` is told nothing and estimates it: two networks are trained
 plainly for 0.4 of the epochs, each on half of the examples, and label the other
@@ -27,13 +30,13 @@ from benchmarks.rivals.protocol import Net, Result, Rival, Trial
 from fsr_jax.label_issues import find_label_issues
 from fsr_jax.maths import losses
 
-_GRADUAL = 10 / 200  # T_k, share of the training.
+_GRADUAL = 10  # T_k, epochs.
 _ESTIMATE = 0.4  # Of the training, for the estimate of tau.
 
 
-def forget_rate(share, tau: float):
-  """1 - R(T) after a share (0-1) of the training."""
-  return tau * jnp.minimum(share / _GRADUAL, 1.0)
+def forget_rate(epochs, tau: float):
+  """1 - R(T) after T epochs."""
+  return tau * jnp.minimum(epochs / _GRADUAL, 1.0)
 
 
 def smallest(loss: jax.Array, rate) -> jax.Array:
@@ -55,11 +58,10 @@ def smallest(loss: jax.Array, rate) -> jax.Array:
 
 def step_of(trial: Trial, tau: float):
   """A step of both networks: (pair of Net, Batch, number) -> pair of Net."""
-  total = trial.num_epochs * trial.steps_per_epoch
 
   def step(nets, batch, number):
     target = losses.one_hot(batch.label, trial.num_classes)
-    rate = forget_rate(number / total, tau)
+    rate = forget_rate(number / trial.steps_per_epoch, tau)
     kept = []
     for net in nets:
       logits, _, _ = trial.forward(net, batch.image, train=True)

@@ -58,6 +58,8 @@ class Case:
     options = config_lib.typed(self._config({**_PLAIN, **rival.fields}))
     validation.validate(options)
     validation.validate_against_data(options, self._trial.data)
+    if options.train == self._trial.options:
+      return self._trial  # With all that was compiled for it.
     return dataclasses.replace(self._trial, options=options.train)
 
 

@@ -1,0 +1,186 @@
+"""Rivals on settings and seeds, in one process, into one CSV.
+
+    python -m benchmarks.rivals --rival=all --scale=features --data=FILE \\
+        --out=runs/rivals --seeds=0,1
+
+A row of OUT/results.csv is a method in a setting on a seed; it is appended when
+its training ended, and what is there already is not done again. All methods
+see one seed of a setting, its data loaded once, before the next.
+"""
+
+import csv
+import dataclasses
+import os
+import pathlib
+import time
+
+from absl import flags, logging
+import jax
+
+from benchmarks import cells, report, scales
+from benchmarks.rivals import RIVALS
+from benchmarks.rivals.protocol import Rival, Trial
+from fsr_jax import config as config_lib
+from fsr_jax.config import validation
+from fsr_jax.errors import InputError, check, choose
+
+COLUMNS = ("scale", "cell", "seed", "test_top1", "seconds", "passes")
+_PLAIN = {"method": "plain"}
+
+_RIVAL = flags.DEFINE_list("rival", [], f"Some of {', '.join(RIVALS)}, or all.")
+_SCALE = flags.DEFINE_string("scale", "digits", "Of benchmarks/scales.py.")
+_DATA = flags.DEFINE_string("data", None, "File of the scale features.")
+_SETTINGS = flags.DEFINE_list("settings", [], "Some of them; none = all.")
+_SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds.")
+_OUT = flags.DEFINE_string("out", None, "Directory of results.csv.")
+
+
+class Case:
+  """One setting on one seed; its data are loaded once."""
+
+  def __init__(self, scale: scales.Scale, fields: dict, seed: str):
+    self._scale, self._fields, self._seed = scale, fields, seed
+    _, options, data = validation.resolve_and_load(self._config(_PLAIN))
+    self._trial = Trial.of(options.train, data, options.run.seed)
+
+  def _config(self, fields: dict):
+    chosen = {**self._scale.fields, **self._fields, **fields}
+    path = f"--config={scales.ROOT / 'configs' / self._scale.config}"
+    arguments = scales.as_flags({**chosen, "seed": self._seed})
+    return scales.load([path, *arguments])
+
+  def trial(self, rival: Rival) -> Trial:
+    """The trial under the options of a method, checked.
+
+    Raises:
+      InputError: options that do not go together, or not with the data.
+    """
+    options = config_lib.typed(self._config({**_PLAIN, **rival.fields}))
+    validation.validate(options)
+    validation.validate_against_data(options, self._trial.data)
+    if options.train == self._trial.options:
+      return self._trial  # With all that was compiled for it.
+    return dataclasses.replace(self._trial, options=options.train)
+
+
+def measure(case: Case, rival: Rival) -> dict:
+  """Accuracy after the last step, seconds with compiling, passes."""
+  started = time.monotonic()
+  trial = case.trial(rival)
+  result = rival.train(trial)
+  return {
+    "test_top1": round(trial.accuracy(result), 5),
+    "seconds": round(time.monotonic() - started, 1),
+    "passes": round(result.passes, 2),
+  }
+
+
+def read(path: pathlib.Path) -> list[dict]:
+  """The rows of results.csv; none where there is no such file.
+
+  Raises:
+    InputError: it has other columns.
+  """
+  if not path.exists():
+    return []
+  with open(path, newline="", encoding="utf-8") as file:
+    reader = csv.DictReader(file)
+    check(
+      tuple(reader.fieldnames or ()) == COLUMNS,
+      f"{path} has the columns {reader.fieldnames}; expected"
+      f" {', '.join(COLUMNS)}: choose another --out",
+    )
+    return [*reader]
+
+
+def fill(
+  path: pathlib.Path,
+  scale_name: str,
+  scale: scales.Scale,
+  settings: cells.Cells,
+  seeds: list[str],
+  rivals: dict[str, Rival],
+) -> None:
+  """Does what results.csv has not got yet, and tells of each."""
+  done = {tuple(row[k] for k in COLUMNS[:3]) for row in read(path)}
+  path.parent.mkdir(parents=True, exist_ok=True)
+  if not path.exists():
+    path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+  with open(path, "a", newline="", encoding="utf-8") as file:
+    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    for seed in seeds:
+      for setting, fields in settings.items():
+        keys = {n: (scale_name, f"{setting}/{n}", seed) for n in rivals}
+        wanted = [name for name in rivals if keys[name] not in done]
+        case = Case(scale, fields, seed) if wanted else None
+        for name in wanted:
+          assert case is not None
+          found = measure(case, rivals[name])
+          writer.writerow({**dict(zip(COLUMNS, keys[name])), **found})
+          file.flush()
+          print(
+            f"{setting}/{name} seed {seed}: accuracy {found['test_top1']:.4f},"
+            f" {found['seconds']} s",
+            flush=True,
+          )
+
+
+def table(rows: list[dict]) -> str:
+  """Accuracy: a line a method, a column a setting, mean ± standard deviation
+  over seeds; passes relative to plain training."""
+  split = [(*row["cell"].split("/"), row) for row in rows]
+  settings = list(dict.fromkeys(setting for setting, _, _ in split))
+  lines = [
+    "| method | passes | " + " | ".join(settings) + " |",
+    "|---|---|" + "---|" * len(settings),
+  ]
+  for name in dict.fromkeys(name for _, name, _ in split):
+    own = [(s, row) for s, n, row in split if n == name]
+    passes = [float(row["passes"]) for _, row in own]
+    texts = [
+      report.spread([float(row["test_top1"]) for s, row in own if s == setting])
+      for setting in settings
+    ]
+    mean = sum(passes) / len(passes)
+    lines.append(f"| {name} | {mean:.2f} | " + " | ".join(texts) + " |")
+  return "\n".join(lines)
+
+
+def _chosen(kind: str, names: list[str], known: dict) -> dict:
+  for name in names:
+    choose(kind, name, known)
+  return {name: known[name] for name in known if name in names}
+
+
+def work() -> None:
+  """What the flags ask for.
+
+  Raises:
+    InputError: a flag that is missing or wrong.
+  """
+  check(bool(_OUT.value), "--out is missing: the directory of results.csv")
+  check(bool(_RIVAL.value), f"--rival is missing; all, or: {', '.join(RIVALS)}")
+  names = [*RIVALS] if _RIVAL.value == ["all"] else _RIVAL.value
+  rivals = _chosen("rival", names, RIVALS)
+  choose("scale", _SCALE.value, scales.SCALES)
+  for seed in _SEEDS.value:
+    check(seed.isdecimal(), f"seed {seed!r} is not a number")
+  scale = scales.SCALES[_SCALE.value].with_data(_DATA.value)
+  known = cells.settings(scale)
+  settings = _chosen("setting", _SETTINGS.value or [*known], known)
+  out = pathlib.Path(_OUT.value).expanduser().absolute()
+  if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    jax.config.update("jax_compilation_cache_dir", str(out / "compiled"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+  path = out / "results.csv"
+  fill(path, _SCALE.value, scale, settings, _SEEDS.value, rivals)
+  print(table([row for row in read(path) if row["scale"] == _SCALE.value]))
+
+
+def main(argv):
+  del argv
+  logging.set_verbosity(logging.ERROR)
+  try:
+    work()
+  except (InputError, OSError) as error:
+    raise SystemExit(f"error: {error}") from error

@@ -5,6 +5,7 @@ stands alone. What depends on the size of the experiment is asked of the Scale.
 """
 
 from benchmarks.scales import Scale
+from benchmarks.settings import settings, tail, uniform
 from fsr_jax.config import METHODS
 from fsr_jax.errors import check
 
@@ -28,42 +29,6 @@ SHIFT = {
   "label_smoothing": 0.1,
   **RAW,
 }
-
-
-def uniform(ratio: float) -> dict:
-  """Fields of uniform noise."""
-  return {"data.noise": "uniform", "data.noise_ratio": ratio}
-
-
-def tail(scale: Scale, imbalance_ratio: float, noise_ratio: float = 0) -> dict:
-  """Fields of a long tail, with uniform noise if its ratio is not 0."""
-  noise = (
-    uniform(noise_ratio)
-    if noise_ratio
-    else {
-      "data.noise": "none",
-      "data.noise_ratio": 0.0,
-    }
-  )
-  return {
-    "data.imbalance_ratio": float(imbalance_ratio),
-    **noise,
-    **scale.long_tail,
-  }
-
-
-def settings(scale: Scale) -> Cells:
-  """The kinds of wrong and unequal labels that methods are compared on."""
-  known = {
-    "uniform_0.2": uniform(0.2),
-    "uniform_0.4": uniform(0.4),
-    "uniform_0.8": uniform(0.8),
-    "asymmetric_0.4": {"data.noise": "asymmetric", "data.noise_ratio": 0.4},
-    "instance_0.4": {"data.noise": "instance", "data.noise_ratio": 0.4},
-    "tail_50": tail(scale, 50),
-    "tail_20_uniform_0.4": tail(scale, 20, 0.4),
-  }
-  return {name: known[name] for name in known if name in scale.settings}
 
 
 def everywhere(scale: Scale, rows: Cells) -> Cells:

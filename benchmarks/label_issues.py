@@ -21,7 +21,7 @@ import warnings
 from absl import app, flags, logging
 import numpy as np
 
-from benchmarks import cells, scales
+from benchmarks import scales, settings
 from fsr_jax import config as config_lib
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.errors import InputError, check, choose
@@ -61,21 +61,6 @@ ROWS = (
     for ranking in ("self_confidence", "normalized_margin", "ours")
   ),
 )
-
-
-def settings(scale: scales.Scale) -> cells.Cells:
-  """Kinds of wrong labels, with equal classes and without."""
-  tail = cells.tail(scale, 20)
-  few, many = (
-    {"data.noise": "instance", "data.noise_ratio": r} for r in (0.2, 0.4)
-  )
-  known = {
-    **cells.settings(scale),
-    "instance_0.2": few,
-    "instance_0.4": many,
-    "tail_20_instance_0.2": {**tail, **few},
-  }
-  return {name: known[name] for name in sorted(known)}
 
 
 class Case:
@@ -290,7 +275,7 @@ def main(argv):
     check(bool(_OUT.value), "--out is missing: the directory of lists.csv")
     choose("scale", _SCALE.value, ("digits", "features"))
     scale = scales.SCALES[_SCALE.value].with_data(_DATA.value)
-    known = settings(scale)
+    known = settings.settings(scale)
     for name in _SETTINGS.value:
       choose("setting", name, known)
     for name in _ROWS.value:
@@ -302,7 +287,9 @@ def main(argv):
     raise SystemExit(f"error: {error}") from error
 
 
-def fill(path: pathlib.Path, scale, chosen: cells.Cells, seeds, rows) -> None:
+def fill(
+  path: pathlib.Path, scale, chosen: settings.Settings, seeds, rows
+) -> None:
   """Makes the lists that lists.csv has not got yet, and tells of each."""
   path.parent.mkdir(parents=True, exist_ok=True)
   done, new = set(), not path.exists()

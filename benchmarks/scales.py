@@ -17,13 +17,23 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # What Scale.with_data puts in.
 DATA = "{data}"
-_SETTINGS = (
+# Of settings.settings; the smaller the scale, the fewer.
+_FEW_SETTINGS = (
   "uniform_0.2",
   "uniform_0.4",
   "uniform_0.8",
   "asymmetric_0.4",
   "tail_50",
   "tail_20_uniform_0.4",
+)
+_ALL_BUT_THE_LONGEST_TAIL = (
+  *_FEW_SETTINGS,
+  "right_labels",
+  "pair_0.4",
+  "instance_0.2",
+  "instance_0.4",
+  "tail_10",
+  "tail_20_instance_0.2",
 )
 
 
@@ -44,7 +54,8 @@ class Scale(NamedTuple):
       many steps as the whole set.
     conv: fields that put a network with batch norm where there is none; None
       where none takes the inputs.
-    settings: of cells.settings, that methods are compared on.
+    settings: of settings.settings, that methods are compared on.
+    label_files: data.labels_file of further settings.
   """
 
   about: str
@@ -56,7 +67,8 @@ class Scale(NamedTuple):
   meta_blocks: tuple[int, ...]
   long_tail: dict
   conv: dict | None
-  settings: tuple[str, ...] = _SETTINGS
+  settings: tuple[str, ...] = _FEW_SETTINGS
+  label_files: tuple[str, ...] = ()
 
   def with_data(self, path: str | None) -> "Scale":
     """The same with the user's file in it.
@@ -74,6 +86,17 @@ class Scale(NamedTuple):
     )
     path = str(pathlib.Path(path).expanduser().absolute())
     return self._replace(config=self.config.replace(DATA, path))
+
+  def with_labels(self, files: list[str]) -> "Scale":
+    """The same with a setting for each of these files of labels.
+
+    Raises:
+      InputError: a file that is not there.
+    """
+    paths = [pathlib.Path(file).expanduser().absolute() for file in files]
+    for path in paths:
+      check(path.is_file(), f"--labels: there is no file {path}")
+    return self._replace(label_files=tuple(map(str, paths)))
 
   def value(self, field: str):
     """Of a field of the config, e.g. "dictionary_size"."""
@@ -103,6 +126,8 @@ SCALES = {
     long_tail={"batch_size": 50},
     # Convolutions inside a loop are slow on a CPU.
     conv={"network": "convnet", "steps_per_call": 0},
+    # On a tail of 100 the rarest class would have a single example.
+    settings=_ALL_BUT_THE_LONGEST_TAIL,
   ),
   "features": Scale(
     about="50,000 feature vectors, one hidden layer, 15 epochs; 10 to 20 s a"
@@ -126,7 +151,7 @@ SCALES = {
     # quarter on that of 50.
     long_tail={},
     conv=None,
-    settings=(*_SETTINGS, "instance_0.4"),
+    settings=(*_ALL_BUT_THE_LONGEST_TAIL, "tail_100"),
   ),
   "cifar_small": Scale(
     about="5,000 images of CIFAR-10, three convolutions, 127 epochs;"

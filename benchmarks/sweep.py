@@ -40,6 +40,12 @@ _LIST = flags.DEFINE_bool("list", False, "Print sweeps and scales, do nothing.")
 _SWEEP = flags.DEFINE_string("sweep", None, "Which of --list.")
 _SCALE = flags.DEFINE_string("scale", "digits", "Which of --list.")
 _DATA = flags.DEFINE_string("data", None, "File of the scale `features`.")
+_LABELS = flags.DEFINE_list(
+  "labels",
+  [],
+  "Files of labels, as data.labels_file takes them: each is one more setting,"
+  " called labels_NAME after its file.",
+)
 _OUT = flags.DEFINE_string("out", None, "Directory of the runs.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds.")
 _CELLS = flags.DEFINE_list("cells", ["*"], "Names or patterns of cells.")
@@ -211,6 +217,7 @@ def main(argv):
   out = pathlib.Path(_OUT.value).expanduser().absolute()
   sweep = SWEEPS[_SWEEP.value]
   scale = scales.SCALES[_SCALE.value].with_data(_DATA.value)
+  scale = scale.with_labels(_LABELS.value)
   cells = sweep.cells(scale)
   fields = list({field: None for c in cells.values() for field in c})
   jobs = plan(

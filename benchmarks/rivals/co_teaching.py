@@ -88,12 +88,13 @@ def train_with(trial: Trial, tau: float) -> Net:
 
 def estimated_noise_rate(trial: Trial) -> float:
   """Share of the labels that are wrong, as far as a rival can tell."""
-  order = np.random.default_rng(trial.seed).permutation(trial.num_examples)
+  rng = np.random.default_rng(trial.seed)
+  order = rng.permutation(trial.num_examples)
   halves = order[::2], order[1::2]
   probs = np.zeros((trial.num_examples, trial.num_classes), np.float32)
-  epochs = max(1, round(_ESTIMATE * trial.num_epochs))
+  short = plain.short_trainer(trial, rng, _ESTIMATE)
   for own, other in (halves, halves[::-1]):
-    logits = plain.logits_after(trial, own, epochs)
+    logits, _ = short(own)
     probs[other] = jax.nn.softmax(logits[other])
   issues = find_label_issues(trial.data.train.label, probs)
   return float(np.mean(1 - issues["label_score"]))

@@ -79,25 +79,23 @@ def select(trial: Trial) -> tuple[np.ndarray, np.ndarray, float, float]:
     whole; passes that it took.
   """
   rng, label = np.random.default_rng(trial.seed), trial.data.train.label
-  selected, rate, seen = np.zeros(len(label), bool), None, 0
-  candidate = ~selected
-  epochs = max(1, round(_SHORT * trial.num_epochs))
+  selected, rate, seen = np.zeros(len(label), bool), -1.0, 0
+  candidate, short = ~selected, plain.short_trainer(trial, rng, _SHORT)
   for _ in range(_ROUNDS):
     halves = np.array_split(rng.permutation(np.flatnonzero(candidate)), 2)
     before = np.flatnonzero(selected)
     for own, other in (halves, halves[::-1]):
       members = np.concatenate([before, own])
-      seen += len(members)
-      logits = plain.logits_after(trial, members, epochs)[other]
-      if rate is None:
+      logits, epochs = short(members)
+      logits, seen = logits[other], seen + epochs
+      if rate < 0:  # Estimated once, by the first half.
         agreement = np.mean(logits.argmax(-1) == label[other])
         rate = noise_rate(float(agreement), trial.num_classes)
       good, bad = judge(logits, label[other], rate)
       selected[other[good]] = True
       candidate[other[good | bad]] = False
-  passes = seen * epochs / (len(label) * trial.num_epochs)
-  assert rate is not None
-  return np.flatnonzero(selected), np.flatnonzero(candidate), rate, passes
+  chosen, left = map(np.flatnonzero, (selected, candidate))
+  return chosen, left, rate, seen / trial.num_epochs
 
 
 def train(trial: Trial) -> Result:

@@ -4,7 +4,7 @@ A Trial is one setting on one seed: the data with their wrong labels, the
 network as it is initialised, its optimizer under its schedule, the batches of
 every epoch and how they are augmented. All are those of the library's own run
 with the same config; only the loop around them belongs to the rival. The
-shortest is that of `plain.train_net`.
+shortest is that of `plain.trainer`.
 """
 
 from collections.abc import Callable
@@ -107,13 +107,6 @@ class Trial:
     return cls(
       options, data, seed, *jax.device_put((train, tested["test"], statistics))
     )
-
-  def among(self, index: np.ndarray) -> "Trial":
-    """A trial on some of the training examples (int [m]), renumbered,
-    normalised as they all are; as many epochs, which have fewer steps."""
-    some = dataclasses.replace(self.data, train=self.data.train.take(index))
-    trial = Trial.of(self.options, some, self.seed)
-    return dataclasses.replace(trial, statistics=self.statistics)
 
   def with_options(self, group: str, **fields) -> "Trial":
     """The same with fields of one group of the options changed, e.g.

@@ -99,7 +99,7 @@ def robust(
 
 def train(trial: Trial) -> Result:
   """Plain training, then the generative classifier on its features."""
-  net = plain.train_net(trial)
+  net = plain.trainer(trial)()
 
   def flat(part):
     features = trial.outputs(net, part)[1]

@@ -1,10 +1,12 @@
 """Every cell of every sweep at every scale: valid, and what it says."""
 
+import pathlib
+
 from absl.testing import absltest, parameterized
 import numpy as np
 import pytest
 
-from benchmarks import ablations, scales
+from benchmarks import ablations, scales, settings
 from fsr_jax import config as config_lib
 from fsr_jax.config import validation
 from fsr_jax.errors import InputError
@@ -59,12 +61,12 @@ class CellsTest(fake.Case):
   def test_what_the_sweeps_must_cover(self):
     paper = scales.SCALES["paper"]
     cells = {n: s.cells(paper) for n, s in ablations.SWEEPS.items()}
-    settings = ablations.cells.settings(paper)
+    found = settings.settings(paper)
     self.assertEqual(
       list(cells["pushers"]),
       [
         f"{setting}/{pusher}{suffix}"
-        for setting in settings
+        for setting in found
         for suffix in ("", "_raw")
         for pusher in PUSHERS
       ],
@@ -93,7 +95,7 @@ class CellsTest(fake.Case):
           self.assertTrue(o.draws_rewards)
 
   def test_one_pass_and_exact_rows(self):
-    for scale_name, count in (("digits", 6), ("features", 7)):
+    for scale_name, count in (("digits", 12), ("features", 13)):
       scale = self.scale(scale_name)
       found = ablations.SWEEPS["one_pass"].cells(scale)
       self.assertLen(found, 4 * count)
@@ -117,8 +119,21 @@ class CellsTest(fake.Case):
     ours = self.scale("features")
     self.assertEqual(ours.value("batch_size"), 100)
     self.assertEqual(ours.value("num_epochs"), 15)
-    self.assertIn("instance_0.4", ablations.cells.settings(ours))
-    self.assertNotIn("instance_0.4", ablations.cells.settings(fake.DIGITS))
+    self.assertIn("tail_100", settings.settings(ours))
+    self.assertNotIn("tail_100", settings.settings(fake.DIGITS))
+
+  def test_files_of_labels_are_settings(self):
+    folder = pathlib.Path(self.create_tempdir())
+    files = [str(folder / name) for name in ("worst.csv", "best.csv")]
+    with self.assertRaisesRegex(InputError, "^--labels: there is no file"):
+      fake.DIGITS.with_labels(files)
+    for file in files:
+      pathlib.Path(file).touch()
+    found = settings.settings(fake.DIGITS.with_labels(files))
+    self.assertEqual(found["labels_worst"]["data.labels_file"], files[0])
+    self.assertEqual(found["labels_best"]["data.noise"], "none")
+    with self.assertRaisesRegex(InputError, "two files called labels_best"):
+      settings.settings(fake.DIGITS.with_labels([files[1], files[1]]))
 
   def test_dictionary_sizes_are_compared_on_as_many_examples(self):
     sizes = set()

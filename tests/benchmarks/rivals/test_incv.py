@@ -3,7 +3,7 @@
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from benchmarks.rivals import incv, plain
+from benchmarks.rivals import incv
 from tests.benchmarks.rivals import small
 
 
@@ -39,15 +39,8 @@ class JudgeTest(parameterized.TestCase):
     np.testing.assert_array_equal(np.flatnonzero(good), [0, 1])
     np.testing.assert_array_equal(np.flatnonzero(bad), sorted(removed))
 
-  def test_short_training_on_all_is_plain_training(self):
-    trial = small.trial(num_epochs=2)
-    index = np.arange(trial.num_examples)
-    found = plain.logits_after(trial, index, trial.num_epochs)
-    expected, _ = trial.outputs(plain.train_net(trial), "train")
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
-
   def test_selected_are_disjoint_from_candidates_and_mostly_right(self):
-    trial = small.trial(num_epochs=20)
+    trial = small.trial(num_epochs=16)
     with absltest.mock.patch.object(incv, "_ROUNDS", 1):
       chosen, left, rate, passes = incv.select(trial)
     self.assertEmpty(np.intersect1d(chosen, left))
@@ -55,7 +48,7 @@ class JudgeTest(parameterized.TestCase):
     right = split.label == split.clean_label
     self.assertGreater(right[chosen].mean(), right.mean() + 0.1)
     self.assertBetween(rate, 0.1, 0.9)
-    # Both halves for a quarter of the epochs.
+    # A quarter of the epochs, for each half half as many steps.
     self.assertAlmostEqual(passes, 0.25)
 
 

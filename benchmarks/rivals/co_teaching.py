@@ -13,7 +13,7 @@ tau adds 0.4.
 Hyper-parameters: T_k = 10 epochs, the paper's for CIFAR-10 (of 200). It is not
 scaled to the length of the training: after a twentieth of a short one the
 networks have learned too little to choose (80 % noise on digits: 0.75 in place
-of 0.87). tau is the noise rate. The authors give the true one, and so it is for
+of 0.85). tau is the noise rate. The authors give the true one, and so it is for
 `co_teaching_oracle`, from the clean labels, which is no fair rival.
 `co_teaching` is told nothing and estimates it: two networks are trained
 plainly for 0.4 of the epochs, each on half of the examples, and label the other

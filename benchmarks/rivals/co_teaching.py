@@ -11,12 +11,11 @@ Passes: 2, a forward and a backward pass of both networks. The estimate of
 tau adds 0.4.
 
 Hyper-parameters: T_k = 10 epochs, the paper's for CIFAR-10 (of 200). It is not
-scaled: as a twentieth of a short training it ends before the networks have
-learned anything, and most of what they then keep is wrong: 0.75
-right in place of 0.87 on digits with 80 % noise. tau is the noise rate. The
-authors give the true one:
-`co_teaching_oracle` is given it too, from the clean labels, and is no fair
-rival. `co_teaching` is told nothing and estimates it: two networks are trained
+scaled to the length of the training: after a twentieth of a short one the
+networks have learned too little to choose (80 % noise on digits: 0.75 in place
+of 0.85). tau is the noise rate. The authors give the true one, and so it is for
+`co_teaching_oracle`, from the clean labels, which is no fair rival.
+`co_teaching` is told nothing and estimates it: two networks are trained
 plainly for 0.4 of the epochs, each on half of the examples, and label the other
 half; tau is the mean of 1 - label_score of `fsr_jax.find_label_issues`.
 """

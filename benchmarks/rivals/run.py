@@ -1,38 +1,29 @@
 """Rivals on settings and seeds, in one process, into one CSV.
 
-    python -m benchmarks.rivals --rival=all --scale=features --data=FILE \\
-        --out=runs/rivals --seeds=0,1
-
 A row of OUT/results.csv is a method in a setting on a seed; it is appended when
 its training ended, and what is there already is not done again. All methods
 see one seed of a setting, its data loaded once, before the next.
 """
 
+from collections.abc import Sequence
 import csv
 import dataclasses
 import os
 import pathlib
 import time
 
-from absl import flags, logging
 import jax
 
-from benchmarks import cells, report, scales
+from benchmarks import report, scales
+from benchmarks import settings as settings_lib
 from benchmarks.rivals import RIVALS
 from benchmarks.rivals.protocol import Rival, Trial
 from fsr_jax import config as config_lib
 from fsr_jax.config import validation
-from fsr_jax.errors import InputError, check, choose
+from fsr_jax.errors import check, choose
 
 COLUMNS = ("scale", "cell", "seed", "test_top1", "seconds", "passes")
 _PLAIN = {"method": "plain"}
-
-_RIVAL = flags.DEFINE_list("rival", [], f"Some of {', '.join(RIVALS)}, or all.")
-_SCALE = flags.DEFINE_string("scale", "digits", "Of benchmarks/scales.py.")
-_DATA = flags.DEFINE_string("data", None, "File of the scale features.")
-_SETTINGS = flags.DEFINE_list("settings", [], "Some of them; none = all.")
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds.")
-_OUT = flags.DEFINE_string("out", None, "Directory of results.csv.")
 
 
 class Case:
@@ -97,8 +88,8 @@ def fill(
   path: pathlib.Path,
   scale_name: str,
   scale: scales.Scale,
-  settings: cells.Cells,
-  seeds: list[str],
+  settings: settings_lib.Settings,
+  seeds: Sequence[str],
   rivals: dict[str, Rival],
 ) -> None:
   """Does what results.csv has not got yet, and tells of each."""
@@ -146,41 +137,40 @@ def table(rows: list[dict]) -> str:
   return "\n".join(lines)
 
 
-def _chosen(kind: str, names: list[str], known: dict) -> dict:
+def _chosen(kind: str, names: Sequence[str], known: dict) -> dict:
   for name in names:
     choose(kind, name, known)
   return {name: known[name] for name in known if name in names}
 
 
-def work() -> None:
-  """What the flags ask for.
+def work(
+  rival: list[str],
+  out: str | None,
+  scale: str = "digits",
+  data: str | None = None,
+  labels: Sequence[str] = (),
+  settings: Sequence[str] = (),
+  seeds: Sequence[str] = ("0",),
+) -> None:
+  """What the flags of `__main__` ask for.
 
   Raises:
-    InputError: a flag that is missing or wrong.
+    InputError: one that is missing or wrong.
   """
-  check(bool(_OUT.value), "--out is missing: the directory of results.csv")
-  check(bool(_RIVAL.value), f"--rival is missing; all, or: {', '.join(RIVALS)}")
-  names = [*RIVALS] if _RIVAL.value == ["all"] else _RIVAL.value
-  rivals = _chosen("rival", names, RIVALS)
-  choose("scale", _SCALE.value, scales.SCALES)
-  for seed in _SEEDS.value:
+  check(bool(out), "--out is missing: the directory of results.csv")
+  check(bool(rival), f"--rival is missing; all, or: {', '.join(RIVALS)}")
+  rivals = _chosen("rival", [*RIVALS] if rival == ["all"] else rival, RIVALS)
+  choose("scale", scale, scales.SCALES)
+  for seed in seeds:
     check(seed.isdecimal(), f"seed {seed!r} is not a number")
-  scale = scales.SCALES[_SCALE.value].with_data(_DATA.value)
-  known = cells.settings(scale)
-  settings = _chosen("setting", _SETTINGS.value or [*known], known)
-  out = pathlib.Path(_OUT.value).expanduser().absolute()
+  size = scales.SCALES[scale].with_data(data).with_labels([*labels])
+  known = settings_lib.settings(size)
+  chosen = _chosen("setting", settings or [*known], known)
+  assert out is not None
+  path = pathlib.Path(out).expanduser().absolute() / "results.csv"
   if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-    jax.config.update("jax_compilation_cache_dir", str(out / "compiled"))
+    compiled = str(path.with_name("compiled"))
+    jax.config.update("jax_compilation_cache_dir", compiled)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-  path = out / "results.csv"
-  fill(path, _SCALE.value, scale, settings, _SEEDS.value, rivals)
-  print(table([row for row in read(path) if row["scale"] == _SCALE.value]))
-
-
-def main(argv):
-  del argv
-  logging.set_verbosity(logging.ERROR)
-  try:
-    work()
-  except (InputError, OSError) as error:
-    raise SystemExit(f"error: {error}") from error
+  fill(path, scale, size, chosen, seeds, rivals)
+  print(table([row for row in read(path) if row["scale"] == scale]))

@@ -8,7 +8,7 @@ import pathlib
 from unittest import mock
 import warnings
 
-from absl.testing import absltest, flagsaver, parameterized
+from absl.testing import absltest, parameterized
 
 from benchmarks import scales
 from benchmarks.rivals import RIVALS, library, run
@@ -41,9 +41,8 @@ class RunTest(parameterized.TestCase):
   def work(self, **values) -> list[str]:
     """Printed lines."""
     printed = io.StringIO()
-    values = {"out": str(self.out), **values}
-    with flagsaver.flagsaver(**values), contextlib.redirect_stdout(printed):
-      run.work()
+    with contextlib.redirect_stdout(printed):
+      run.work(**{"out": str(self.out), **values})
     return printed.getvalue().splitlines()
 
   def rows(self) -> list[dict]:

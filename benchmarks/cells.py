@@ -25,12 +25,13 @@ RAW = {**UNTOLD, "mixup": False, "pseudo_loss_weight": 0.0}
 # choose between.
 BEFORE = {
   "fsr_cross_entropy": {
+    "method": "fsr",
     **UNTOLD,
     "pseudo_loss": "cross_entropy",
     "pseudo_loss_weight": 1.0,
     "pseudo_loss_by_noise": False,
   },
-  "fsr_elr": {**UNTOLD, **RELABEL},
+  "fsr_elr": {"method": "fsr", **UNTOLD, **RELABEL},
 }
 # The paper's passes, for what exists in no other form: rewards drawn from a
 # dictionary, mixed and un-mixed images side by side.
@@ -300,7 +301,7 @@ def steps_to_fsr(scale: Scale) -> Cells:
   }
   rows |= {"fsr_elr": {}, "shared_mixup": {"pseudo_loss_on_mixed": True}}
   rows = {
-    name: {"method": "fsr_exact", **BEFORE["fsr_elr"], **row}
+    name: {**BEFORE["fsr_elr"], "method": "fsr_exact", **row}
     for name, row in rows.items()
   }
   return everywhere(scale, rows | {"one_pass": {"method": "fsr"}})

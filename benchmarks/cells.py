@@ -15,7 +15,7 @@ Cells = dict[str, dict]
 RELABEL = {
   "pseudo_loss": "elr",
   "pseudo_loss_weight": 3.0,
-  "pseudo_loss_by_noise": False,
+  "relabel_when_sure": False,
 }
 # Without what fsr makes of what it finds out about its labels.
 UNTOLD = {"label_scores": False, "logit_adjustment": 0.0}
@@ -29,7 +29,7 @@ BEFORE = {
     **UNTOLD,
     "pseudo_loss": "cross_entropy",
     "pseudo_loss_weight": 1.0,
-    "pseudo_loss_by_noise": False,
+    "relabel_when_sure": False,
   },
   "fsr_elr": {"method": "fsr", **UNTOLD, **RELABEL},
 }
@@ -290,7 +290,7 @@ def steps_to_fsr(scale: Scale) -> Cells:
     "dictionary_share": 0.0,
     "pseudo_loss": "cross_entropy",
     "pseudo_loss_weight": 2.0,
-    "pseudo_loss_by_noise": False,
+    "relabel_when_sure": False,
     "pseudo_label_momentum": 0.1,
   }
   rows = {"released": {"method": "fsr_released"}, "paper": before}

@@ -2,7 +2,6 @@
 
 from benchmarks.cells import (
   BEFORE,
-  RELABEL,
   SHIFT,
   Cells,
   clean_rewards,
@@ -54,7 +53,7 @@ def parts(scale: Scale) -> Cells:
     "weights": {"weighting": "uniform"},
     "label_scores": {"label_scores": False},
     "relabelling": {"pseudo_loss_weight": 0.0},
-    "by_noise": RELABEL,
+    "waiting": {"relabel_when_sure": False},
     "logit_adjustment": {"logit_adjustment": 0.0},
     "estimated_prior": {"class_prior": "given"},
     "mixup": {"mixup": False},
@@ -66,8 +65,8 @@ def parts(scale: Scale) -> Cells:
     "relabelling": {
       "mixup": True,
       "pseudo_loss": "elr",
-      "pseudo_loss_weight": 8.0,
-      "pseudo_loss_by_noise": True,
+      "pseudo_loss_weight": 3.0,
+      "relabel_when_sure": True,
     },
     "logit_adjustment": {"mixup": True, "logit_adjustment": 1.0},
   }

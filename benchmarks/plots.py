@@ -19,7 +19,7 @@ COLOURS = (
   "#000000",
   "#F0E442",
 )
-_MARKERS = "osD^vPX*"
+MARKERS = "osD^vPX*"
 
 _LABELS = {
   "test_top1": "test accuracy (0-1)",
@@ -163,7 +163,7 @@ def scatter(folder, png, title, x, y):
       *zip(*points),
       label=cell,
       color=COLOURS[i % len(COLOURS)],
-      marker=_MARKERS[i % len(_MARKERS)],
+      marker=MARKERS[i % len(MARKERS)],
       s=45,
       alpha=0.8,
     )
@@ -199,7 +199,7 @@ def lines(folder, png, title, measures, xlabel):
           capsize=3,
           label=name,
           color=COLOURS[i],
-          marker=_MARKERS[i],
+          marker=MARKERS[i],
         )
     ax.set_xticks(range(len(ticks)), ticks)
     low, high = ax.get_ylim()  # Of fractions: not beyond 1, not too close up.

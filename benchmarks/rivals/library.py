@@ -4,6 +4,7 @@
 the methods that train two networks or pass every batch twice.
 """
 
+from benchmarks.cells import BEFORE
 from benchmarks.rivals.protocol import Result, Rival, Trial
 from fsr_jax.run.steps import epoch_steps
 from fsr_jax.train.parallel import Devices
@@ -39,11 +40,12 @@ _ROWS: dict[str, dict] = {
   "plain_mixup": {"mixup": True},
   "gce": {"method": "gce"},
   "elr_mixup": {"method": "elr", "mixup": True},
+  "logit_adjustment": {"method": "logit_adjustment"},
   "fsr": {"method": "fsr"},
-  "fsr_elr": {"method": "fsr_elr"},
+  **BEFORE,
 }
 RIVALS = {name: Rival(train, fields) for name, fields in _ROWS.items()}
 RIVALS |= {
   f"{name}_twice": Rival(train_twice, _ROWS[name])
-  for name in ("plain_mixup", "elr_mixup", "fsr", "fsr_elr")
+  for name in ("plain_mixup", "elr_mixup", "fsr")
 }

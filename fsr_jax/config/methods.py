@@ -30,7 +30,7 @@ _ELR = {
 # Nothing that follows from what the run finds out about its labels.
 _UNTOLD = {
   "label_scores": False,
-  "pseudo_loss_by_noise": False,
+  "relabel_when_sure": False,
   "logit_adjustment": 0.0,
 }
 # The paper's form: a pass of the un-mixed images, a reward batch, weights of
@@ -62,11 +62,10 @@ METHODS = {
   "fsr": Method(
     "Weights ω_i ∝ q_i max(0, 1 − α g_i / rms(g)), where g_i is the gradient of"
     " the rewards' loss at Θ\\* for ω_i over the length of the sample's own"
-    " gradient, and q_i the probability that its label is right; with MixUp,"
-    " `elr`'s term with λ = 8 times the share of wrong labels, and"
-    " `logit_adjustment`, both as the run itself comes to see them. One forward"
-    " and one backward pass a step: rewards are features that trusted samples"
-    " left when they passed by.",
+    " gradient, and q_i the probability that its label is right, as the run"
+    " itself comes to see it; with MixUp, `elr`'s term and `logit_adjustment`."
+    " One forward and one backward pass a step: rewards are features that"
+    " trusted samples left when they passed by.",
     "after Zhang & Pfister, ICCV 2021; one pass: ours",
     {},
     _TABLE,

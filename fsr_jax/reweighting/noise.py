@@ -62,6 +62,11 @@ class Noise(NamedTuple):
   predicted_share: jax.Array
 
 
+def is_sure(anchors: Anchors | None) -> jax.Array | bool:
+  """Whether anything is known; None where nothing is found out."""
+  return False if anchors is None else anchors.settled
+
+
 def no_anchors(num_samples: int) -> Anchors:
   """Before the first epoch."""
   nobody = jnp.full(num_samples, confusion.NO_ANCHOR, jnp.int32)

@@ -66,12 +66,7 @@ class Seen(NamedTuple):
 
 
 def forward(
-  params: Tree,
-  ctx,
-  batch_stats: Tree,
-  batch: Batch,
-  offset: jax.Array | float,
-  relabels: bool,
+  params: Tree, ctx, batch_stats: Tree, batch: Batch, relabels: bool
 ) -> tuple[Logits, Residue]:
   """One or two passes in training mode.
 
@@ -80,7 +75,6 @@ def forward(
     ctx: step.Context.
     batch_stats: running statistics.
     batch: Batch.
-    offset: float [C], added to the logits (logit_adjustment).
     relabels: whether there is a re-labelling loss in this step.
 
   Returns:
@@ -91,7 +85,7 @@ def forward(
   def one(params, image):
     features, stats = ctx.network.features(params, batch_stats, image, True)
     logits, stats = ctx.network.head(params["head"], stats, features, True)
-    return features, logits + offset, stats
+    return features, logits, stats
 
   features, logits, stats = mixed = one(params, batch.image)
   if options.passes_unmixed:
@@ -136,24 +130,17 @@ def see(ctx, batch: Batch, logits: Logits, residue: Residue) -> Seen:
   return Seen(residue.unmixed, logits.unmixed, exact, mixed)
 
 
-def head_of(
-  ctx, batch_stats: Tree, offset: jax.Array | float, train: bool = True
-):
+def head_of(ctx, batch_stats: Tree, train: bool = True):
   """(params, features) -> logits; running statistics stay as they are."""
 
   def head(params, features):
-    return ctx.network.head(params, batch_stats, features, train)[0] + offset
+    return ctx.network.head(params, batch_stats, features, train)[0]
 
   return head
 
 
 def reward_losses(
-  ctx,
-  params: Tree,
-  batch_stats: Tree,
-  rewards: Rewards,
-  unmixed: jax.Array,
-  offset: jax.Array | float,
+  ctx, params: Tree, batch_stats: Tree, rewards: Rewards, unmixed: jax.Array
 ) -> Losses:
   """Passes a reward batch through the backbone, without gradient.
 
@@ -164,7 +151,6 @@ def reward_losses(
     rewards: Rewards.
     unmixed: float32 [b, ...], the un-mixed training images, for
       reward_batch_norm=joint.
-    offset: float [C], as for `forward`.
 
   Returns:
     head_params -> float [q], losses in nats.
@@ -174,7 +160,7 @@ def reward_losses(
   if batch_norm == "joint":
     images = jnp.concatenate([images, unmixed])
   features, _ = ctx.network.features(params, batch_stats, images, train)
-  head = head_of(ctx, batch_stats, offset, train)
+  head = head_of(ctx, batch_stats, train)
 
   def of(head_params):
     logits = head(head_params, features)[: rewards.image.shape[0]]

@@ -17,23 +17,37 @@ from fsr_jax.train.options import TrainOptions
 
 
 def sample_loss(
-  options: TrainOptions,
-  transition: jax.Array | None,
-  class_share: jax.Array | None = None,
+  options: TrainOptions, transition: jax.Array | None, class_share: jax.Array
 ) -> SampleLoss:
   """The loss of each sample, linear in its target.
 
   Args:
     options: TrainOptions.
     transition: float32 [C, C], for loss=forward_correction.
-    class_share: float32 [C], for loss=ldam.
+    class_share: float32 [C], for logit_adjustment and loss=ldam.
 
   Returns:
     (logits [b, C], target [b, C]) -> float [b], nats.
   """
+  loss = _unadjusted(options, transition, class_share)
+  return lambda logits, target: loss(
+    _adjusted(options, logits, class_share), target
+  )
+
+
+def _adjusted(
+  options: TrainOptions, logits: jax.Array, class_share: jax.Array
+) -> jax.Array:
+  """Logits that are trained on: with logit_adjustment not those of f(x)."""
+  tau = options.objective.logit_adjustment
+  return logits + prior.offset(class_share, tau) if tau else logits
+
+
+def _unadjusted(
+  options: TrainOptions, transition: jax.Array | None, class_share: jax.Array
+) -> SampleLoss:
   o = options.objective
   if o.loss == "ldam":
-    assert class_share is not None
     margin = prior.margins(class_share, o.ldam_margin)
     return functools.partial(losses.label_distribution_aware, margin=margin)
   if o.loss == "focal":
@@ -80,22 +94,29 @@ def relabelling_loss(
   options: TrainOptions,
   logits: jax.Array,
   pseudo_label: jax.Array,
-  wrong_share: jax.Array,
+  class_share: jax.Array,
 ) -> jax.Array:
   """p mean_i l(y-hat_i, f(x_i)): second term, or ELR's regularizer.
+
+  With logit_adjustment pseudo-labels are for equally common classes, as f is.
+  Cross entropy on them teaches f alone: on adjusted logits it would take the
+  classes' shares out of it again at every visit, until rare classes are all
+  that is said. ELR's regularizer holds against the loss of the given labels,
+  and acts where that does, on adjusted logits. Both measured in
+  docs/long_tails.md.
 
   Args:
     options: TrainOptions.
     logits: float [b, C].
     pseudo_label: float [b, C], moving average of predictions, rows summing to
       1, or to 0 where there are none yet.
-    wrong_share: float scalar, share of the labels that are wrong as far as is
-      known, for pseudo_loss_by_noise.
+    class_share: as for `sample_loss`.
 
   Returns:
     This device's part, nats.
   """
   if options.objective.pseudo_loss == "elr":
+    logits = _adjusted(options, logits, class_share)
     # ELR's average includes the present prediction (its authors' code).
     average = tables.moving_average(
       pseudo_label,
@@ -105,7 +126,5 @@ def relabelling_loss(
     values = losses.early_learning(logits, average)
   else:
     values = losses.cross_entropy(logits, pseudo_label)
-  factor: jax.Array | float = options.objective.pseudo_loss_weight
-  if options.objective.pseudo_loss_by_noise:
-    factor *= wrong_share
-  return factor * jnp.sum(values) / collectives.global_size(values)
+  total = options.objective.pseudo_loss_weight * jnp.sum(values)
+  return total / collectives.global_size(values)

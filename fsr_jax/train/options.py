@@ -38,10 +38,10 @@ class ObjectiveOptions:
   )
   logit_adjustment: float = field(
     1.0,
-    "tau: how much of the classes' shares is taken out of the logits, by"
-    " training on logits + tau log share: at 1 the network learns to predict as"
-    " if classes were equally common (also known as balanced softmax), at 0 as"
-    " they are.",
+    "tau: how much of the classes' shares is taken out of the logits, by a loss"
+    " that is taken on logits + tau log share: at 1 the network learns to"
+    " predict as if classes were equally common (also known as balanced"
+    " softmax), at 0 as they are.",
     bound=NOT_NEGATIVE,
     usual=Bound(0, 3),
     source="Menon et al. 2021",
@@ -91,16 +91,16 @@ class ObjectiveOptions:
     source="Liu et al. 2020; the paper, eq. 7: cross_entropy",
   )
   pseudo_loss_weight: float = field(
-    8.0,
+    3.0,
     "p: factor of the re-labelling loss; 0 = none.",
     bound=Bound(0, 1000),
-    source="ours; Liu et al. 2020: 3; Table 4: 2, WebVision 1",
+    source="Liu et al. 2020; Table 4: 2, WebVision 1",
   )
-  pseudo_loss_by_noise: bool = field(
+  relabel_when_sure: bool = field(
     True,
-    "Whether p is times the share of labels that are wrong, as the run itself"
-    " comes to see it: nothing where all labels are right, and as long as it"
-    " cannot tell.",
+    "Whether nothing is re-labelled before the run has become sure of its clear"
+    " cases (docs/label_issues.md): a network that predicts poorly would hold"
+    " fast to its mistakes.",
     source="ours",
   )
   pseudo_loss_on_mixed: bool = field(

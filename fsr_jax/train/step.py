@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import optax
 
 from fsr_jax import models
-from fsr_jax.maths import collectives, losses, prior, schedules, tables
+from fsr_jax.maths import collectives, losses, schedules, tables
 from fsr_jax.models import Network
-from fsr_jax.reweighting import Reweighter, reweighter
+from fsr_jax.reweighting import Reweighter, noise, reweighter
 from fsr_jax.train import forward as passes
 from fsr_jax.train import input as inputs
 from fsr_jax.train import loss as objective
@@ -97,11 +97,9 @@ def train_step(
   relabels = options.relabels and (
     rewarded or not options.reweighting.draws_rewards
   )
-  share = class_share(options, state, data)
-  offset = _offset(options, share)
   logits, pull_back, residue = jax.vjp(
     lambda params: passes.forward(
-      params, ctx, state.batch_stats, batch, offset, relabels
+      params, ctx, state.batch_stats, batch, relabels
     ),
     state.params,
     has_aux=True,
@@ -109,12 +107,11 @@ def train_step(
   seen = passes.see(ctx, batch, logits, residue)
   rewards = None
   if rewarded:
-    rewards = _rewards(ctx, keys, state, data, feed, batch, offset)
-  loss_of = objective.sample_loss(options, state.transition, share)
-  head = passes.head_of(ctx, state.batch_stats, offset)
-  weights, reweighting = _weigh(ctx, state, batch, seen, head, loss_of, rewards)
+    rewards = _rewards(ctx, keys, state, data, feed, batch)
+  share = class_share(options, state, data)
+  weights, reweighting = _weigh(ctx, state, batch, seen, share, rewards)
   loss, slope = jax.value_and_grad(_total_loss)(
-    logits, ctx, state, batch, weights, loss_of, relabels
+    logits, ctx, state, batch, weights, share, relabels
   )
   (gradient,) = pull_back(slope)
   loss, gradient = collectives.psum((loss, gradient))
@@ -138,13 +135,7 @@ def class_share(
   return count / jnp.sum(count, dtype=jnp.float32)
 
 
-def _offset(options, share) -> jax.Array | float:
-  """What is added to logits in training, [C]; 0 without logit_adjustment."""
-  tau = options.objective.logit_adjustment
-  return prior.offset(share, tau) if tau else 0.0
-
-
-def _rewards(ctx, keys, state, data, feed, batch, offset):
+def _rewards(ctx, keys, state, data, feed, batch):
   """head_params -> losses of a reward batch, drawn for this step."""
   assert state.reweighting.dictionary is not None
   drawn = inputs.draw_rewards(
@@ -157,11 +148,11 @@ def _rewards(ctx, keys, state, data, feed, batch, offset):
   )
   unmixed = batch.unmixed_image
   return passes.reward_losses(
-    ctx, state.params, state.batch_stats, drawn, unmixed, offset
+    ctx, state.params, state.batch_stats, drawn, unmixed
   )
 
 
-def _weigh(ctx, state, batch, seen, head, loss_of, rewards):
+def _weigh(ctx, state, batch, seen, share, rewards):
   """(weights [b], ReweightingState), beside what is differentiated."""
   momentum = None
   if ctx.options.reweighting.lookahead_momentum:
@@ -173,10 +164,10 @@ def _weigh(ctx, state, batch, seen, head, loss_of, rewards):
     batch.label,
     seen.features,
     seen.logits,
-    head,
+    passes.head_of(ctx, state.batch_stats),
     state.params["head"],
     target=batch.target,
-    sample_loss=loss_of,
+    sample_loss=objective.sample_loss(ctx.options, state.transition, share),
     exact=seen.exact,
     mixed=seen.mixed,
     reward_losses=rewards,
@@ -189,12 +180,12 @@ def _weigh(ctx, state, batch, seen, head, loss_of, rewards):
   return weights, new
 
 
-def _total_loss(logits, ctx, state, batch, weights, loss_of, relabels):
+def _total_loss(logits, ctx, state, batch, weights, share, relabels):
   """This device's part of section 4.3's loss, from the logits on."""
   options = ctx.options
   loss = objective.weighted_loss(
     options,
-    loss_of,
+    objective.sample_loss(options, state.transition, share),
     weights,
     logits.mixed,
     batch,
@@ -211,9 +202,11 @@ def _total_loss(logits, ctx, state, batch, weights, loss_of, relabels):
     options,
     logits.mixed if on_mixed else logits.unmixed,
     pseudo_label,
-    state.reweighting.noise.wrong_share,
+    share,
   )
   begun = state.reweighting.epoch >= options.reweighting.warmup_epochs
+  if options.objective.relabel_when_sure:
+    begun &= noise.is_sure(state.reweighting.anchors)
   return loss + jnp.where(begun, relabelling, 0.0)
 
 

@@ -92,7 +92,7 @@ class PresetsTest(parameterized.TestCase):
       "meta_blocks": -1,
       "mixup": False,
       "pseudo_loss_weight": 0.0,
-      "pseudo_loss_by_noise": False,
+      "relabel_when_sure": False,
       "logit_adjustment": 0.0,
       "label_scores": False,
       "weight_rule": "clip",
@@ -160,7 +160,7 @@ class LossesTest(parameterized.TestCase):
     logits = logits_of(ctx, state, resident)
     loss = objective.weighted_loss(
       ctx.options,
-      objective.sample_loss(ctx.options, state.transition),
+      objective.sample_loss(ctx.options, state.transition, jnp.ones(C) / C),
       jnp.full(B, 1 / B),
       logits,
       batch,
@@ -247,31 +247,49 @@ class LossesTest(parameterized.TestCase):
     )
     np.testing.assert_allclose(metrics.loss, expected, rtol=1e-4)
 
-  def test_re_labelling_by_noise(self):
-    """ELR's term is times the estimated share of wrong labels."""
-    ctx, resident, state = setup(
-      method="elr", pseudo_loss_weight=8.0, pseudo_loss_by_noise=True
+  def test_re_labelling_waits_until_the_run_is_sure(self):
+    losses_of = {}
+    for waits, sure in ((False, False), (True, False), (True, True)):
+      ctx, resident, state = setup(method="elr", relabel_when_sure=waits)
+      state = with_tables(
+        state,
+        pseudo_label=jnp.full((64, C), 0.25 * 0.3),
+        visits=jnp.ones(64, jnp.int32),
+      )
+      anchors = state.reweighting.anchors._replace(settled=jnp.bool_(sure))
+      state = with_reweighting(state, anchors=anchors)
+      _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
+      losses_of[waits, sure] = float(metrics.loss)
+    target = losses.one_hot(resident.label[:B], C)
+    logits = logits_of(ctx, state, resident)
+    given = float(losses.cross_entropy(logits, target).mean())
+    self.assertAlmostEqual(losses_of[True, False], given, places=5)
+    self.assertLess(losses_of[True, True], given - 0.1)
+    self.assertAlmostEqual(
+      losses_of[True, True], losses_of[False, False], places=5
     )
+
+  def test_cross_entropy_on_pseudo_labels_is_of_plain_logits(self):
+    ctx, resident, state = setup(
+      method="plain",
+      pseudo_loss="cross_entropy",
+      pseudo_loss_weight=2.0,
+      logit_adjustment=1.0,
+      class_prior="estimated",
+    )
+    share = jnp.array([0.4, 0.3, 0.2, 0.1])
+    pseudo = jnp.tile(share[::-1], (64, 1))
     state = with_tables(
-      state,
-      pseudo_label=jnp.full((64, C), 0.25 * 0.3),
+      with_share(state, share),
+      pseudo_label=pseudo * 0.3,
       visits=jnp.ones(64, jnp.int32),
     )
-    found = []
-    for share in (0.0, 0.25, 0.5):
-      noise = state.reweighting.noise._replace(wrong_share=jnp.float32(share))
-      state = with_reweighting(state, noise=noise)
-      _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
-      found.append(float(metrics.loss))
+    _, metrics = step(state, resident, INDEX, ctx=ctx, active=True)
     logits = logits_of(ctx, state, resident)
     target = losses.one_hot(resident.label[:B], C)
-    given = float(losses.cross_entropy(logits, target).mean())
-    p = jax.nn.softmax(logits)
-    average = 0.7 * 0.25 + 0.3 * p
-    term = float(jnp.mean(jnp.log(1 - jnp.sum(p * average, -1))))
-    np.testing.assert_allclose(
-      found, [given, given + 2 * term, given + 4 * term], rtol=1e-4
-    )
+    expected = losses.cross_entropy(logits + jnp.log(share), target)
+    expected += 2 * losses.cross_entropy(logits, pseudo[:B])
+    np.testing.assert_allclose(metrics.loss, expected.mean(), rtol=1e-5)
 
   def test_transition_is_estimated_at_the_end_of_the_warm_up(self):
     data = shrunk.random_data()
@@ -323,7 +341,7 @@ class WeightingTest(parameterized.TestCase):
     features, _ = ctx.network.features(
       state.params, state.batch_stats, image, True
     )
-    head = head_of(ctx, state.batch_stats, 0.0)
+    head = head_of(ctx, state.batch_stats)
     return ctx.reweighter.weigh(
       state.reweighting,
       INDEX,
@@ -333,7 +351,7 @@ class WeightingTest(parameterized.TestCase):
       head,
       state.params["head"],
       reward_losses=reward_losses(
-        ctx, state.params, state.batch_stats, rewards, image, 0.0
+        ctx, state.params, state.batch_stats, rewards, image
       ),
     )
 
@@ -448,7 +466,7 @@ class WeightingTest(parameterized.TestCase):
     features, _ = ctx.network.features(
       state.params, state.batch_stats, image, True
     )
-    head = head_of(ctx, state.batch_stats, 0.0)
+    head = head_of(ctx, state.batch_stats)
     lookahead_params = reweight.lookahead(
       lambda p: losses.cross_entropy(head(p, features), target),
       state.params["head"],

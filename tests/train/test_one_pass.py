@@ -39,7 +39,7 @@ def prepared(**fields):
   ctx, resident, state = setup(
     **{
       "label_smoothing": 0.1,
-      "pseudo_loss_weight": 8.0,
+      "pseudo_loss_weight": 2.0,
       "pseudo_label_momentum": 0.7,
       **fields,
     }
@@ -61,8 +61,13 @@ def prepared(**fields):
     jnp.ones(10, bool),
   )
   trusted = np.arange(N) % 3 > 0
+  anchors = state.reweighting.anchors._replace(settled=jnp.bool_(True))
   state = with_reweighting(
-    state, queue=entries, trusted=jnp.array(trusted), noise=FOUND
+    state,
+    queue=entries,
+    trusted=jnp.array(trusted),
+    noise=FOUND,
+    anchors=anchors,
   )
   return ctx, resident, state, old, last, trusted
 
@@ -99,8 +104,10 @@ class OnePassTest(parameterized.TestCase):
     y = 0.9 * HARD + 0.1 / C
 
     def head(params, features):
-      logits = ctx.network.head(params, {}, features, True)[0]
-      return logits + np.log(SHARE)
+      return ctx.network.head(params, {}, features, True)[0]
+
+    def given_loss(logits, target):
+      return losses.cross_entropy(logits + np.log(SHARE), target)
 
     def features(params):
       return ctx.network.features(params, {}, image, train=True)[0]
@@ -112,12 +119,12 @@ class OnePassTest(parameterized.TestCase):
       np.eye(C)[np.array(label)] * np.array(share)[:, None] * len(share)
     )
     g = reweight.weight_gradient_by_definition(
-      lambda p: losses.cross_entropy(head(p, estimate), y),
+      lambda p: given_loss(head(p, estimate), y),
       lambda p: losses.cross_entropy(head(p, rewards), reward_y),
       meta,
       0.1,
     )
-    error = jax.nn.softmax(head(meta, estimate)) - y
+    error = jax.nn.softmax(head(meta, estimate) + np.log(SHARE)) - y
     g = g / (np.linalg.norm(error, axis=-1) + 1e-2)
     weights = np.maximum(0, 1 - g / np.sqrt(np.mean(g**2)))
     # Times P(true class is the given one | prediction, given label).
@@ -135,11 +142,12 @@ class OnePassTest(parameterized.TestCase):
 
     def loss(params, through=True):
       mixed_logits = head(params["head"], features(params))
-      weighted = losses.cross_entropy(mixed_logits, m @ (weights[:, None] * y))
+      weighted = given_loss(mixed_logits, m @ (weights[:, None] * y))
       logits = unmixed @ mixed_logits
       pseudo_logits = logits if through else jax.lax.stop_gradient(logits)
       p = jax.nn.softmax(pseudo_logits)
       if pseudo_loss == "elr":
+        p = jax.nn.softmax(pseudo_logits + np.log(SHARE))
         average = jax.lax.stop_gradient(0.7 * old[:B] + 0.3 * p)
         pseudo = jnp.log(1 - jnp.sum(p * average, -1))
       else:

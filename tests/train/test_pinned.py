@@ -41,7 +41,7 @@ _THEN = {
   "weight_momentum": 0.0,
   "label_scores": False,
   "logit_adjustment": 0.0,
-  "pseudo_loss_by_noise": False,
+  "relabel_when_sure": False,
 }
 THEN = {
   "fsr": {

@@ -58,7 +58,7 @@ class TrainStepTest(parameterized.TestCase):
       weigh_mixed=True,
       per_length=weight_rule == "relative",
       pseudo_loss="cross_entropy",
-      pseudo_loss_by_noise=False,
+      relabel_when_sure=False,
       logit_adjustment=0.0,
       pseudo_label_momentum=0.1,
       label_smoothing=0.1,

@@ -4,10 +4,12 @@
     python -m benchmarks.board runs/board/results.csv --svg=board.svg
 
 Reads the CSV files of `benchmarks.rivals` (of one scale) and prints a table:
-test accuracy in percent, mean ± standard deviation over seeds, a line a method,
-the best mean first. In bold is what is best in a setting and what is no more
-than a standard error below it (of the best row's mean). The figure (needs
-matplotlib) has a column of points for every setting.
+test accuracy in percent, mean ± standard deviation over seeds, a line a
+setting, a column a method. The method comes first that is least behind the best
+of every setting, in the mean of the settings that it was run in. In bold is
+what is best in a setting, and what is no more than a standard error of that
+mean below it. The figure (needs matplotlib) has a column of points for every
+setting.
 """
 
 import pathlib
@@ -28,7 +30,7 @@ Scores = dict[str, dict[str, list[float]]]
 
 
 def scores(rows: list[dict], methods: list[str]) -> Scores:
-  """Accuracies of finished runs, the method with the best mean first.
+  """Accuracies of finished runs, the method that is least behind first.
 
   Args:
     rows: of `rivals.run.read`.
@@ -47,13 +49,16 @@ def scores(rows: list[dict], methods: list[str]) -> Scores:
   for name in methods:
     check(name in found, f"--methods: no run of {name!r}")
   chosen = {k: v for k, v in found.items() if k in (methods or found)}
-  shared = set.intersection(*(set(v) for v in chosen.values()))
+  top: dict[str, float] = {}
+  for of in chosen.values():
+    for setting, values in of.items():
+      top[setting] = max(top.get(setting, 0.0), statistics.mean(values))
 
-  def mean(name):
-    return statistics.mean(statistics.mean(chosen[name][s]) for s in shared)
+  def behind(name):
+    gaps = [top[s] - statistics.mean(v) for s, v in chosen[name].items()]
+    return statistics.mean(gaps)
 
-  order = sorted(chosen, key=mean, reverse=True) if shared else [*chosen]
-  return {name: chosen[name] for name in order}
+  return {name: chosen[name] for name in sorted(chosen, key=behind)}
 
 
 def best(found: Scores, setting: str) -> set[str]:
@@ -66,26 +71,42 @@ def best(found: Scores, setting: str) -> set[str]:
   return {k for k, v in there.items() if statistics.mean(v) >= least}
 
 
-def table(found: Scores) -> str:
-  """Markdown: a line a method, a column a setting."""
+def table(found: Scores, passes: dict[str, float]) -> str:
+  """Markdown: a line a setting, a column a method.
+
+  Args:
+    found: from `scores`.
+    passes: method -> forward and backward passes, 1 = plain training.
+  """
   settings = list(dict.fromkeys(s for of in found.values() for s in of))
-  winners = {setting: best(found, setting) for setting in settings}
   lines = [
-    "| method | " + " | ".join(settings) + " |",
-    "|---|" + "---|" * len(settings),
+    "| setting | " + " | ".join(f"`{name}`" for name in found) + " |",
+    "|---|" + "---|" * len(found),
+    "| passes | " + " | ".join(f"{passes[name]:.1f}" for name in found) + " |",
   ]
-  for name, of in found.items():
+  for setting in settings:
+    winners = best(found, setting)
     texts = []
-    for setting in settings:
-      values = of.get(setting)
-      text = "–"
-      if values:
-        text = f"{statistics.mean(values):.1f}"
-        if len(values) > 1:
-          text += f" ± {statistics.stdev(values):.1f}"
-      texts.append(f"**{text}**" if name in winners[setting] else text)
-    lines.append(f"| `{name}` | " + " | ".join(texts) + " |")
+    for name, of in found.items():
+      text = _shown(of.get(setting, []))
+      texts.append(f"**{text}**" if name in winners else text)
+    lines.append(f"| {setting} | " + " | ".join(texts) + " |")
   return "\n".join(lines)
+
+
+def _shown(values: list[float]) -> str:
+  if not values:
+    return "–"
+  text = f"{statistics.mean(values):.1f}"
+  return text + (f" ± {statistics.stdev(values):.1f}" if values[1:] else "")
+
+
+def _passes(rows: list[dict]) -> dict[str, float]:
+  found: dict[str, list[float]] = {}
+  for row in rows:
+    method = row["cell"].split("/")[1]
+    found.setdefault(method, []).append(float(row["passes"]))
+  return {name: statistics.mean(values) for name, values in found.items()}
 
 
 def draw(found: Scores, path: pathlib.Path) -> None:
@@ -126,7 +147,7 @@ def main(argv):
     check(path.is_file(), f"there is no file {path}")
     rows += run.read(path)
   found = scores(rows, _METHODS.value)
-  print(table(found))
+  print(table(found, _passes(rows)))
   if _SVG.value:
     draw(found, pathlib.Path(_SVG.value))
 

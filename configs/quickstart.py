@@ -11,7 +11,6 @@ from fsr_jax import config as config_lib
 
 def get_config():
   c = config_lib.base()
-  c.method = "fsr"  # Without data augmentation the network memorises.
   c.data.dataset = "digits"
   c.data.noise = "uniform"
   c.data.noise_ratio = 0.4

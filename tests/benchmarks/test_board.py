@@ -37,13 +37,13 @@ class BoardTest(absltest.TestCase):
     self.assertEqual([*found], ["fsr", "sop", "plain"])
     self.assertEqual(board.best(found, "noise"), {"fsr", "sop"})
     self.assertEqual(
-      board.table(found).splitlines(),
+      board.table(found, {"fsr": 1, "sop": 1, "plain": 1}).splitlines(),
       [
-        "| method | noise | tail |",
-        "|---|---|---|",
-        "| `fsr` | **92.0 ± 2.8** | **80.0** |",
-        "| `sop` | **90.5 ± 0.0** | – |",
-        "| `plain` | 51.0 ± 1.4 | – |",
+        "| setting | `fsr` | `sop` | `plain` |",
+        "|---|---|---|---|",
+        "| passes | 1.0 | 1.0 | 1.0 |",
+        "| noise | **92.0 ± 2.8** | **90.5 ± 0.0** | 51.0 ± 1.4 |",
+        "| tail | **80.0** | – | – |",
       ],
     )
 

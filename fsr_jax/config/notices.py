@@ -37,7 +37,7 @@ def shares(train: TrainOptions, data: Data) -> list[str]:
   objective = train.objective
   tau = objective.logit_adjustment
   count = np.bincount(data.train.label, minlength=data.num_classes)
-  if tau and count.max() >= _UNEQUAL * max(count.min(), 1):
+  if tau and int(count.max()) >= _UNEQUAL * max(int(count.min()), 1):
     power = f"as common as in training to the power of {1 - tau:g}"
     return [
       f"logit_adjustment={tau:g}: predictions will be for classes that are"

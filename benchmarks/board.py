@@ -122,11 +122,13 @@ def draw(found: Scores, path: pathlib.Path) -> None:
     x = [settings.index(s) for s in of]
     y = [statistics.mean(values) for values in of.values()]
     ours = name == "fsr"
+    # Where colours begin anew, markers do not.
+    turn, colour = divmod(number, len(plots.COLOURS))
     axes.plot(
       x,
       y,
-      plots.MARKERS[number % len(plots.MARKERS)],
-      color=plots.COLOURS[number % len(plots.COLOURS)],
+      plots.MARKERS[(number + turn) % len(plots.MARKERS)],
+      color=plots.COLOURS[colour],
       markersize=10 if ours else 6,
       alpha=1.0 if ours else 0.7,
       label=name,

@@ -77,9 +77,8 @@ class Case:
 
   def config(self, fields: dict):
     """ConfigDict of a run with these fields."""
-    chosen = {**self.scale.fields, **self.fields, **fields, "seed": self.seed}
-    path = f"--config={scales.ROOT / 'configs' / self.scale.config}"
-    return scales.load([path, *scales.as_flags(chosen)])
+    chosen = {**self.fields, **fields, "seed": self.seed}
+    return self.scale.config_of(chosen)
 
   def _run(self, row: str) -> tuple[Run, float]:
     """(a finished run, seconds)."""

@@ -100,7 +100,11 @@ class Scale(NamedTuple):
 
   def value(self, field: str):
     """Of a field of the config, e.g. "dictionary_size"."""
-    return load(self.arguments())[field]
+    return self.config_of({})[field]
+
+  def config_of(self, fields: dict) -> ConfigDict:
+    """The config of a run with these fields changed, resolved."""
+    return load([*self.arguments(), *as_flags(fields)])
 
   def arguments(self, without=()) -> list[str]:
     """Flags for main.py, those of the fields `without` left out."""

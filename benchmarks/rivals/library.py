@@ -24,7 +24,7 @@ def trained(trial: Trial) -> tuple[Programs, TrainState]:
 
 
 def train(trial: Trial) -> Result:
-  """A run of the library; of what is not `fsr_exact` or learned by it.
+  """A run of the library; of methods that draw no reward batches.
 
   One pass a step as plain training, two where un-mixed images have their own.
   """

@@ -35,10 +35,8 @@ class Case:
     self._trial = Trial.of(options.train, data, options.run.seed)
 
   def _config(self, fields: dict):
-    chosen = {**self._scale.fields, **self._fields, **fields}
-    path = f"--config={scales.ROOT / 'configs' / self._scale.config}"
-    arguments = scales.as_flags({**chosen, "seed": self._seed})
-    return scales.load([path, *arguments])
+    chosen = {**self._fields, **fields, "seed": self._seed}
+    return self._scale.config_of(chosen)
 
   def trial(self, rival: Rival) -> Trial:
     """The trial under the options of a method, checked.

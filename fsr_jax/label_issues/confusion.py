@@ -106,8 +106,8 @@ def transition(pairs, xp=np, most: int | None = None):
   """
   most = int(pairs.sum(1).max()) + 1 if most is None else most
   num_classes = pairs.shape[0]
-  of_class = pairs.sum(1)
-  others = pairs * ~np.eye(num_classes, dtype=bool)
+  of_class, diagonal = pairs.sum(1), np.eye(num_classes, dtype=bool)
+  others = pairs * ~diagonal
   wrong = others.sum(1)
   width = _dirichlet_width(others, xp, most)
   where = (others + width / (num_classes - 1)) / (wrong + width)[:, None]
@@ -115,7 +115,6 @@ def transition(pairs, xp=np, most: int | None = None):
   mean = mean.clip(_TINY, 1 - _TINY)
   width = _beta_width(wrong, of_class, mean, xp, most)
   share = (wrong + width * mean) / (of_class + width)
-  diagonal = np.eye(num_classes, dtype=bool)
   result = xp.where(diagonal, (1 - share)[:, None], share[:, None] * where)
   return result.clip(_TINY)
 

@@ -35,8 +35,8 @@ class Anchors(NamedTuple):
     steady: float32, share of them that the network called the same at the
       visit after they were chosen; of the last ones that were chosen.
     settled: bool, whether so many were, in the first ten epochs, that they are
-      kept from then on. Others are chosen anew each epoch, and nothing is made
-      of them.
+      kept from then on. Before that they are chosen anew each epoch, and nothing
+      is made of them; after ten epochs nothing is settled any more.
   """
 
   label: jax.Array
@@ -111,10 +111,10 @@ def update(
   before = anchors.label != confusion.NO_ANCHOR
   same = before & (seen.predicted == anchors.label)
   steady = jnp.sum(same) / jnp.maximum(jnp.sum(before), 1)
-  in_time = (epoch >= _FIRST_EPOCH) & (epoch <= _LAST_EPOCH)
-  settles = in_time & (steady >= _STEADY) & ~anchors.settled
+  open_still = ~anchors.settled & (epoch <= _LAST_EPOCH)
+  settles = open_still & (epoch >= _FIRST_EPOCH) & (steady >= _STEADY)
   chosen = jax.lax.cond(
-    ~anchors.settled & (epoch >= _FIRST_EPOCH - 1),
+    open_still & (epoch >= _FIRST_EPOCH - 1),
     lambda: _surest(seen, num_classes),
     lambda: anchors.label,
   )

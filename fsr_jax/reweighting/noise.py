@@ -35,8 +35,8 @@ class Anchors(NamedTuple):
     steady: float32, share of them that the network called the same at the
       visit after they were chosen; of the last ones that were chosen.
     settled: bool, whether so many were, in the first ten epochs, that they are
-      kept from then on. Before that they are chosen anew each epoch, and nothing
-      is made of them; after ten epochs nothing is settled any more.
+      kept from then on. Before that they are chosen anew each epoch, and
+      nothing is made of them; after ten epochs none are settled any more.
   """
 
   label: jax.Array

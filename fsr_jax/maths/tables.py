@@ -4,7 +4,6 @@ Moving averages start at zero and are read through `debias`, so that a sample
 seen less often (the remainder of an epoch is dropped) is on the same scale.
 """
 
-import math
 from typing import NamedTuple
 
 import jax
@@ -16,9 +15,7 @@ from fsr_jax.maths.collectives import Array
 
 # Values of Tables.recall: how the given label has been predicted so far.
 NEVER_KNOWN, FORGOTTEN, KNOWN = range(3)
-# Of a probability of 1e-4.
-_LEAST_LOG = math.log(1e-4)
-_LOG2_E = math.log2(math.e)
+_NEVER_ZERO = 1e-8
 
 
 class Tables(NamedTuple):
@@ -36,8 +33,8 @@ class Tables(NamedTuple):
     predicted: int32 [N], the class that was predicted at the last visit.
     pseudo_label: float32 [N, C], moving average of f(x), not debiased; None
       where re-labelling is off (C may be thousands).
-    mean_log: float32 [N, C], mean over all visits of log f(x), for the list of
-      wrong labels; None where there is to be none.
+    mean_root: float32 [N, C], mean over all visits of the square root of f(x),
+      for the list of wrong labels; None where there is to be none.
   """
 
   visits: jax.Array
@@ -48,7 +45,7 @@ class Tables(NamedTuple):
   trusted: jax.Array
   predicted: jax.Array
   pseudo_label: jax.Array | None
-  mean_log: jax.Array | None = None
+  mean_root: jax.Array | None = None
 
 
 class Observation(NamedTuple):
@@ -61,8 +58,7 @@ class Observation(NamedTuple):
     predicted: int32 [b], the likeliest class.
     correct: bool [b], whether it is the given label.
     probabilities: float32 [b, C], f(x), or None.
-    log_probabilities: float32 [b, C], log f(x) of the un-mixed samples, or
-      None.
+    root: float32 [b, C], square root of f(x) of the un-mixed samples, or None.
   """
 
   index: jax.Array  # type: ignore[assignment]  # Hides tuple.index.
@@ -71,7 +67,7 @@ class Observation(NamedTuple):
   predicted: jax.Array
   correct: jax.Array
   probabilities: jax.Array | None
-  log_probabilities: jax.Array | None = None
+  root: jax.Array | None = None
 
 
 def init(
@@ -83,7 +79,7 @@ def init(
     num_examples: N.
     num_classes: C.
     relabel: whether there is a pseudo_label.
-    average: whether there is a mean_log.
+    average: whether there is a mean_root.
   """
   zeros = jnp.zeros(num_examples, jnp.float32)
 
@@ -100,7 +96,7 @@ def init(
     trusted=jnp.zeros(num_examples, jnp.int32),
     predicted=jnp.zeros(num_examples, jnp.int32),
     pseudo_label=per_class(relabel),
-    mean_log=per_class(average),
+    mean_root=per_class(average),
   )
 
 
@@ -188,14 +184,12 @@ def update(
     pseudo_label = averaged(
       tables.pseudo_label, seen.probabilities, pseudo_label_momentum
     )
-  mean_log = None
-  if seen.log_probabilities is not None and tables.mean_log is not None:
-    # A single confident mistake shall not outweigh all other visits.
-    new = jnp.maximum(seen.log_probabilities, _LEAST_LOG)
-    before = tables.mean_log[index]
+  mean_root = None
+  if seen.root is not None and tables.mean_root is not None:
+    before = tables.mean_root[index]
     count = (tables.visits[index] + 1)[:, None]
-    moved = before + (new - before) / count
-    mean_log = tables.mean_log.at[index].set(moved.astype(before.dtype))
+    moved = before + (seen.root - before) / count
+    mean_root = tables.mean_root.at[index].set(moved.astype(before.dtype))
   return tables._replace(
     visits=tables.visits.at[index].add(1),
     score=averaged(tables.score, seen.score, score_momentum),
@@ -206,24 +200,25 @@ def update(
     ),
     predicted=tables.predicted.at[index].set(seen.predicted),
     pseudo_label=pseudo_label,
-    mean_log=mean_log,
+    mean_root=mean_root,
   )
 
 
-def mean_probabilities(mean_log: Array) -> Array:
+def mean_probabilities(mean_root: Array) -> Array:
   """What a network said of each example in the mean of all its visits.
 
   Args:
-    mean_log: float32 [N, C]; JAX or numpy.
+    mean_root: float32 [N, C]; JAX or numpy.
 
   Returns:
-    float32 [N, C], rows summing to 1: the geometric mean, normalized. What a
-    network has learned by heart in the end counts less in it than in the
-    arithmetic mean (docs/results.md).
+    float32 [N, C], above 0, rows summing to 1, uniform where never seen: the
+    square of the mean square root. What a network has learned by heart in the
+    end counts less in it than in a mean of probabilities, and one confident
+    mistake less than in a mean of their logarithms (docs/results.md).
   """
-  # Operators alone: numpy arrays stay such. Of logs above -9.3 none is 0.
-  powers = 2.0 ** ((mean_log - mean_log.max(1)[:, None]) * _LOG2_E)
-  return powers / powers.sum(1)[:, None]
+  # Operators alone: numpy arrays stay such.
+  square = mean_root * mean_root + _NEVER_ZERO
+  return square / square.sum(1)[:, None]
 
 
 def trust(tables: Tables, member: jax.Array, in_use: jax.Array) -> Tables:

@@ -100,7 +100,7 @@ def update(
 
   Args:
     anchors, noise: as of the epoch before.
-    seen: Tables, with mean_log and predicted.
+    seen: Tables, with mean_root and predicted.
     label: int32 [N], given labels.
     epoch: int32, counted from 1.
 
@@ -160,7 +160,7 @@ _TINY = 1e-6
 
 def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
   """`label_issues.confusion.anchors` of what the network has said so far."""
-  probabilities = tables.mean_probabilities(seen.mean_log)
+  probabilities = tables.mean_probabilities(seen.mean_root)
   said = jnp.argmax(probabilities, axis=1).astype(jnp.int32)
   sure = jnp.where(seen.visits > 0, jnp.max(probabilities, axis=1), -jnp.inf)
   size = confusion.anchor_count(jnp.bincount(said, length=num_classes))
@@ -190,7 +190,7 @@ def _told_by(anchor: jax.Array, label: jax.Array, noise: Noise) -> Noise:
 def _predicted(seen: tables.Tables) -> jax.Array:
   """Mean over the samples of what the network has said, float32 [C]."""
   there = (seen.visits > 0).astype(jnp.float32)
-  probabilities = tables.mean_probabilities(seen.mean_log)
+  probabilities = tables.mean_probabilities(seen.mean_root)
   return there @ probabilities / jnp.maximum(jnp.sum(there), 1)
 
 

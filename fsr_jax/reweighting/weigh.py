@@ -186,7 +186,7 @@ def _by_label_score(options, state, index, label, weights) -> jax.Array:
   """Weights times the probability that the label is right, on their scale."""
   if not options.label_scores or state.anchors is None:
     return weights
-  said = tables.mean_probabilities(state.tables.mean_log[index])
+  said = tables.mean_probabilities(state.tables.mean_root[index])
   score = noise.label_score(state.noise, said, label)
   total = collectives.psum(jnp.sum(weights))
   return total * reweight.normalize(weights * score)
@@ -235,9 +235,9 @@ def _observe(
   probabilities = None
   if state.tables.pseudo_label is not None:
     probabilities = jax.nn.softmax(remembered)
-  logs = None
-  if state.tables.mean_log is not None:
-    logs = jax.nn.log_softmax(evidence.logits)
+  root = None
+  if state.tables.mean_root is not None:
+    root = jnp.sqrt(jax.nn.softmax(evidence.logits))
   seen = tables.Observation(
     index=index,
     score=pushers.PUSHERS[options.pusher](evidence),
@@ -245,7 +245,7 @@ def _observe(
     predicted=evidence.predicted,
     correct=evidence.correct,
     probabilities=probabilities,
-    log_probabilities=logs,
+    root=root,
   )
   return state._replace(
     tables=tables.update(

@@ -33,9 +33,9 @@ def label_issues(
     mean over the training); None where predictions were not kept.
   """
   tables, train = reweighting.tables, data.train
-  if tables.mean_log is None or reweighting.anchors is None:
+  if tables.mean_root is None or reweighting.anchors is None:
     return None
-  probabilities = np.asarray(mean_probabilities(tables.mean_log))
+  probabilities = np.asarray(mean_probabilities(tables.mean_root))
   weight = debias(tables.mean_weight, tables.visits, options.score_momentum)
   anchors = reweighting.anchors
   issues = find_label_issues(

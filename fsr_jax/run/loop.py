@@ -277,7 +277,7 @@ class Run:
   def _reweighting(self):
     """ReweightingState as numpy arrays, without what the end alone needs."""
     state = self._state.reweighting
-    tables = state.tables._replace(mean_log=None)
+    tables = state.tables._replace(mean_root=None)
     return self.programs.devices.get(state._replace(tables=tables))
 
   def _finish(self, scalars: dict) -> dict:

@@ -81,22 +81,22 @@ class TablesTest(absltest.TestCase):
     t = observe(tables.init(4, 1000, relabel=False), [1], [0.0], [0.5], None)
     self.assertIsNone(t.pseudo_label)
 
-  def test_mean_of_logs_by_hand(self):
-    """Every visit counts alike; one sure mistake is bounded (1e-4)."""
+  def test_mean_of_square_roots_by_hand(self):
+    """Every visit counts alike; who was never seen may be of any class."""
     t = tables.init(2, 2, relabel=False, average=True)
     said = ([0.5, 0.5], [0.9, 0.1], [1.0, 0.0])
     for probabilities in said:
       seen = tables.Observation(
         *(jnp.array([x]) for x in (1, 0.0, 0.5, 0, True)),
         probabilities=None,
-        log_probabilities=jnp.log(jnp.array([probabilities])),
+        root=jnp.sqrt(jnp.array([probabilities])),
       )
       t = tables.update(t, seen, 0.9, 0.9)
-    product = np.prod(np.maximum(said, 1e-4), axis=0) ** (1 / 3)
-    np.testing.assert_allclose(t.mean_log[1], np.log(product), rtol=1e-5)
-    np.testing.assert_array_equal(t.mean_log[0], [0, 0])
-    expected = [[0.5, 0.5], product / product.sum()]
-    for table in (t.mean_log, np.asarray(t.mean_log)):
+    # (sqrt .5 + sqrt .9 + 1) / 3 and (sqrt .5 + sqrt .1) / 3.
+    np.testing.assert_allclose(t.mean_root[1], [0.885263, 0.341111], rtol=1e-5)
+    np.testing.assert_array_equal(t.mean_root[0], [0, 0])
+    expected = [[0.5, 0.5], [0.870721, 0.129279]]
+    for table in (t.mean_root, np.asarray(t.mean_root)):
       np.testing.assert_allclose(
         tables.mean_probabilities(table), expected, rtol=1e-5
       )

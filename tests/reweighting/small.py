@@ -70,9 +70,9 @@ def weigh(ours, state, features, params, **more):
 
 def told(state, seed=0):
   """The state of a run that knows a third of the labels to be wrong."""
-  logs = np.random.default_rng(seed).normal(size=(N, C))
+  roots = np.random.default_rng(seed).uniform(size=(N, C))
   transition = np.full((C, C), 1 / 6) + np.eye(C) / 2
   return state._replace(
-    tables=state.tables._replace(mean_log=jnp.array(logs, jnp.float32)),
+    tables=state.tables._replace(mean_root=jnp.array(roots, jnp.float32)),
     noise=state.noise._replace(transition=jnp.array(transition, jnp.float32)),
   )

@@ -18,7 +18,7 @@ def seen(probabilities, predicted, visits=None):
   size, num_classes = probabilities.shape
   visits = np.ones(size) if visits is None else visits
   return tables.init(size, num_classes, False, True)._replace(
-    mean_log=jnp.log(jnp.asarray(probabilities, jnp.float32)),
+    mean_root=jnp.sqrt(jnp.asarray(probabilities, jnp.float32)),
     predicted=jnp.asarray(predicted, jnp.int32),
     visits=jnp.asarray(visits, jnp.int32),
   )

@@ -61,7 +61,7 @@ class RefreshTest(parameterized.TestCase):
     kept = 4e-9 * N * C
     for gigabytes, there in ((kept, True), (0.9 * kept, False)):
       ours, state, _, _ = problem(predictions_gb=gigabytes)
-      self.assertEqual(state.tables.mean_log is not None, there)
+      self.assertEqual(state.tables.mean_root is not None, there)
       state = ours.refresh(state, jnp.array(LABEL))
       self.assertEqual(state.anchors is not None, there)
 

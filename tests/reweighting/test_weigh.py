@@ -243,7 +243,7 @@ class WeighTest(parameterized.TestCase):
 
     plain, _ = weights_of(label_scores=False)
     weights, state = weights_of(label_scores=True)
-    said = tables.mean_probabilities(state.tables.mean_log[INDEX])
+    said = tables.mean_probabilities(state.tables.mean_root[INDEX])
     score = noise.label_score(state.noise, said, jnp.array(LABEL[INDEX]))
     self.assertGreater(np.ptp(score), 0.1)
     expected = plain * score / np.sum(plain * score)

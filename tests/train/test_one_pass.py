@@ -49,7 +49,7 @@ def prepared(**fields):
   last = rng.uniform(0, 2, N).astype(np.float32)
   state = with_tables(
     state,
-    mean_log=jnp.array(np.log(old)),
+    mean_root=jnp.array(np.sqrt(old)),
     pseudo_label=jnp.array(old * 0.3),  # One visit: debiased this is `old`.
     last_weight=jnp.array(last),
     visits=jnp.ones(N, jnp.int32),

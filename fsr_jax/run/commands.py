@@ -167,6 +167,7 @@ def evaluate(
     tested = evaluation.elsewhere(
       workdir, input_path, on_error, where, prior, tau_norm
     )
+    say.waited()
   else:
     check(
       on_error is None,
@@ -213,6 +214,7 @@ def _own_parts(
   state = programs.devices.put(host_state)
   say.wait("evaluating", "it, for which a program is compiled first")
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
+  say.waited()
   steps = options.optimization.num_epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
   account.describe(options.data, data)
@@ -259,6 +261,7 @@ def predict(
   _check_one(prior, tau_norm)
   say.wait("reading", "the network")
   model = tau_normalized(Model.load(workdir, parameters), tau_norm)
+  say.waited()
   before = Workdir(workdir).read_config()
   if on_error is None and before is not None:
     on_error = before["data"].get("on_error")
@@ -291,4 +294,6 @@ def export(
   say.wait("reading", "the network")
   model = tau_normalized(Model.load(workdir, parameters), tau_norm)
   say.wait("exporting", "it, for which it is traced and compiled")
-  return export_lib.export(model, directory)
+  path = export_lib.export(model, directory)
+  say.waited()
+  return path

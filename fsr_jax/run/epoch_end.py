@@ -1,13 +1,17 @@
 """What is measured and logged at the end of an epoch."""
 
+import time
+
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Split
-from fsr_jax.reweighting import ReweightingState
 from fsr_jax.run import epochs, monitor, pictures
 from fsr_jax.run.events import Scalars
 from fsr_jax.run.outcomes import Outcomes
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
+
+# Share of a run's time that the pictures of the worst labels may take.
+_SHARE = 0.02
 
 
 class EpochEnd:
@@ -35,6 +39,8 @@ class EpochEnd:
     self.outcomes = Outcomes(programs, options.run.eval_batch_size)
     self._options, self._programs = options, programs
     self._shown, self._progress = shown, progress
+    # When the worst labels were drawn, and what it cost, seconds.
+    self._drawn, self._cost = time.monotonic(), 0.0
 
   def measure(self, state: TrainState, step: int, epoch: int) -> dict:
     """Scalars: tables, and what is evaluated when it is due.
@@ -63,18 +69,24 @@ class EpochEnd:
       scalars |= self.outcomes.scalars(state, names)
       self._progress.evaluated(names)
     self._progress.update(scalars)
-    return scalars | self._progress.speed(epoch)
+    return scalars | self._progress.speed()
 
   def show_worst(self, state: TrainState, step: int, writer: Scalars) -> None:
-    """Logs a picture of the labels that look most wrong by now."""
-    reweighting: ReweightingState = self._programs.devices.get(
-      state.reweighting
-    )
+    """Logs a picture of the labels that look most wrong by now.
+
+    To find them takes seconds where there are many: it is done only if enough
+    was trained since it was done before.
+    """
+    began = time.monotonic()
+    if began - self._drawn < self._cost / _SHARE:
+      return
     sheet = pictures.worst(
-      reweighting,
+      self._programs.devices.get(state.reweighting),
       self._programs.data,
       self._shown,
       self._options.train.reweighting,
     )
     if sheet is not None:
       writer.picture(step, pictures.NAME, sheet)
+    self._drawn = time.monotonic()
+    self._cost = self._drawn - began

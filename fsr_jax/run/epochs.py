@@ -96,6 +96,8 @@ class Epochs:
     # Kinds of work done so far, and what those of the present epoch took.
     self._known: set[str] = set()
     self._seconds: dict[str, float] = {}
+    # Steps of the present epoch that were measured, and their seconds.
+    self._measured = 0, 0.0
     # What the newest evaluation took, seconds.
     self._evaluation = _MOMENT
     # How much is done and how that is called, for what is done besides.
@@ -142,7 +144,7 @@ class Epochs:
   def begin(self, epoch: int) -> None:
     """An epoch begins; a program that is new is compiled by its first call."""
     rewarded = self._programs.rewarded(epoch)
-    self._seconds = {}
+    self._seconds, self._measured = {}, (0, 0.0)
     known = {drew for drew, _ in self._seen}
     if rewarded not in known:
       more = ", now with a reward batch" if known else ""
@@ -157,14 +159,21 @@ class Epochs:
     before, self._new = self._new, program not in self._seen
     self._seen.add(program)
     self._took = self._say.waited() or self._took
-    self._progress.did(_steps(program[0]), self._flying, self._new or before)
+    self._landed(epoch, self._new or before)
     self._flying = steps
 
   def trained(self, epoch: int) -> None:
     """All steps that were handed to the device are done."""
-    kind = _steps(self._programs.rewarded(epoch))
-    self._progress.did(kind, self._flying, self._new)
+    self._landed(epoch, self._new)
     self._flying, self._new = 0, False
+
+  def _landed(self, epoch: int, compiled: bool) -> None:
+    """The steps that were handed to the device are done."""
+    kind = _steps(self._programs.rewarded(epoch))
+    taken = self._progress.did(kind, self._flying, compiled)
+    if not compiled:
+      steps, seconds = self._measured
+      self._measured = steps + self._flying, seconds + taken
 
   def refreshed(self) -> None:
     """The end of an epoch is done, and what its tables say is measured."""
@@ -191,12 +200,11 @@ class Epochs:
     self._known.add(kind)
     self._seconds[kind] = self._progress.did(kind, count, compiled)
 
-  def speed(self, epoch: int) -> dict[str, float | None]:
-    """Scalars of an epoch that is done: how fast it was."""
-    kind = _steps(self._programs.rewarded(epoch))
-    steps = self._progress.per_second(kind)
+  def speed(self) -> dict[str, float | None]:
+    """Scalars of the present epoch: how fast it was."""
+    steps, seconds = self._measured
     return {
-      "examples_per_second": steps and steps * self._batch,
+      "examples_per_second": steps * self._batch / seconds if steps else None,
       "refresh_seconds": self._seconds.get(_REFRESH),
       "evaluation_seconds": self._seconds.get(_EVALUATION),
     }

@@ -1,5 +1,6 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
+import contextlib
 import time
 
 from clu.parameter_overview import count_parameters
@@ -8,7 +9,7 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import epochs, finish, resume
+from fsr_jax.run import epochs, finish, pictures, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.epoch_end import EpochEnd
@@ -163,23 +164,24 @@ class Run:
     last_step = self.num_steps
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
-    writer, scalars = self.workdir.open_scalars(self.step), {}
-    try:
-      with self._stop.on(signals):
-        while self.step < last_step and not self._stop.asked:
-          scalars = self._train_epoch(self.step // per_epoch, writer)
-        if self.step > first_step:
-          self._save()
-    except NonFiniteError as error:
-      rate = self.options.train.optimization.learning_rate
-      way = resume.way_on(rate, self._checkpoints.latest_step())
-      raise NonFiniteError(f"{error}; {way}") from error
-    finally:
-      self._progress.close()
-      writer.close()
-      self._checkpoints.close()
-      self.workdir.unlock()
-    return self._finish(scalars) if self.step == self.num_steps else None
+    scalars: dict = {}
+    with contextlib.closing(self.workdir.open_scalars(self.step)) as writer:
+      try:
+        with self._stop.on(signals):
+          while self.step < last_step and not self._stop.asked:
+            scalars = self._train_epoch(self.step // per_epoch, writer)
+          if self.step > first_step:
+            self._save()
+      except NonFiniteError as error:
+        rate = self.options.train.optimization.learning_rate
+        way = resume.way_on(rate, self._checkpoints.latest_step())
+        raise NonFiniteError(f"{error}; {way}") from error
+      finally:
+        self._progress.close()
+        self._checkpoints.close()
+        self.workdir.unlock()
+      done = self.step == self.num_steps
+      return self._finish(scalars, writer) if done else None
 
   def _save(self) -> None:
     """Saves the state, unless this step is saved already."""
@@ -187,14 +189,10 @@ class Run:
       self._checkpoints.save(self.state)
 
   def _train_epoch(self, epoch: int, writer: Scalars) -> dict:
-    """One epoch, or what is left of it: train, save, measure.
-
-    Args:
-      epoch: int.
-      writer: of its scalars.
+    """One epoch, or what is left of it: train, save, measure, log.
 
     Returns:
-      Scalars, logged.
+      The scalars that `writer` was handed.
     """
     started = time.monotonic()
     self._end.outcomes.forget()
@@ -220,7 +218,7 @@ class Run:
         self._save()
         raise
     writer.write(self.step, scalars)
-    if finished and due and not self._stop.asked:
+    if finished and due and not self._stop.asked and self.step < self.num_steps:
       self._end.show_worst(self._state, self.step, writer)
     if self._progress.due() or self.step == self.num_steps:
       self._progress.line(self.step, epoch, scalars)
@@ -277,7 +275,7 @@ class Run:
     """As of the last step, numpy arrays."""
     return self.programs.devices.get(self._state)
 
-  def _finish(self, scalars: dict) -> dict:
+  def _finish(self, scalars: dict, writer: Scalars) -> dict:
     """Writes what a finished run is worth; returns its summary.
 
     `scalars` are of the last epoch; {} where nothing was left to train.
@@ -294,4 +292,7 @@ class Run:
     summary, self.remarks, self.label_issues = finish.write(
       self.workdir, self.programs, self.options.run, done
     )
+    sheet = pictures.sheet(self.label_issues, self.pictures.train)
+    if scalars and sheet is not None:
+      writer.picture(self.step, pictures.NAME, sheet)
     return summary

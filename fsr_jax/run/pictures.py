@@ -42,16 +42,24 @@ def worst(
   if len(pictures.image.shape) != 4:
     return None
   found = label_issues(reweighting, data, options)
-  if found is None or not found[0].num_issues:
+  return found and sheet(found[0], pictures)
+
+
+def sheet(issues: LabelIssues | None, pictures: Split) -> np.ndarray | None:
+  """The same of a table of the labels of `pictures`, None where there is none.
+
+  A picture that cannot be read any more is no reason to fail: None.
+  """
+  vectors = len(pictures.image.shape) != 4
+  if issues is None or vectors or not issues.num_issues:
     return None
   try:
-    return sheet(found[0], pictures)
-  except InputError:  # A picture that is gone; nobody needs the sheet.
+    return _drawn(issues, pictures)
+  except InputError:
     return None
 
 
-def sheet(issues: LabelIssues, pictures: Split) -> np.ndarray:
-  """The same of a table that has issues, whose `index` is into `pictures`."""
+def _drawn(issues: LabelIssues, pictures: Split) -> np.ndarray:
   count = min(_MOST, issues.num_issues)
   images = np.asarray(pictures.take(issues["index"][:count]).decoded().image)
   columns = min(count, _COLUMNS)

@@ -85,7 +85,8 @@ class RunOptions:
   )
   log_every_seconds: float = field(
     10.0,
-    "At most one line of progress this often.",
+    "At most one line of progress this often, where it is not one that is"
+    " rewritten in place.",
     bound=NOT_NEGATIVE,
     unit="seconds",
     free=True,

@@ -44,26 +44,13 @@ def measure(
     options: of the reweighter.
 
   Returns:
-    dictionary_purity: fraction of the dictionary whose label is right; None
-      without clean labels or without a dictionary.
-    dictionary_coverage: fraction of the examples that were in a dictionary in
-      use so far; None without one. The same with _min and _max of the class
-      (by given label) that has the least and the most.
-    difficulty: mean over the examples seen of 1 - probability of the clean
-      label (moving average of f(x)), 0-1, and dictionary_difficulty the same
-      over the dictionary: far below it, the dictionary is only easy samples.
-      None without clean labels or where predictions are not kept.
-    zero_weight_fraction: of the examples seen, whose last weight is 0; the
-      same with _clean and _wrong among right and wrong labels (None without
-      clean labels or where there are none). A clean label of -1 says that the
-      given one is wrong; difficulty leaves such samples out.
-    weight_clean, weight_wrong: mean of B omega at the last visit among right
-      and wrong labels; 1 = plain training. None as above.
-    wrong_weight_share: share of all weight (moving average over visits) that
-      samples with wrong labels have; None without clean labels.
-    estimated_wrong_share: share of the labels that are wrong as far as the run
-      has found out; None as long as it cannot tell.
-    zero_batches: batches of the run in which every weight was 0.
+    Scalars of the groups weights, dictionary and labels, which
+    `scalars.SCALARS` describes, by their names. None stands for what is not
+    known: without clean labels, without a dictionary, where there are no such
+    samples, where predictions are not kept (difficulty), and as long as the
+    run cannot tell (estimated_wrong_share). Only samples seen so far count. A
+    clean label of -1 says that the given one is wrong; difficulty leaves such
+    samples out.
   """
   tables, chosen = reweighting.tables, dictionary(reweighting, options)
   right = None

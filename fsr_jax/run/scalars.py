@@ -102,7 +102,8 @@ SCALARS: dict[str, Scalar] = {
     " where the weights tell wrong labels.",
   ),
   "wrong_weight_share": Scalar(
-    WEIGHTS, "Share of all weight that wrong labels have, if known."
+    WEIGHTS,
+    "Share of all weight (a moving average) that wrong labels have, if known.",
   ),
   "zero_batches": Scalar(
     WEIGHTS, "Batches of the run in which every weight was 0."
@@ -124,8 +125,9 @@ SCALARS: dict[str, Scalar] = {
   ),
   "dictionary_difficulty": Scalar(
     DICTIONARY,
-    "Mean over the dictionary of 1 - probability of the true class, if it is"
-    " known. Far below difficulty, only easy samples are trusted.",
+    "Mean over the dictionary of 1 - probability of the true class (a moving"
+    " average), if it is known. Far below difficulty, only easy samples are"
+    " trusted.",
   ),
   "difficulty": Scalar(DICTIONARY, "The same mean over all training samples."),
   "estimated_wrong_share": Scalar(

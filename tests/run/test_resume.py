@@ -51,15 +51,16 @@ class ResumeTest(parameterized.TestCase):
     whole, parts = (self.create_tempdir().full_path for _ in range(2))
     commands.train(shrunk.config(**fields), whole)
     run = loop.Run(shrunk.config(**fields), parts)
-    original, calls = run._progress.line, []
+    original, done = run._progress.called, 0
 
-    def line(step, *args):
-      calls.append(step)
-      if calls.count(17) == 1 and step == 17:
+    def called(epoch, steps):
+      nonlocal done
+      done += steps
+      if done == 17:
         os.kill(os.getpid(), signal.SIGTERM)
-      original(step, *args)
+      original(epoch, steps)
 
-    run._progress.line = line
+    run._progress.called = called
     self.assertIsNone(run.train())
     self.assertEqual(run.step, 17)
     self.assertNotEqual(17 % run.programs.steps_per_epoch, 0)

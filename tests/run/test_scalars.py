@@ -43,6 +43,13 @@ class LoggedTest(absltest.TestCase):
       self.assertContainsSubset(
         {(step, tag(name)) for name in known}, values.keys()
       )
+    lines = (pathlib.Path(workdir) / "metrics.jsonl").read_text().splitlines()
+    every = set().union(*(json.loads(line) for line in lines))
+    # Nothing is described that is never logged.
+    missing = SCALARS.keys() - every
+    self.assertEqual(
+      {SCALARS[name].group for name in missing}, {"val", "speed"}
+    )
     groups = {name.split("/")[0] for name in found}
     self.assertContainsSubset(
       {"train", "test", "weights", "dictionary", "speed", "labels"}, groups

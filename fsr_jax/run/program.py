@@ -11,11 +11,15 @@ from ml_collections import config_flags
 
 from fsr_jax import config as config_lib
 from fsr_jax import fields
+from fsr_jax.config import shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "Config file; fields change by --config.FIELD=VALUE."
+  "config",
+  None,
+  "Config file, or the name of one of the package's (quickstart,"
+  " folder:IMAGES, ...); fields change by --config.FIELD=VALUE.",
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 _MODE = flags.DEFINE_enum(
@@ -124,7 +128,7 @@ def main(argv):
     return
   check(
     _CONFIG.value is not None,
-    "--config is missing, e.g. --config=configs/quickstart.py",
+    "--config is missing, e.g. --config=quickstart",
   )
   summary = commands.train(_CONFIG.value, workdir, _ALLOW.value)
   # A run that was asked to leave has not failed, but is not done either.
@@ -160,6 +164,7 @@ def parse(argv: list[str]) -> list[str]:
   Returns:
     What is left of it.
   """
+  argv = [*argv[:1], *shipped.with_files(argv[1:])]
   _check_fields(argv[1:])
   try:
     rest = flags.FLAGS(argv)
@@ -194,8 +199,7 @@ def _check_fields(arguments: list[str]) -> None:
   check(
     given or not first,
     f"{first} changes a field of a config, but --config is missing, e.g."
-    " --config=configs/quickstart.py, or --config=configs/folder.py:IMAGES for"
-    " images of your own",
+    " --config=quickstart, or --config=folder:IMAGES for images of your own",
   )
 
 

@@ -9,7 +9,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = {
   str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
-  for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+  for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 
 

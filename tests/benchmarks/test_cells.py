@@ -75,9 +75,25 @@ class CellsTest(fake.Case):
     self.assertEqual(methods, set(config_lib.METHODS))
     self.assertIn(-1, [f["meta_blocks"] for f in cells["meta_depth"].values()])
     sizes = {name.split("/")[1] for name in cells["dictionary_size"]}
-    for name in ("fsr", "fsr_raw", "l2r"):
+    for name in ("fsr_exact", "fsr_exact_raw", "l2r"):
       for size in sizes:
         self.assertIn(f"{name}/{size}", cells["dictionary_size"])
+
+  def test_fsr_is_the_default_wherever_a_cell_is_called_so(self):
+    paper = scales.SCALES["paper"]
+    noise = ablations.SWEEPS["noise"].cells(paper)
+    self.assertEqual(options_of(paper, noise["fsr"]), options_of(paper, {}))
+    for name, fields in noise.items():
+      with self.subTest(name):
+        exact = options_of(paper, fields).reweighting.draws_rewards
+        self.assertEqual(exact, name.startswith("fsr_exact"))
+    for name, sweep in ablations.SWEEPS.items():
+      for cell, fields in sweep.cells(paper).items():
+        if cell.split("/")[-1] == "fsr":
+          with self.subTest(f"{name}: {cell}"):
+            found = options_of(paper, {"method": "fsr", **fields})
+            self.assertFalse(found.passes_unmixed)
+            self.assertTrue(found.reweighting.label_scores)
 
   def test_what_has_no_other_form_is_exact(self):
     paper = scales.SCALES["paper"]

@@ -29,7 +29,7 @@ from absl import app, flags
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Works without installing anything.
 
-from benchmarks import report, scales  # noqa: E402
+from benchmarks import report, scales, tables  # noqa: E402
 from benchmarks.ablations import SWEEPS, Sweep  # noqa: E402
 from benchmarks.runner import Job, Runner  # noqa: E402
 from fsr_jax import config as config_lib  # noqa: E402
@@ -136,9 +136,9 @@ def write(jobs: list[Job], sweep: Sweep, fields: list[str], out) -> list[dict]:
   done = [job for job in jobs if job.finished()]
   rows = report.rows(done, fields)
   if rows:
-    report.write_csv(out / "results.csv", rows)
+    tables.write_csv(out / "results.csv", rows)
     if sweep.series:
-      report.write_csv(out / "curves.csv", report.curves(done, sweep.series))
+      tables.write_csv(out / "curves.csv", report.curves(done, sweep.series))
   return rows
 
 

@@ -10,7 +10,7 @@ import time
 
 from absl.testing import absltest, parameterized
 
-from benchmarks import ablations, report, sweep
+from benchmarks import ablations, report, sweep, tables
 from benchmarks import runner as runners
 from fsr_jax.errors import InputError
 from tests.benchmarks import fake
@@ -215,7 +215,7 @@ class ReportTest(fake.Case):
         "| b | 1 | 0.5000 | 1.0000 |",
       ],
     )
-    self.assertEqual(report.spread([]), "–")
+    self.assertEqual(tables.spread([]), "–")
 
 
 class CommandTest(parameterized.TestCase):

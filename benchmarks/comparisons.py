@@ -109,5 +109,6 @@ def methods(scale: Scale) -> Cells:
     "fsr_released": {"method": "fsr_released"},
   }
   cells = everywhere(scale, rows)
-  cells["tail_50/fsr_shift"] = {**tail(scale, 50), "method": "fsr", **SHIFT}
+  if "tail_50" in scale.settings:
+    cells["tail_50/fsr_shift"] = {**tail(scale, 50), "method": "fsr", **SHIFT}
   return cells

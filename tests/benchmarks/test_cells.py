@@ -123,6 +123,20 @@ class CellsTest(fake.Case):
         before = cell.endswith(("fsr_cross_entropy", "fsr_elr"))
         self.assertEqual(options.reweighting.label_scores, not before)
 
+  def test_a_config_file_is_a_scale_of_one_setting(self):
+    file = scales.ROOT / "configs" / "cifar_longtail.py"
+    scale = scales.named(f"{file}:cifar100,200,deferred")
+    found = ablations.SWEEPS["methods"].cells(scale)
+    self.assertEqual({name.split("/")[0] for name in found}, {"as_configured"})
+    options = options_of(scale, found["as_configured/fsr"])
+    self.assertEqual(options.data.imbalance_ratio, 200)
+    self.assertEqual(options.data.dataset, "cifar100")
+    self.assertEqual(options.reweighting.warmup_epochs, 160)
+    self.assertEqual(options, options_of(scale, {}))
+    self.assertIs(scales.named("digits"), fake.DIGITS)
+    with self.assertRaisesRegex(InputError, "no config file .*nowhere.py$"):
+      scales.named("nowhere.py:cifar10")
+
   def test_features_need_a_file_and_nothing_else_takes_one(self):
     scale = scales.SCALES["features"]
     with self.assertRaisesRegex(InputError, "^--data is missing: the file"):

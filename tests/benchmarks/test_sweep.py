@@ -223,6 +223,7 @@ class CommandTest(parameterized.TestCase):
     (["--list"], 0, "pushers +every pusher.*Figure 5, right"),
     (["--sweep=pusher", "--out=x"], 1, "unknown sweep 'pusher'; choose"),
     (["--sweep=noise"], 1, "--out is missing"),
+    (["--sweep=noise", "--out=x", "--scale=big"], 1, "unknown scale 'big'"),
     (["--sweep=noise", "--out=x", "--seeds=a"], 1, "seed 'a'"),
     (
       ["--sweep=noise", "--out=x", "--scale=features"],

@@ -12,7 +12,7 @@ from benchmarks.settings import settings, tail
 
 
 def equal_cost(scale: Scale) -> Cells:
-  """Methods trained for as many operations as fsr_exact (docs/results.md).
+  """Methods trained for as many operations as fsr_exact (docs/measured/cost.md).
 
   All with one cosine period: the number of restarts depends on the length.
   """

@@ -12,9 +12,10 @@ from benchmarks.settings import settings, tail
 
 
 def equal_cost(scale: Scale) -> Cells:
-  """Methods trained for as many operations as fsr_exact (docs/measured/cost.md).
+  """Methods trained for as many operations as fsr_exact takes.
 
-  All with one cosine period: the number of restarts depends on the length.
+  How many: docs/measured/cost.md. All with one cosine period: the number of
+  restarts depends on the length.
   """
   rows = {  # (fields, how many times as long)
     "plain": ({"method": "plain"}, 2.67),

@@ -27,8 +27,8 @@ _ELR = {
   "pseudo_loss_weight": 3.0,
   "pseudo_label_momentum": 0.7,
 }
-# Nothing that follows from what the run finds out about its labels.
-_UNTOLD = {
+# Fields that switch off what fsr makes of what it finds out about its labels.
+UNTOLD = {
   "label_scores": False,
   "relabel_when_sure": False,
   "logit_adjustment": 0.0,
@@ -43,7 +43,7 @@ _EXACT = {
 # Weights all the same, no MixUp, no re-labelling.
 _PLAIN = {
   **_EXACT,
-  **_UNTOLD,
+  **UNTOLD,
   "weighting": "uniform",
   "mixup": False,
   "pseudo_loss_weight": 0.0,
@@ -84,7 +84,7 @@ METHODS = {
     "Zhang & Pfister, ICCV 2021, released code",
     {
       **_EXACT,
-      **_UNTOLD,
+      **UNTOLD,
       "pseudo_loss": "cross_entropy",
       "pseudo_loss_weight": 2.0,
       "pseudo_label_momentum": 0.1,

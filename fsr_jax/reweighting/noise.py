@@ -19,7 +19,7 @@ from fsr_jax.maths.checks import expect
 # Anchors are settled at the end of one of these epochs, counted from 1: by then
 # a network knows the clear cases. Later it has learned labels by heart: of the
 # wrong ones too few would be counted, or, where it has learned little else, far
-# too many. Measured in docs/results.md.
+# too many. Measured in docs/measured/lists.md and board.md.
 _FIRST_EPOCH, _LAST_EPOCH = 3, 10
 # A network that knows its clear cases calls them the same the next time it sees
 # them. Measured there: share 0.98 to 1.00 of anchors that are right, 0.4 to

@@ -70,7 +70,6 @@ SMALL = (
   "--config.warmup_epochs=1",
   "--config.eval_every_epochs=2",
 )
-SMALL_DIGITS = ("--config.data.max_examples=300",)
 SMALL_FOLDER = ("--config.network=mlp", "--config.data.image_size=8")
 # Page -> commands before its own, whose workdirs it takes for granted.
 BEFORE = {
@@ -206,10 +205,38 @@ class CommandsTest(WithData):
         arguments = arguments_of(command)
         if not any(x.startswith("--mode=") for x in arguments):
           arguments += SMALL
-          folder = any("folder.py:" in x for x in arguments)
-          arguments += SMALL_FOLDER if folder else SMALL_DIGITS
+          if any("folder.py:" in x for x in arguments):
+            arguments += SMALL_FOLDER
         done = pages.main_py(*arguments, cwd=self.root)
         self.assertEqual(done.returncode, 0, done.stderr + done.stdout)
+
+
+class MessagesTest(parameterized.TestCase):
+  def test_troubleshooting_quotes_what_the_program_says(self):
+    said = " ".join(
+      words
+      for path in (ROOT / "fsr_jax").rglob("*.py")
+      for words in strings(ast.parse(path.read_text()))
+    )
+    page = PAGES["docs/troubleshooting.md"]
+    rows = re.findall(r"^\| (`.*?`(?:, `.*?`)*) \|", page, re.MULTILINE)
+    rows += re.findall(r"^\*\*`(.*?)`\*\*", page, re.MULTILINE)
+    self.assertGreater(len(rows), 25)
+    for message in (m for row in rows for m in row.strip("`").split("`, `")):
+      # What stands for a value in the message: a name, a number, ...
+      parts = re.split(r"\.\.\.|\b[A-Z]{4,}\b|'\w+'|=\w+|\d+|cifar10", message)
+      for part in (part.strip(" .;") for part in parts):
+        with self.subTest(message):
+          self.assertIn(part, said)
+
+
+def strings(tree: ast.AST) -> list[str]:
+  """Texts of a module; of an f-string what stands between its values."""
+  return [
+    node.value
+    for node in ast.walk(tree)
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+  ]
 
 
 class PythonTest(WithData):
@@ -280,7 +307,7 @@ class PythonTest(WithData):
     """Trains what the code reads the results of."""
     config = None
     if "runs/quickstart" in code:
-      config = ["--config=configs/quickstart.py", *SMALL_DIGITS]
+      config = ["--config=configs/quickstart.py"]
     elif "runs/mine/export" in code:
       config = ["--config=configs/folder.py:IMAGES", *SMALL_FOLDER]
     if config is None:
@@ -299,7 +326,7 @@ class PythonTest(WithData):
     if "fitted" in names:
       self.assertTrue(len(names["fitted"].label_issues))
     if "DictReader" in code:
-      self.assertLen(names["rows"], 300)
+      self.assertLen(names["rows"], 1400)
     if "class Block" in code:
       x = jnp.ones((2, 8, 8, 3))
       for block in names["small"]():

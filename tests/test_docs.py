@@ -35,6 +35,7 @@ OTHERS = {
   "hf download *": "fetches weights",
   'python -c "import safetensors.torch, *': "fetches weights",
   "python -m pytest": "is this",
+  "tensorboard *": "serves a page until it is stopped",
   "mkdocs *": "needs the packages of `docs`; .ci/run does it",
 }
 # Programs beside main.py, whose flags are compared. Script -> what runs it.
@@ -71,15 +72,17 @@ SMALL = (
   "--config.eval_every_epochs=2",
 )
 SMALL_FOLDER = ("--config.network=mlp", "--config.data.image_size=8")
+QUICKSTART = (
+  "python main.py --config=configs/quickstart.py --workdir=runs/quickstart",
+)
 # Page -> commands before its own, whose workdirs it takes for granted.
 BEFORE = {
   "docs/export.md": (
     "python main.py --config=configs/folder.py:IMAGES --workdir=runs/mine",
   ),
-  "docs/outputs.md": (
-    "python main.py --config=configs/quickstart.py --workdir=runs/quickstart",
-  ),
-  "docs/own_data.md": (),
+  "docs/outputs.md": QUICKSTART,
+  "docs/report.md": QUICKSTART,
+  "docs/watching.md": QUICKSTART,
 }
 
 # Pieces of Python that do not run here: a part of each, and why.
@@ -135,6 +138,8 @@ def make_data(root: pathlib.Path) -> None:
   (root / "configs").symlink_to(ROOT / "configs")
   for name in ("IMAGES", "LABELLED", "PICTURES"):
     own.tree(root / name, count=15)
+  corrected = "id,label\ndog/0.png,ä cat\n"
+  (root / "labels_corrected.csv").write_text(corrected, encoding="utf-8")
   rng = np.random.default_rng(0)
   np.save(root / "images.npy", rng.integers(0, 256, (5, 8, 8, 3), np.uint8))
   vectors = rng.normal(size=(40, 6)).astype(np.float32)

@@ -172,7 +172,7 @@ def _as_given(
     if name in columns:
       found = positions(columns[name], class_names)
       columns[name] = called(found, classes)
-  return LabelIssues(columns)
+  return LabelIssues(columns, issues.transition)
 
 
 def _say(line: str) -> None:

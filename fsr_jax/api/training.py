@@ -121,6 +121,7 @@ def fit(
     if workdir is None:  # Nobody can continue it.
       config.checkpoint_every_epochs = field_lib.INT32_MAX
       config.keep_checkpoints = 1
+      config.report = False
     run = Run(config, folder, allow_config_change, source=source, say=say)
     run.notes[:0] = form.notes
     # SIGTERM is left to the program that calls.

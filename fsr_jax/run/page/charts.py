@@ -13,7 +13,7 @@ import xml.etree.ElementTree as ET
 from fsr_jax.run.page.finished import Finished
 from fsr_jax.run.page.words import decimal, percent
 
-_WIDTH, _HEIGHT = 440, 270
+_WIDTH, _HEIGHT = 380, 260
 # More points than pixels show nothing more.
 _MOST_POINTS = 300
 

@@ -1,12 +1,12 @@
 """What the page says, gathered from a finished run: pure data."""
 
 import datetime
+import pathlib
 from typing import Any, NamedTuple
 import zlib
 
 import numpy as np
 
-from fsr_jax import __version__
 from fsr_jax.data.dataset import Split
 from fsr_jax.run.page import charts, health, listed, pictures, settings, tables
 from fsr_jax.run.page.finished import Finished, Samples
@@ -94,7 +94,6 @@ def content(
     "head": headline(run),
     "name": run.path.name,
     "path": str(run.path),
-    "version": __version__,
     "versions": run.summary.get("versions") or "",
     "facts": _facts(run),
     "parts": [p for p in _PARTS if run.samples is not None or p[0] != "review"],
@@ -165,7 +164,7 @@ def _facts(run: Finished) -> list[tuple[str, str]]:
     trained += " on features of a frozen backbone"
   found = [
     ("Method", summary.get("method")),
-    ("Data", run.config["data"].get("dataset")),
+    ("Data", _data_name(run)),
     ("Training examples", f"{examples:,}"),
     ("Classes", f"{len(run.classes):,}"),
     ("Network", f"{trained}, {summary.get('parameters') or 0:,} parameters"),
@@ -175,6 +174,13 @@ def _facts(run: Finished) -> list[tuple[str, str]]:
     ("Finished", f"{ended:%Y-%m-%d %H:%M}"),
   ]
   return [(term, str(value)) for term, value in found if value is not None]
+
+
+def _data_name(run: Finished) -> str:
+  data = run.config["data"]
+  path = data.get("path")
+  of = f", {pathlib.PurePath(path).name}" if path else ""
+  return f"{data.get('dataset')}{of}"
 
 
 def _tables(run: Finished) -> dict[str, Any]:

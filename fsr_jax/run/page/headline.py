@@ -5,13 +5,18 @@ from typing import NamedTuple
 import numpy as np
 
 from fsr_jax.run.page.finished import Finished, Samples
-from fsr_jax.run.page.words import about, capital, pair, percent, plural
+from fsr_jax.run.page.words import about, called, capital, pair, percent, plural
 
 # A pair of classes stands out if it is this share of the labels that look
 # wrong, and so many times what it would be if all pairs were alike.
 _LEAST_SHARE, _STANDS_OUT = 0.1, 2.5
 # Pairs that are named.
 _NAMED = 2
+_CAUTION = (
+  "Read the list with caution: the network did not become sure of the clear"
+  " cases, and such a one takes right labels for wrong ones. The worst labels"
+  " come first, but fewer are wrong than look so."
+)
 
 
 class Headline(NamedTuple):
@@ -48,17 +53,14 @@ def headline(run: Finished) -> Headline:
     title = f"None of {size:,} labels looks wrong."
   else:
     verb = "looks" if found == 1 else "look"
+    end = _mostly(samples, run.classes)
+    if not sure:
+      end = ", but this network cannot tell well"
     title = capital(
       f"{about(found)} of {size:,} labels {verb} wrong"
-      f" ({percent(found / size)}){_mostly(samples, run.classes)}."
+      f" ({percent(found / size)}){end}."
     )
-  more = _estimate(summary, size)
-  if found and not sure:
-    more.append(
-      "Read the list with caution: this network did not become sure of the"
-      " clear cases, and such a one takes right labels for wrong ones. The"
-      " worst labels come first, but fewer are wrong than look so."
-    )
+  more = _estimate(summary, size) if sure or not found else [_CAUTION]
   return Headline(title, more + _known(summary) + _tested(run), sure)
 
 
@@ -110,7 +112,7 @@ def _mostly(samples: Samples, classes: tuple[str, ...]) -> str:
   total = sum(p.forth + p.back for p in found)
   usual = total / (size * (size - 1) / 2)
   named = [
-    pair(classes[p.first], classes[p.second], p.forth, p.back)
+    pair(called(classes[p.first]), called(classes[p.second]), p.forth, p.back)
     for p in found[:_NAMED]
     if p.forth + p.back >= max(_LEAST_SHARE * total, _STANDS_OUT * usual, 2)
     or size == 2

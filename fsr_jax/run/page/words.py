@@ -21,6 +21,9 @@ def percent(share: float | None, digits: int = 1) -> str:
   """36.6 %, in one piece; an en dash for what is not known."""
   if share is None or not math.isfinite(share):
     return "–"
+  least = 0.5 * 10.0 ** (-digits - 2)
+  if 0 < share < least:
+    return f"< {2 * 100 * least:.{digits}f}\N{NO-BREAK SPACE}%"
   return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
@@ -29,6 +32,11 @@ def decimal(value: float | None, digits: int = 2) -> str:
   if value is None or not math.isfinite(value):
     return "–"
   return f"{value:.{digits}f}"
+
+
+def called(name: str) -> str:
+  """A class in a sentence: a number alone would be taken for a count."""
+  return f"class {name}" if name.isdecimal() else name
 
 
 def capital(text: str) -> str:
@@ -54,4 +62,4 @@ def pair(first: str, second: str, forth: int, back: int) -> str:
   return f"{first} labelled as {second}"
 
 
-__all__ = ["about", "capital", "decimal", "pair", "percent", "plural"]
+__all__ = ["about", "called", "capital", "decimal", "pair", "percent", "plural"]

@@ -37,7 +37,7 @@
   // Tables sorted by the columns whose heads are pressed.
   const value = (cell) => {
     const text = cell.textContent.trim();
-    const number = parseFloat(text.replace(/[,%\s]/g, ""));
+    const number = parseFloat(text.replace(/[<,%\s]/g, ""));
     return cell.classList.contains("n") ? (Number.isNaN(number) ? -Infinity : number) : text;
   };
   const compare = (a, b) => typeof a === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
@@ -69,7 +69,7 @@
   const PAGE = 25;
   let page = 0;
 
-  const percent = (x) => x === null ? "–" : `${(100 * x).toFixed(1)} %`;
+  const percent = (x) => x === null ? "–" : `${x > 0 && x < 0.0005 ? "< 0.1" : (100 * x).toFixed(1)}\u00a0%`;
   const options = (select, of) => {
     if (select.options.length > 1) return;
     const selected = select.value;

@@ -30,7 +30,7 @@ def samples(given, suggested, score, **fields) -> Samples:
     "trusted": None,
     "clean": None,
     "filepath": None,
-    **fields,
+    **{name: np.asarray(values) for name, values in fields.items()},
   }
   score = np.array(score, float)
   return Samples(

@@ -66,7 +66,7 @@ def headline(run: Finished) -> Headline:
 
 def _estimate(summary: dict, size: int) -> list[str]:
   expected = summary.get("expected_wrong")
-  if not expected:
+  if not expected or expected < 0.5:
     return []
   return [
     f"Summed over all labels, each by how doubtful it is, {about(expected)}"

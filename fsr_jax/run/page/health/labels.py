@@ -13,7 +13,7 @@ from fsr_jax.run.page.health.check import (
 from fsr_jax.run.page.words import percent, plural
 
 # As reweighting.noise settles its anchors.
-_STEADY = 0.95
+_STEADY, _LAST_EPOCH = 0.95, 10
 # Share of the labels of a class.
 _SUSPECTED = 0.8
 
@@ -45,10 +45,11 @@ def sure(run: Finished) -> Check | None:
   return Check(
     question,
     LOOK,
-    "No: in the first ten epochs it did not call"
-    f" {percent(_STEADY, 0)} of the examples that it is surest of the same"
-    f" twice{share}. The number of wrong labels is then estimated too high."
-    " Pretrained weights, a smaller learning rate or longer training help.",
+    f"No: in {plural(min(_LAST_EPOCH, len(run.epochs)), 'epoch')} it did not"
+    f" call {percent(_STEADY, 0)} of the examples that it is surest of the"
+    f" same twice{share}. The number of wrong labels is then estimated too"
+    " high. Pretrained weights, a smaller learning rate or longer training"
+    " help.",
   )
 
 

@@ -22,7 +22,7 @@ import pytest
 
 from benchmarks import scales
 from fsr_jax import config as config_lib
-from fsr_jax.config import shipped
+from fsr_jax import shipped
 from fsr_jax.config.validation import validate
 from fsr_jax.run import program
 from tests import pages

@@ -10,8 +10,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from fsr_jax import config as config_lib
-from fsr_jax import fields
-from fsr_jax.config import shipped
+from fsr_jax import fields, shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 

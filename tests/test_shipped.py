@@ -5,10 +5,10 @@ import pathlib
 
 from absl.testing import absltest, parameterized
 
-from fsr_jax.config import shipped
+from fsr_jax import shipped
 from fsr_jax.errors import InputError
 
-CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = pathlib.Path(__file__).resolve().parent.parent / "configs"
 
 
 class ShippedTest(parameterized.TestCase):

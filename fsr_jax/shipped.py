@@ -9,10 +9,9 @@ import os
 import pathlib
 import re
 
-import fsr_jax
 from fsr_jax.errors import check
 
-_PACKAGE = pathlib.Path(fsr_jax.__file__).absolute().parent
+_PACKAGE = pathlib.Path(__file__).absolute().parent
 # Where it is installed; in a checkout, or installed from one with `-e`.
 _FOLDERS = (_PACKAGE / "configs", _PACKAGE.parent / "configs")
 

@@ -30,9 +30,13 @@ from fsr_jax.data.sources.pixels import Form
 from fsr_jax.errors import choose
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.label_issues.table import called, positions
-from fsr_jax.run import account, report
+from fsr_jax.run import account
 from fsr_jax.run.loop import Run
+from fsr_jax.run.screen import Screen
 from fsr_jax.run.use.model import PARAMETERS, Model
+
+# SIGTERM is left to the program that calls.
+_SIGNALS: tuple[int, ...] = (signal.SIGINT,)
 
 
 def fit(
@@ -107,7 +111,7 @@ def fit(
     "ids": ids,
     "filepaths": filepaths,
   }
-  say = _say if progress else _nobody
+  screen = Screen(in_keywords, silent=not progress)
   choose("parameters", parameters, PARAMETERS)
   with errors_in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)
@@ -122,10 +126,16 @@ def fit(
       config.checkpoint_every_epochs = field_lib.INT32_MAX
       config.keep_checkpoints = 1
       config.report = False
-    run = Run(config, folder, allow_config_change, source=source, say=say)
+    run = Run(
+      config,
+      folder,
+      allow_config_change,
+      source=source,
+      signals=_SIGNALS,
+      say=screen,
+    )
     run.notes[:0] = form.notes
-    # SIGTERM is left to the program that calls.
-    summary = account.carry_out(run, signals=(signal.SIGINT,), say=say)
+    summary = account.carry_out(run, signals=_SIGNALS, say=screen)
     if summary is None:
       raise KeyboardInterrupt
     classes = _classes(found.get("label"), run.data.class_names)
@@ -174,14 +184,6 @@ def _as_given(
       found = positions(columns[name], class_names)
       columns[name] = called(found, classes)
   return LabelIssues(columns, issues.transition)
-
-
-def _say(line: str) -> None:
-  report.say(in_keywords(line))
-
-
-def _nobody(line: str) -> None:
-  del line
 
 
 @contextlib.contextmanager

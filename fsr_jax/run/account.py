@@ -1,12 +1,11 @@
 """What a run tells: what it is, and what came of it."""
 
-from collections.abc import Callable
-
 from fsr_jax.config.validation import notices
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
 from fsr_jax.run import page, report, results
 from fsr_jax.run.loop import Run
+from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.stop import SIGNALS
 
 
@@ -14,7 +13,7 @@ def carry_out(
   run: Run,
   stop_after_epochs: int | None = None,
   signals: tuple[int, ...] = SIGNALS,
-  say: Callable[[str], None] = report.say,
+  say: Screen = say,
 ) -> dict | None:
   """Trains a run, telling what it is and what came of it.
 
@@ -43,7 +42,7 @@ def carry_out(
   return summary
 
 
-def _draw(run: Run, say: Callable[[str], None]) -> None:
+def _draw(run: Run, say: Screen) -> None:
   """Writes the page of a finished run; what fails in it costs nobody a run."""
   try:
     path = page.write(run.workdir, run.pictures)
@@ -56,9 +55,7 @@ def _draw(run: Run, say: Callable[[str], None]) -> None:
     )
 
 
-def describe(
-  options: DataOptions, data: Data, say: Callable[[str], None] = report.say
-) -> None:
+def describe(options: DataOptions, data: Data, say: Screen = say) -> None:
   """Tells what there is of each class, and what is tested."""
   say(report.classes(data))
   say(report.test_part(options, data))
@@ -66,9 +63,7 @@ def describe(
     say(f"note: {line}")
 
 
-def conclude(
-  summary: dict, remarks: list[str], say: Callable[[str], None] = report.say
-) -> None:
+def conclude(summary: dict, remarks: list[str], say: Screen = say) -> None:
   say(f"\n{results.table(summary)}\n")
   for line in remarks:
     say(line)

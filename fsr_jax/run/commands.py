@@ -14,6 +14,7 @@ from fsr_jax.run import account, content, labels, results
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
 from fsr_jax.run.pretrained import features
+from fsr_jax.run.screen import say
 from fsr_jax.run.use import evaluation
 from fsr_jax.run.use import export as export_lib
 from fsr_jax.run.use import predict as predict_lib
@@ -51,7 +52,7 @@ def train(
   run = Run(config, workdir, allow_config_change)
   summary = account.carry_out(run, stop_after_epochs)
   if summary is not None:
-    print(f"\n{run.workdir.path}", flush=True)
+    say(f"\n{run.workdir.path}")
   return summary
 
 
@@ -90,6 +91,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
       f"note: {work.path} is of an earlier version; fields that it lacks are as"
       f" by default: {', '.join(missing)}"
     )
+  say.wait("reading", "the data")
   options, data = _load(config, given)
   # A test part that is taken out of other images would have trained ones.
   aside = data.test_set_aside
@@ -102,6 +104,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
   devices, _ = devices_for(options.train)
   train, run = options.train.on_features, options.run
   data = features.features_of_run(options, data, work, devices).data
+  say.wait("building", "the network")
   programs = Programs(train, data, devices, run.seed)
   template = programs.create_state()
   return programs, Checkpoints(work.checkpoints).restore(template)
@@ -160,9 +163,11 @@ def evaluate(
   tables = place(output) if output else Workdir(workdir).path / "evaluate"
   evaluation.check_output(tables)
   if input_path or where.get("test_from"):
+    say.wait("reading", "the network and what is tested")
     tested = evaluation.elsewhere(
       workdir, input_path, on_error, where, prior, tau_norm
     )
+    say.waited()
   else:
     check(
       on_error is None,
@@ -207,7 +212,9 @@ def _own_parts(
   )
   shares = priors.read(prior, describe(options, data))
   state = programs.devices.put(host_state)
+  say.wait("evaluating", "it, for which a program is compiled first")
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
+  say.waited()
   steps = options.optimization.num_epochs * programs.steps_per_epoch
   print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
   account.describe(options.data, data)
@@ -252,7 +259,9 @@ def predict(
   """
   check(bool(input_path), "--input is missing: which images?")
   _check_one(prior, tau_norm)
+  say.wait("reading", "the network")
   model = tau_normalized(Model.load(workdir, parameters), tau_norm)
+  say.waited()
   before = Workdir(workdir).read_config()
   if on_error is None and before is not None:
     on_error = before["data"].get("on_error")
@@ -282,5 +291,9 @@ def export(
     InputError: as `Model.load` and `Model.save`.
   """
   directory = output or str(place(workdir) / "export")
+  say.wait("reading", "the network")
   model = tau_normalized(Model.load(workdir, parameters), tau_norm)
-  return export_lib.export(model, directory)
+  say.wait("exporting", "it, for which it is traced and compiled")
+  path = export_lib.export(model, directory)
+  say.waited()
+  return path

@@ -1,6 +1,6 @@
 """One training run in its workdir: epochs, checkpoints, summary."""
 
-from collections.abc import Callable
+import contextlib
 import time
 
 from clu.parameter_overview import count_parameters
@@ -9,12 +9,14 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import finish, monitor, report, resume
+from fsr_jax.run import epochs, finish, pictures, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
-from fsr_jax.run.outcomes import Outcomes
+from fsr_jax.run.epoch_end import EpochEnd
+from fsr_jax.run.events import Scalars
 from fsr_jax.run.pretrained.features import features_of_run, keep_backbone
 from fsr_jax.run.pretrained.start import start
+from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.stopwatch import Stopwatch
@@ -48,7 +50,8 @@ class Run:
     allow_config_change: bool = False,
     *,
     source: Source | None = None,
-    say: Callable[[str], None] = report.say,
+    signals: tuple[int, ...] = SIGNALS,
+    say: Screen = say,
   ):
     """Validates everything; writes nothing before all of it is right.
 
@@ -57,22 +60,25 @@ class Run:
       workdir: directory, made if it is missing.
       allow_config_change: continue a run that began with another config.
       source: of data in memory; None where the config says where they are.
-      say: what lines of progress are handed to.
+      signals: that end the taking of features, in the main thread.
+      say: what lines of progress are shown on.
 
     Raises:
       InputError: the input is wrong; the message says what, where and what
         was expected.
+      Left: one of the signals came; the features taken so far are kept.
     """
+    say.wait("reading", "the data")
     self.config, self.options, self.pictures = resolve_and_load(config, source)
     self.workdir = Workdir(workdir)
     try:
-      self._begin(allow_config_change, say)
+      self._begin(allow_config_change, signals, say)
     except BaseException:  # A notebook lives on, and would keep it locked.
       self.workdir.unlock()
       raise
 
   def _begin(
-    self, allow_config_change: bool, say: Callable[[str], None]
+    self, allow_config_change: bool, signals: tuple[int, ...], say: Screen
   ) -> None:
     """Everything between the data and the first step."""
     self.notes = resume.check_same(
@@ -84,8 +90,9 @@ class Run:
     self.notes += [note] if note else []
     self.notes += keep_backbone(self.options, self.pictures, self.workdir)
     self.extractor, self.data = features_of_run(
-      self.options, self.pictures, self.workdir, devices, say
+      self.options, self.pictures, self.workdir, devices, signals, say
     )
+    say.wait("building", "the network")
     self.programs = Programs(train, self.data, devices, run.seed)
     host_state = self.programs.create_state()
     if not self.workdir.has_checkpoint:
@@ -110,16 +117,18 @@ class Run:
     self.workdir.write_config(self.config)
     resume.remember(self.workdir, self.options.train, self.pictures)
     self._state = self.programs.devices.put(host_state)
-    self._progress = report.Progress(
+    self._progress = epochs.Epochs(
       self.options,
-      self.programs.steps_per_epoch,
-      next(iter(self.programs.parts), None),
+      self.programs,
+      self.step,
       say,
       faster(self.options, self.pictures, devices.platform),
     )
     self.remarks: list[str] = []
     self.label_issues: LabelIssues | None = None
-    self._outcomes = Outcomes(self.programs, run.eval_batch_size)
+    self._end = EpochEnd(
+      self.options, self.programs, self.pictures.train, self._progress
+    )
     self._stopwatch, self._stop = Stopwatch(), Stop()
 
   @property
@@ -155,37 +164,39 @@ class Run:
     last_step = self.num_steps
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
-    writer, scalars = self.workdir.open_scalars(self.step), {}
-    try:
-      with self._stop.on(signals):
-        while self.step < last_step and not self._stop.asked:
-          scalars = self._train_epoch(self.step // per_epoch)
-          writer.write(self.step, scalars)
-        if self.step > first_step:
-          self._save()
-    except NonFiniteError as error:
-      rate = self.options.train.optimization.learning_rate
-      way = resume.way_on(rate, self._checkpoints.latest_step())
-      raise NonFiniteError(f"{error}; {way}") from error
-    finally:
-      writer.close()
-      self._checkpoints.close()
-      self.workdir.unlock()
-    return self._finish(scalars) if self.step == self.num_steps else None
+    scalars: dict = {}
+    with contextlib.closing(self.workdir.open_scalars(self.step)) as writer:
+      try:
+        with self._stop.on(signals):
+          while self.step < last_step and not self._stop.asked:
+            scalars = self._train_epoch(self.step // per_epoch, writer)
+          if self.step > first_step:
+            self._save()
+      except NonFiniteError as error:
+        rate = self.options.train.optimization.learning_rate
+        way = resume.way_on(rate, self._checkpoints.latest_step())
+        raise NonFiniteError(f"{error}; {way}") from error
+      finally:
+        self._progress.close()
+        self._checkpoints.close()
+        self.workdir.unlock()
+      done = self.step == self.num_steps
+      return self._finish(scalars, writer) if done else None
 
   def _save(self) -> None:
     """Saves the state, unless this step is saved already."""
     if self._checkpoints.latest_step() != self.step:
       self._checkpoints.save(self.state)
 
-  def _train_epoch(self, epoch: int) -> dict:
-    """One epoch, or what is left of it: train, save, measure.
+  def _train_epoch(self, epoch: int, writer: Scalars) -> dict:
+    """One epoch, or what is left of it: train, save, measure, log.
 
     Returns:
-      Scalars to be logged.
+      The scalars that `writer` was handed.
     """
     started = time.monotonic()
-    self._outcomes.forget()
+    self._end.outcomes.forget()
+    self._progress.begin(epoch)
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
     require_finite(totals)
@@ -195,16 +206,20 @@ class Run:
       time.monotonic() - started,
     )
     # Saved before it is measured: after a SIGTERM seconds count.
-    every = self.options.run.checkpoint_every_epochs
-    if self._stop.asked or self._due(every, epoch):
+    due = epochs.saved(self.options, epoch)
+    if self._stop.asked or due:
       self._save()
-    scalars = report.averages(totals)
+      self._progress.saved()
+    scalars: dict[str, float | None] = {**epochs.averages(totals)}
     if finished and not self._stop.asked:
       try:
-        scalars |= self._measure(epoch)
+        scalars |= self._end.measure(self._state, self.step, epoch)
       except Exception:  # E.g. a test image that cannot be read.
         self._save()
         raise
+    writer.write(self.step, scalars)
+    if finished and due and not self._stop.asked and self.step < self.num_steps:
+      self._end.show_worst(self._state, self.step, writer)
     if self._progress.due() or self.step == self.num_steps:
       self._progress.line(self.step, epoch, scalars)
     return scalars
@@ -216,7 +231,7 @@ class Run:
       (whether the epoch was finished, Metrics of numpy scalars).
     """
     devices, per_epoch = self.programs.devices, self.programs.steps_per_epoch
-    totals, done = Metrics.zero(), first
+    totals, before, done = Metrics.zero(), first, first
     steps = epoch_steps(
       self.programs,
       self._state,
@@ -226,12 +241,12 @@ class Run:
       self.options.run.steps_per_call,
     )
     try:
-      for done, self._state, totals in steps:
-        if self._progress.due():
-          so_far = devices.get(totals)
-          require_finite(so_far)
-          line = report.averages(so_far)
-          self._progress.line(epoch * per_epoch + done, epoch, line)
+      for done, self._state, newest in steps:
+        self._progress.called(epoch, done - before)
+        # Of the call before, which is done: the device is not waited for.
+        if before > first and self._progress.due():
+          self._show(epoch, before, devices.get(totals))
+        totals, before = newest, done
         # A stop at the last step would lose the refresh: it waits until then.
         if self._stop.asked and done < per_epoch:
           break
@@ -242,59 +257,42 @@ class Run:
       self.step += done - first
       self._save()
       raise
+    so_far = devices.get(totals)  # Waits for the device.
+    self._progress.trained(epoch)
     if done == per_epoch:
       self._state = self.programs.end_epoch(self._state, epoch)
     self.step += done - first
-    return done == per_epoch, devices.get(totals)  # Waits for the device.
+    return done == per_epoch, so_far
 
-  def _due(self, every: int, epoch: int) -> bool:
-    return (epoch + 1) % every == 0 or epoch + 1 == self._num_epochs
-
-  def _measure(self, epoch: int) -> dict:
-    """Scalars at an epoch's end: tables, and what is evaluated when it is due.
-
-    That is the validation part, and the test part at the end of the run alone;
-    without a validation part it is the test part always.
-    """
-    options = self.options.train.reweighting
-    scalars = {
-      "epoch": epoch + 1,
-      "learning_rate": self.programs.learning_rate(self.step - 1),
-      **monitor.measure(self._reweighting(), self.data, options),
-    }
-    if self._due(self.options.run.eval_every_epochs, epoch):
-      last = epoch + 1 == self._num_epochs
-      names = list(self.programs.parts)[: None if last else 1]
-      scalars |= self._outcomes.scalars(self._state, names)
-    self._progress.update(scalars)
-    return scalars
+  def _show(self, epoch: int, done: int, totals: Metrics) -> None:
+    """Shows what came of so many steps of an epoch."""
+    require_finite(totals)
+    step = epoch * self.programs.steps_per_epoch + done
+    self._progress.line(step, epoch, epochs.averages(totals))
 
   @property
   def state(self) -> TrainState:
     """As of the last step, numpy arrays."""
     return self.programs.devices.get(self._state)
 
-  def _reweighting(self):
-    """ReweightingState as numpy arrays, without what the end alone needs."""
-    state = self._state.reweighting
-    tables = state.tables._replace(mean_root=None)
-    return self.programs.devices.get(state._replace(tables=tables))
-
-  def _finish(self, scalars: dict) -> dict:
+  def _finish(self, scalars: dict, writer: Scalars) -> dict:
     """Writes what a finished run is worth; returns its summary.
 
     `scalars` are of the last epoch; {} where nothing was left to train.
     """
-    self._outcomes.scalars(self._state, self.programs.parts)
+    self._end.outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
       self.programs.devices.get(self._state.reweighting),
-      self._outcomes.found,
+      self._end.outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(
       self.workdir, self.programs, self.options.run, done
     )
+    sheet = pictures.sheet(self.label_issues, self.pictures.train)
+    if scalars and sheet is not None:
+      writer.picture(self.step, pictures.NAME, sheet)
     return summary

@@ -4,15 +4,18 @@ import difflib
 import io
 import os
 import re
+import signal
 import sys
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from fsr_jax import config as config_lib
-from fsr_jax import fields, shipped
+# Nothing that imports JAX: the first line should come at once.
+from fsr_jax import shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
+from fsr_jax.run.screen import say
+from fsr_jax.run.stop import Left
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -82,6 +85,8 @@ _READ_BY = {
   "parameters": ("predict", "export"),
   "on_error": ("predict", "evaluate"),
 }
+# Exit status of what Ctrl-C ended, as shells have it.
+_INTERRUPTED = 128 + signal.SIGINT
 _ALLOW = flags.DEFINE_bool(
   "allow_config_change",
   False,
@@ -191,7 +196,9 @@ def parse(argv: list[str]) -> list[str]:
 
 def _check_fields(arguments: list[str]) -> None:
   """Refuses fields that no config has, and fields or files of no config."""
-  known, first = config_lib.all_fields(), ""
+  from fsr_jax.config.options import all_fields
+
+  known, first = all_fields(), ""
   given = any(re.match("--?flagfile", argument) for argument in arguments)
   for i, argument in enumerate(arguments):
     field = re.match(r"--?(?:no)?config\.([\w.]+)", argument)
@@ -218,8 +225,11 @@ def _in_plain_words(line: str) -> str:
   match = re.match(r"flag --config\.([\w.]+)=(.*?): ", line)
   if match is None:
     return line
+  from fsr_jax import fields
+  from fsr_jax.config.options import all_fields
+
   name, value = match.groups()
-  group, entry = config_lib.all_fields()[name]
+  group, entry = all_fields()[name]
   expected = fields.expected(group, entry.name)
   several = ""
   if name == "seed" and "," in value:
@@ -238,8 +248,16 @@ def start() -> None:
   if isinstance(sys.stdout, io.TextIOWrapper):
     # Names of files and classes need not be text that a terminal can show.
     sys.stdout.reconfigure(errors="backslashreplace")
+  if not any(re.match("--?help", argument) for argument in sys.argv[1:]):
+    say.wait("importing", "JAX and Flax, which takes some seconds")
   try:
     app.run(main, flags_parser=parse)
+  except Left as left:
+    say(str(left))
+    sys.exit(os.EX_TEMPFAIL)
+  except KeyboardInterrupt:
+    say("stopped by Ctrl-C; what was saved before is kept")
+    sys.exit(_INTERRUPTED)
   # The file system's own words: no space left, permission denied, ...
   except (InputError, OSError) as error:
     sys.exit("error: " + " ".join(str(error).splitlines()))

@@ -1,18 +1,14 @@
-"""What a person at the terminal sees."""
+"""What a run is, in the lines that it opens with, and how names are shown."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 import math
-import time
 
 import numpy as np
 
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions, crop_side
-from fsr_jax.train.metrics import Metrics
 
-# Seconds from which on a run is long.
-_LONG = 3600
 # Characters of a name at the terminal.
 _LONGEST = 40
 # Up to so many classes all are named, else so many at each end.
@@ -21,125 +17,9 @@ _FEW, _ENDS = 12, 3
 _TINY = 100
 
 
-def say(line: str) -> None:
-  """Prints a line at once."""
-  print(line, flush=True)
-
-
 def number(value: float | None, digits: int = 3) -> str:
   """A number for people; "-" for None."""
   return "-" if value is None else f"{value:.{digits}f}"
-
-
-def duration(seconds: float) -> str:
-  """12 s, 3 min 05 s, 2 h 07 min."""
-  seconds = int(round(seconds))
-  if seconds < 60:
-    return f"{seconds} s"
-  if seconds < 3600:
-    return f"{seconds // 60} min {seconds % 60:02d} s"
-  return f"{seconds // 3600} h {seconds % 3600 // 60:02d} min"
-
-
-def averages(totals: Metrics) -> dict[str, float]:
-  """Means over the steps or examples of Metrics of numpy scalars."""
-  steps = max(float(totals.steps), 1.0)
-  examples = max(float(totals.examples), 1.0)
-  result = {
-    "loss": float(totals.loss) / steps,
-    "train_loss": float(totals.train_loss) / steps,
-    "train_top1": float(totals.correct) / examples,
-    "train_zero_weights": float(totals.zero_weights) / examples,
-    "effective_batch": float(totals.effective_batch) / steps,
-  }
-  for name in ("lookahead_loss", "reward_loss"):  # NaN where there is none.
-    value = float(getattr(totals, name)) / steps
-    if math.isfinite(value):
-      result[name] = value
-  return result
-
-
-class Progress:
-  """One line at most every `every` seconds, and the time that is left."""
-
-  def __init__(
-    self,
-    options: Options,
-    steps_per_epoch: int,
-    part: str | None = "test",
-    say: Callable[[str], None] = say,
-    faster: str = "",
-  ):
-    """Starts the clock.
-
-    Args:
-      options: Options.
-      steps_per_epoch: steps.
-      part: what is evaluated at the ends of epochs, "test" or "val"; None where
-        nothing is.
-      say: what lines are handed to.
-      faster: what can be done where the first estimate is above an hour.
-    """
-    self._part, self._say, self._faster = part, say, faster
-    reweighting = options.train.reweighting
-    self._epochs = options.train.optimization.num_epochs
-    self._per_epoch = steps_per_epoch
-    # The step after which another program is compiled, if one is.
-    self._switch = reweighting.warmup_epochs * steps_per_epoch
-    self._every = options.run.log_every_seconds
-    self._learned = reweighting.learned
-    self._started = self._printed = time.monotonic()
-    # (time, step) of the last line: the time left is judged by the stretch
-    # since then, if nothing was compiled in it.
-    self._mark: tuple[float, int] | None = None
-    # The newest of each, shown until the next evaluation or refill.
-    self._latest: dict = {}
-
-  def due(self) -> bool:
-    """Whether enough time has passed for another line."""
-    return time.monotonic() - self._printed >= self._every
-
-  def update(self, scalars: dict) -> None:
-    """Remembers scalars of an epoch's end for the lines to come."""
-    self._latest.update(scalars)
-
-  def line(self, step: int, epoch: int, scalars: dict) -> None:
-    """Prints steps, epoch, loss, accuracy, purity, effective batch, time left.
-
-    Args:
-      step: steps done of the whole run.
-      epoch: the epoch of that step, from 0.
-      scalars: from `averages`.
-    """
-    now = time.monotonic()
-    total = self._epochs * self._per_epoch
-    before, self._mark, self._printed = self._mark, (now, step), now
-    parts = [
-      f"epoch {epoch + 1:>{len(str(self._epochs))}}/{self._epochs}",
-      f"step {step:>{len(str(total))}}/{total}",
-      f"loss {scalars['loss']:.3f}",
-      f"train {scalars['train_top1']:.3f}",
-    ]
-    if self._part:
-      top1 = number(self._latest.get(f"{self._part}_top1"))
-      ema = number(self._latest.get(f"{self._part}_top1_ema"))
-      parts.append(f"{self._part} {top1} (ema {ema})")
-    if self._learned:
-      purity = self._latest.get("dictionary_purity")
-      if purity is not None:  # The clean labels are known.
-        parts.append(f"purity {purity:.3f}")
-      parts.append(f"effective batch {scalars['effective_batch']:.2f}")
-    parts.append(duration(now - self._started))
-    if before is None:
-      before = (now, step)
-    compiled = before[1] <= self._switch < step
-    if not compiled and before[1] < step < total:
-      left = (now - before[0]) / (step - before[1]) * (total - step)
-      parts.append(f"{duration(left)} left")
-      if self._faster and left > _LONG:
-        parts[-1] += f"\nnote: that is long: {self._faster}"
-      self._faster = ""
-    self._say("  ".join(parts))
 
 
 def opening(

@@ -8,6 +8,10 @@ import threading
 SIGNALS: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT)
 
 
+class Left(KeyboardInterrupt):
+  """Something was left before its end, and what was done of it is kept."""
+
+
 class Stop:
   """Whether a run shall stop.
 

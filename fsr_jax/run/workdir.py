@@ -4,19 +4,17 @@ from collections.abc import Iterable
 import fcntl
 import itertools
 import json
-import math
 import os
 import pathlib
 import shutil
 from typing import IO, Any, NamedTuple
-
-import tensorboardX
 
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import replacing, require_file
 from fsr_jax.run.checkpoint import has_checkpoint
+from fsr_jax.run.events import Scalars, finite, logged
 from fsr_jax.spreadsheets import write_csv
 
 # Names of files that are not UTF-8 are written as they are.
@@ -191,7 +189,7 @@ class Workdir:
 
   def write_summary(self, summary: dict) -> None:
     """Writes summary.json, flat keys, null for what is unknown."""
-    _write(self._summary, json.dumps(_finite(summary), indent=2) + "\n")
+    _write(self._summary, json.dumps(finite(summary), indent=2) + "\n")
 
   def read_summary(self) -> dict | None:
     """The summary of a finished run; None where there is no readable one."""
@@ -203,7 +201,7 @@ class Workdir:
     if not self._metrics.exists():
       return []
     lines = self._metrics.read_text("utf-8", errors="replace").splitlines()
-    found = map(_logged, lines)
+    found = map(logged, lines)
     return [scalars for scalars in found if scalars is not None]
 
   def write_table(self, name: str, table: Table) -> None:
@@ -215,45 +213,9 @@ class Workdir:
     if reasons:
       _write(self.path / "skipped.txt", "".join(f"{r}\n" for r in reasons))
 
-  def open_scalars(self, step: int) -> "Scalars":
+  def open_scalars(self, step: int) -> Scalars:
     """Writer of scalars that continues after `step`."""
     return Scalars(self.path, self._metrics, step)
-
-
-class Scalars:
-  """The same scalars as TensorBoard events and as lines of JSON."""
-
-  def __init__(self, path: pathlib.Path, metrics: pathlib.Path, step: int):
-    if metrics.exists():
-      # What a killed run logged after its last checkpoint is done again.
-      lines = metrics.read_text("utf-8", errors="replace").splitlines()
-      kept = [line for line in lines if _step_of(line) <= step]
-      _write(metrics, "".join(line + "\n" for line in kept))
-    # Open as long as the run; closed by `close`.
-    self._lines = open(metrics, "a", encoding="utf-8")  # noqa: SIM115
-    self._events = tensorboardX.SummaryWriter(str(path), purge_step=step + 1)
-
-  def write(self, step: int, scalars: dict[str, float | None]) -> None:
-    """Writes one line and one event a scalar; None is left out of events."""
-    scalars = _finite(scalars)
-    self._lines.write(json.dumps({"step": step, **scalars}) + "\n")
-    self._lines.flush()
-    for name, value in scalars.items():
-      if value is not None:
-        self._events.add_scalar(name, value, step)
-    self._events.flush()
-
-  def close(self) -> None:
-    self._lines.close()
-    self._events.close()
-
-
-def _finite(values: dict) -> dict:
-  """None for infinite and NaN, which JSON does not have."""
-  return {
-    key: None if isinstance(x, float) and not math.isfinite(x) else x
-    for key, x in values.items()
-  }
 
 
 def _read_json(path: pathlib.Path) -> Any:
@@ -262,21 +224,6 @@ def _read_json(path: pathlib.Path) -> Any:
     return json.loads(path.read_bytes())
   except (FileNotFoundError, ValueError, RecursionError):
     return None
-
-
-def _logged(line: str) -> dict | None:
-  """What a line of metrics.jsonl says; None where it is damaged."""
-  try:
-    found = json.loads(line)
-    return found if math.isfinite(float(found["step"])) else None
-  except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-    return None
-
-
-def _step_of(line: str) -> float:
-  """Step of a line of metrics.jsonl; infinite where it is damaged."""
-  found = _logged(line)
-  return math.inf if found is None else float(found["step"])
 
 
 def _plain(config) -> dict:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 from unittest import mock
 
 from absl.testing import absltest, parameterized
@@ -18,6 +19,7 @@ from fsr_jax.run import commands
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.loop import Run
 from fsr_jax.run.pretrained import extractors, features
+from fsr_jax.run.stop import Left
 from fsr_jax.run.use.model import Model
 from tests import shrunk
 from tests.data.own import picture, tree
@@ -199,6 +201,32 @@ class FrozenTest(parameterized.TestCase):
     # The training pictures 12 to 17, and the two that are tested.
     self.assertEqual(self.new("a", **cache), 8)
     self.assertEqual(sorted(set(self.taken)), [0, 1, *range(12, 18)])
+
+  def test_ctrl_c_loses_nothing(self):
+    """Not even the first half of a file."""
+    cache = {"feature_cache": str(self.root / "cache")}
+    take = features.Features._take
+
+    def interrupted(*arguments):
+      for batch in take(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        yield batch
+
+    with (
+      mock.patch.object(features.Features, "_take", interrupted),
+      self.assertRaisesRegex(
+        Left, "those of 6 pictures .* same command contin"
+      ),
+    ):
+      Run(self.config(**cache), self.workdir())
+    self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
+    self.taken.clear()
+    run = Run(self.config(**cache), self.workdir())
+    run.workdir.unlock()
+    self.assertEqual(sorted(set(self.taken)), [0, 1, *range(6, 18)])
+    whole = Run(self.config(), self.workdir("whole"))
+    whole.workdir.unlock()
+    np.testing.assert_array_equal(run.data.train.image, whole.data.train.image)
 
   def test_damaged_features_are_made_anew(self):
     run = Run(self.config(num_epochs=1), self.workdir())

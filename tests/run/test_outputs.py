@@ -10,6 +10,7 @@ import numpy as np
 
 from fsr_jax.data.dataset import channel_statistics
 from fsr_jax.run import commands
+from fsr_jax.run.scalars import tag
 from tests import shrunk
 from tests.run import workdirs
 
@@ -64,7 +65,7 @@ class OutputsTest(parameterized.TestCase):
       step = line.pop("step")
       for name, value in line.items():
         if value is not None:
-          self.assertAlmostEqual(events[step, name], value, places=5)
+          self.assertAlmostEqual(events[step, tag(name)], value, places=5)
 
     samples = (workdir / "samples.csv").read_text().splitlines()
     self.assertLen(samples, 201)

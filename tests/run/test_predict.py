@@ -153,7 +153,11 @@ class PredictTest(parameterized.TestCase):
       np.savez(self.root / "a.npz", image=image)
       self.predict("a.npz")
     lines = [str(call.args[0]) for call in said.mock_calls]
-    self.assertRegex("\n".join(lines), r"128 of 300  \d+ s left\n256 of 300")
+    self.assertRegex(
+      "\n".join(lines),
+      r"predicting 128/300  0 s\npredicting 256/300  [\d,]+ images/s  0 s  0 s"
+      r" left\npredicting 300/300  [\d,]+ images/s  0 s",
+    )
 
   @parameterized.named_parameters(
     ("nothing", "gone", None, "input=.*gone does not exist"),

@@ -11,6 +11,7 @@ from absl.testing import absltest, parameterized
 
 from fsr_jax.errors import InputError
 from fsr_jax.run import program
+from fsr_jax.run.stop import Left
 
 
 class CheckFieldsTest(parameterized.TestCase):
@@ -78,7 +79,7 @@ class PlainWordsTest(parameterized.TestCase):
     self.assertEqual(program._in_plain_words(line), expected)
 
 
-class StartTest(absltest.TestCase):
+class StartTest(parameterized.TestCase):
   def test_the_error_is_one_line_whatever_a_name_holds(self):
     error = InputError("cannot read a\nb\r.png")
     with (
@@ -86,6 +87,20 @@ class StartTest(absltest.TestCase):
       self.assertRaisesRegex(SystemExit, "^error: cannot read a b .png$"),
     ):
       program.start()
+
+  @parameterized.parameters(
+    (Left("left at picture 3"), 75, "left at picture 3"),
+    (KeyboardInterrupt(), 130, "stopped by Ctrl-C; "),
+  )
+  def test_what_a_person_ends_gives_no_traceback(self, error, status, words):
+    with (
+      mock.patch.object(app, "run", side_effect=error),
+      mock.patch("builtins.print") as said,
+      self.assertRaises(SystemExit) as left,
+    ):
+      program.start()
+    self.assertEqual(left.exception.code, status)
+    self.assertStartsWith(said.call_args.args[0], words)
 
   def test_names_that_are_no_text_can_be_printed(self):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
@@ -99,7 +114,9 @@ class StartTest(absltest.TestCase):
       stream.flush()
     self.assertEqual(
       stream.buffer.getvalue(),
-      "caf\\udce9 ä\n".encode(),
+      (
+        "importing JAX and Flax, which takes some seconds\ncaf\\udce9 ä\n"
+      ).encode(),
     )
 
 

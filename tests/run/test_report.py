@@ -1,9 +1,6 @@
-"""The opening lines of a run, and its progress."""
+"""The opening lines of a run."""
 
-import contextlib
 import dataclasses
-import io
-from unittest import mock
 
 from absl.testing import absltest, parameterized
 import numpy as np
@@ -80,68 +77,6 @@ class OpeningTest(parameterized.TestCase):
     )
     self.assertEqual(report.shown("a, b"), '"a, b"')
     self.assertEqual(report.shown("x" * 99), "x" * 37 + "...")
-
-
-class ProgressTest(parameterized.TestCase):
-  @parameterized.parameters("test", "val")
-  def test_names_what_is_evaluated(self, part):
-    out = io.StringIO()
-    progress = report.Progress(shrunk.options(), 10, part)
-    progress.update(
-      {"test_top1": 0.1, f"{part}_top1": 0.75, f"{part}_top1_ema": 0.5}
-    )
-    with contextlib.redirect_stdout(out):
-      progress.line(
-        10, 0, {"loss": 1.0, "train_top1": 0.5, "effective_batch": 0.8}
-      )
-    self.assertIn(f"  {part} 0.750 (ema 0.500)  ", out.getvalue())
-
-  def test_time_left_is_not_judged_by_compilation(self):
-    options = shrunk.options(num_epochs=10, warmup_epochs=3)
-    scalars = {"loss": 1.0, "train_top1": 0.5, "effective_batch": 0.8}
-    out = io.StringIO()
-    # (seconds, step): compiling takes 20 s, a step one; epochs have ten steps.
-    times = [(21, 1), (30, 10), (70, 31), (79, 40), (139, 100)]
-    with (
-      mock.patch.object(report.time, "monotonic") as clock,
-      contextlib.redirect_stdout(out),
-    ):
-      clock.return_value = 0
-      progress = report.Progress(options, steps_per_epoch=10)
-      for clock.return_value, step in times:
-        progress.line(step, (step - 1) // 10, scalars)
-    left = [
-      line.split("  ")[-1] if line.endswith("left") else ""
-      for line in out.getvalue().splitlines()
-    ]
-    self.assertEqual(left, ["", "1 min 30 s left", "", "1 min 00 s left", ""])
-
-  @parameterized.parameters((37.0, 1), (35.0, 0))
-  def test_a_long_run_is_told_what_is_faster_once(self, seconds, count):
-    """Judged by the first stretch after compiling: 100 steps are left of it."""
-    scalars = {"loss": 1.0, "train_top1": 0.5, "effective_batch": 0.8}
-    lines: list[str] = []
-    with mock.patch.object(report.time, "monotonic") as clock:
-      clock.return_value = 0.0
-      progress = report.Progress(
-        shrunk.options(num_epochs=51, warmup_epochs=51),
-        2,
-        say=lines.append,
-        faster="do less",
-      )
-      # Compiling takes an hour, and later steps do.
-      for clock.return_value, step in ((3600.0, 1), (3600 + seconds, 2)):
-        progress.line(step, 0, scalars)
-      clock.return_value = 1e6
-      progress.line(3, 1, scalars)
-    text = "\n".join(lines)
-    self.assertEqual(text.count("note: that is long: do less"), count)
-    self.assertEndsWith(
-      lines[1].split("  ")[-1],
-      "1 h 01 min left\nnote: that is long: do less"
-      if count
-      else "58 min 20 s left",
-    )
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from: an interrupted extraction goes on where it was, a run with other options
 on the same pictures finds them, and changed pictures or weights do not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 import contextlib
 import dataclasses
 import hashlib
@@ -22,15 +22,17 @@ from fsr_jax.data.images.reader import Encoded, Files, Reader
 from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run import report
 from fsr_jax.run.checkpoint import named
-from fsr_jax.run.countdown import Countdown
 from fsr_jax.run.pretrained import extractors
+from fsr_jax.run.progress import Countdown
+from fsr_jax.run.screen import Screen, say
+from fsr_jax.run.stop import SIGNALS, Left, Stop
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.parallel import Devices
 
-# Pictures of one compiled call, and of one file: what an interruption costs.
+# Pictures of one compiled call, which an interruption waits for, and of one
+# file, which a kill costs.
 _BATCH, _SHARD = 64, 512
 
 
@@ -82,7 +84,8 @@ def features_of_run(
   data: Data,
   workdir: Workdir,
   devices: Devices,
-  say: Callable[[str], None] = report.say,
+  signals: tuple[int, ...] = SIGNALS,
+  say: Screen = say,
 ) -> Frozen:
   """Features in place of the pictures of a run, if its backbone is frozen.
 
@@ -93,11 +96,13 @@ def features_of_run(
     data: Data of pictures.
     workdir: of the run; its backbone is in it.
     devices: Devices.
-    say: what lines of progress are handed to.
+    signals: that end it, in the main thread.
+    say: what lines of progress are shown on.
 
   Raises:
     InputError: no backbone there, a picture that cannot be read, features that
       are not finite.
+    Left: one of the signals came.
   """
   if not options.train.network.frozen_backbone:
     return Frozen(None, data)
@@ -105,7 +110,7 @@ def features_of_run(
   cache, every = options.run.feature_cache, options.run.log_every_seconds
   folder = pathlib.Path(cache) if cache else workdir.path / "features"
   features = Features(extractor, arrays, folder, devices)
-  return Frozen(arrays, features.of(data, every, say))
+  return Frozen(arrays, features.of(data, every, signals, say))
 
 
 class Features:
@@ -135,16 +140,20 @@ class Features:
       self._source.update(name.encode())
       self._source.update(np.ascontiguousarray(array).tobytes())
 
-  def of(self, data: Data, every: float, say: Callable[[str], None]) -> Data:
+  def of(
+    self, data: Data, every: float, signals: tuple[int, ...], say: Screen
+  ) -> Data:
     """Data with features in place of pictures.
 
     Args:
       data: Data of pictures.
       every: seconds between two lines of progress.
-      say: what they are handed to.
+      signals: that end it, in the main thread.
+      say: what lines of progress are shown on.
 
     Raises:
       InputError: a picture that cannot be read, features that are not finite.
+      Left: one of the signals came; what was taken is kept.
     """
     known: dict[str, dict[int, np.ndarray]] = {}
     missing = 0
@@ -157,17 +166,19 @@ class Features:
         f"features of {missing:,} of {total:,} pictures are to be taken; they"
         f" are kept in {self._folder}"
       )
-    clock = Countdown("features", missing, every, say)
+    clock = Countdown("features", missing, "images", every, say)
+    stop = Stop()
 
     def with_features(name: str, split: Split) -> Split:
       found = known[name]
-      found |= self._make(split, set(found), clock)
+      self._make(split, found, clock, stop)
       image = np.concatenate([found[start] for start in sorted(found)])
       return dataclasses.replace(
         split, image=image, aspect=None, path=split.filepath
       )
 
-    return data.each(with_features)
+    with clock, stop.on(signals if missing else ()):
+      return data.each(with_features)
 
   def _place(self, split: Split) -> pathlib.Path:
     """Folder of the features of a split."""
@@ -177,7 +188,8 @@ class Features:
     return self._folder / digest.hexdigest()[:32]
 
   def _read(self, split: Split) -> dict[int, np.ndarray]:
-    """{first picture: float32 [n, F]} of the files that are there and whole."""
+    """{first picture: float32 [n, F]} of the files that are there and not
+    damaged; one that was left before its end has fewer pictures."""
     folder, found = self._place(split), {}
     for start in range(0, len(split), _SHARD):
       size = min(_SHARD, len(split) - start)
@@ -187,42 +199,56 @@ class Features:
       ):
         with np.load(folder / f"{start:08}.npz") as archive:
           features = archive["features"]
-        if features.ndim == 2 and len(features) == size:
+        if features.ndim == 2 and 0 < len(features) <= size:
           found[start] = features
     return found
 
   def _make(
-    self, split: Split, there: set[int], clock: Countdown
-  ) -> dict[int, np.ndarray]:
-    """The files that are not there, made and written."""
+    self,
+    split: Split,
+    found: dict[int, np.ndarray],
+    clock: Countdown,
+    stop: Stop,
+  ) -> None:
+    """Takes what `found`, from `_read`, lacks, and writes the files of it."""
     folder = self._place(split)
-    made: dict[int, np.ndarray] = {}
-    wanted = [s for s in range(0, len(split), _SHARD) if s not in there]
-    if not wanted:
-      return made
+    spans = {}
+    for start in range(0, len(split), _SHARD):
+      first = start + len(found.get(start, ()))
+      end = min(start + _SHARD, len(split))
+      if first < end:
+        spans[start] = first, end
+    if not spans:
+      return
     folder.mkdir(parents=True, exist_ok=True)
-    taken = self._take(split, wanted, clock)
-    for start in wanted:
-      size = min(_SHARD, len(split) - start)
-      rows = [next(taken) for _ in range(0, size, self._batch)]
-      made[start] = np.concatenate(rows)[:size]
-      odd = np.flatnonzero(~np.isfinite(made[start]).all(1))
-      check(
-        not odd.size,
-        f"the features of picture {start + odd[0] if odd.size else ''} are"
-        " infinite or no numbers; are the weights whole, and for pictures?",
-      )
-      _write(folder / f"{start:08}.npz", made[start])
-    return made
+    with contextlib.closing(
+      self._take(split, list(spans.values()), clock)
+    ) as taken:
+      for start, (first, end) in spans.items():
+        rows = [found[start]] if start in found else []
+        for at in range(first, end, self._batch):
+          rows.append(next(taken)[: end - at])
+          if stop.asked:
+            break
+        found[start] = np.concatenate(rows)
+        _check_finite(found[start], start)
+        _write(folder / f"{start:08}.npz", found[start])
+        if stop.asked:
+          raise Left(
+            f"left while features were taken; those of"
+            f" {sum(map(len, found.values())):,} pictures of this part are"
+            " kept, and the same command continues"
+          )
 
   def _take(
-    self, split: Split, starts: list[int], clock: Countdown
-  ) -> Iterator[np.ndarray]:
-    """Yields float32 [batch, F]; the last batch of a file repeats a picture."""
+    self, split: Split, spans: list[tuple[int, int]], clock: Countdown
+  ) -> Generator[np.ndarray]:
+    """Yields float32 [batch, F] of each span of pictures (first, end); its last
+    batch repeats a picture."""
     batches = [
-      np.minimum(np.arange(first, first + self._batch), len(split) - 1)
-      for start in starts
-      for first in range(start, min(start + _SHARD, len(split)), self._batch)
+      np.minimum(np.arange(at, at + self._batch), end - 1)
+      for first, end in spans
+      for at in range(first, end, self._batch)
     ]
     for index, image in zip(batches, _images(split.image, batches)):
       placed = self._devices.split(image)
@@ -266,6 +292,16 @@ def _fingerprints(split: Split) -> Iterator[bytes]:
   else:
     for position in images.position.tolist():
       yield images.blobs[position][0]
+
+
+def _check_finite(features: np.ndarray, start: int) -> None:
+  """Refuses features, float32 [n, F], of the pictures from `start` on."""
+  odd = np.flatnonzero(~np.isfinite(features).all(1))
+  check(
+    not odd.size,
+    f"the features of picture {start + odd[0] if odd.size else ''} are"
+    " infinite or no numbers; are the weights whole, and for pictures?",
+  )
 
 
 def _write(path: pathlib.Path, features: np.ndarray) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 import pathlib
-import time
 
 import numpy as np
 
 from fsr_jax.data.dataset import Split
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
-from fsr_jax.run.report import duration, plural, shown
+from fsr_jax.run.progress import Countdown
+from fsr_jax.run.report import plural, shown
 from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.inputs import check_ours, load
 from fsr_jax.run.use.model import Model
@@ -95,17 +95,14 @@ def _rows(
   """Yields the rows of predictions.csv; counts the classes in `said`."""
   assert split.id is not None
   names, done = model.description.class_names, 0
-  started = printed = time.monotonic()
-  for logits in model.logits(split.image):
-    p = model.probabilities(logits, prior)
-    best = p.argmax(1)
-    said += np.bincount(best, minlength=len(said))
-    # As float64, whose digits are those of the decimal number.
-    for row, c in zip(p.astype(np.float64).round(_DIGITS).tolist(), best):
-      yield [str(split.id[done]), names[c], row[c], *row]
-      done += 1
-    now = time.monotonic()
-    if now - printed >= _EVERY and done < len(split):
-      printed = now
-      left = duration((now - started) / done * (len(split) - done))
-      print(f"{done:,} of {len(split):,}  {left} left", flush=True)
+  unit = "images" if len(split.image.shape) > 2 else "examples"
+  with Countdown("predicting", len(split), unit, _EVERY) as clock:
+    for logits in model.logits(split.image):
+      p = model.probabilities(logits, prior)
+      best = p.argmax(1)
+      said += np.bincount(best, minlength=len(said))
+      # As float64, whose digits are those of the decimal number.
+      for row, c in zip(p.astype(np.float64).round(_DIGITS).tolist(), best):
+        yield [str(split.id[done]), names[c], row[c], *row]
+        done += 1
+      clock.add(len(p))

@@ -54,12 +54,12 @@ class Group(NamedTuple):
 
   Attributes:
     name: of the class.
-    count: its labels that look wrong.
+    issues: its labels that look wrong.
     cards: some of its examples.
   """
 
   name: str
-  count: int
+  issues: int
   cards: list[Card]
 
 
@@ -148,8 +148,9 @@ def _card(run: Finished, samples: Samples, row: int, uri: str | None) -> Card:
   alt = f"{samples.name(row)}, labelled {given}"
   if samples.issue[row]:
     alt += f", looks like {said}"
-  known = samples.clean is not None and samples.clean[row] >= 0
-  clean = run.classes[samples.clean[row]] if known else ""
+  clean = ""
+  if samples.clean is not None and samples.clean[row] >= 0:
+    clean = run.classes[samples.clean[row]]
   score = float(samples.score[row])
   return Card(row, samples.name(row), uri, alt, given, said, score, clean)
 

@@ -59,22 +59,24 @@ def class_rows(run: Finished) -> list[ClassRow]:
     total = np.bincount(given[known], run.samples.weight[known], size)
     weight = total / np.maximum(np.bincount(given[known], minlength=size), 1)
   tested = run.tested or {}
-  columns = [
-    tested.get(name, nothing)
+  columns = {
+    name: tested.get(name, nothing)
     for name in ("test_examples", "accuracy", "accuracy_ema", "precision")
-  ]
+  }
   order = np.arange(size)
   if size > _MOST_CLASSES:
     order = np.argsort(-np.nan_to_num(issues), kind="stable")[:_MOST_CLASSES]
   return [
     ClassRow(
-      run.classes[c],
-      int(examples[c]),
-      _whole(issues[c]),
-      _known(share[c]),
-      _whole(columns[0][c]),
-      *(_known(column[c]) for column in columns[1:]),
-      _known(weight[c]),
+      name=run.classes[c],
+      examples=int(examples[c]),
+      issues=_whole(issues[c]),
+      issue_share=_known(share[c]),
+      tested=_whole(columns["test_examples"][c]),
+      accuracy=_known(columns["accuracy"][c]),
+      accuracy_ema=_known(columns["accuracy_ema"][c]),
+      precision=_known(columns["precision"][c]),
+      weight=_known(weight[c]),
     )
     for c in order.tolist()
   ]
@@ -140,6 +142,6 @@ def likeliest(run: Finished) -> list[PairRow]:
     ways = ((both.first, both.second), (both.second, both.first))
     for way, count in zip(ways, (both.forth, both.back)):
       if count:
-        true, label = (run.classes[c] for c in way)
-        rows.append(PairRow(true, label, estimate.get(way), count))
+        seems, given = (run.classes[c] for c in way)
+        rows.append(PairRow(seems, given, estimate.get(way), count))
   return sorted(rows, key=lambda row: -row.issues)[:_MOST_PAIRS]

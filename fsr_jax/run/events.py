@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import tensorboardX
+from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 
 from fsr_jax.files import replacing
 from fsr_jax.run.scalars import SCALARS, in_metrics, tag
@@ -43,12 +44,12 @@ class Scalars:
     line = {name: value for name, value in scalars.items() if in_metrics(name)}
     self._lines.write(json.dumps({"step": step, **line}) + "\n")
     self._lines.flush()
-    for name, value in scalars.items():
-      if value is not None:
-        about = SCALARS[name].about
-        self._events.add_scalar(
-          tag(name), value, step, summary_description=about
-        )
+    found = [
+      _described(name, value)
+      for name, value in scalars.items()
+      if value is not None
+    ]
+    self._events.file_writer.add_summary(Summary(value=found), step)
     self._events.flush()
 
   def picture(self, step: int, name: str, image: np.ndarray) -> None:
@@ -58,6 +59,17 @@ class Scalars:
   def close(self) -> None:
     self._lines.close()
     self._events.close()
+
+
+def _described(name: str, value: float) -> Summary.Value:
+  """A scalar with its meaning; --load_fast=false lets TensorBoard show it."""
+  plugin = SummaryMetadata.PluginData(plugin_name="scalars")
+  metadata = SummaryMetadata(
+    display_name=tag(name),
+    summary_description=SCALARS[name].about,
+    plugin_data=plugin,
+  )
+  return Summary.Value(tag=tag(name), simple_value=value, metadata=metadata)
 
 
 def finite(values: dict) -> dict:

@@ -22,8 +22,8 @@ def contents(folder) -> dict[str, bytes]:
   }
 
 
-def event_scalars(workdir) -> dict[tuple[int, str], float]:
-  """{(step, name): value} of the TensorBoard events, read as the format
+def event_values(workdir) -> dict:
+  """{(step, name): Summary.Value} of the TensorBoard events, read as the format
   has it: length, its CRC, the event, its CRC."""
   found = {}
   for path in sorted(pathlib.Path(workdir).glob("events.out.tfevents.*")):
@@ -33,5 +33,14 @@ def event_scalars(workdir) -> dict[tuple[int, str], float]:
       event = event_pb2.Event.FromString(blob[at + 12 : at + 12 + length])
       at += 16 + length
       for value in event.summary.value:
-        found[event.step, value.tag] = value.simple_value
+        found[event.step, value.tag] = value
   return found
+
+
+def event_scalars(workdir) -> dict[tuple[int, str], float]:
+  """{(step, name): value} of those that are numbers."""
+  return {
+    key: value.simple_value
+    for key, value in event_values(workdir).items()
+    if value.HasField("simple_value")
+  }

@@ -18,12 +18,13 @@ import numpy as np
 
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.data.images.reader import Encoded, Files, Reader
+from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.pretrained import extractors
+from fsr_jax.run.pretrained.fingerprints import fingerprints
 from fsr_jax.run.progress import Countdown
 from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.stop import SIGNALS, Left, Stop
@@ -183,7 +184,7 @@ class Features:
   def _place(self, split: Split) -> pathlib.Path:
     """Folder of the features of a split."""
     digest = self._source.copy()
-    for piece in _fingerprints(split):
+    for piece in fingerprints(split):
       digest.update(piece)
     return self._folder / digest.hexdigest()[:32]
 
@@ -271,27 +272,6 @@ def _images(
     return
   with Reader(images) as reader:
     yield from (image for image, _ in reader.ahead(batches))
-
-
-def _fingerprints(split: Split) -> Iterator[bytes]:
-  """Yields bytes that differ where pictures do: of files their size and time,
-  of others all that they are made from."""
-  images = split.image
-  if not isinstance(images, Encoded):
-    yield np.ascontiguousarray(images).tobytes()
-  elif isinstance(images.blobs, Files):
-    ids = images.position if split.id is None else split.id
-    paths = images.blobs.paths[images.position]
-    for name, path in zip(ids.tolist(), paths.tolist()):
-      size = time = 0
-      with contextlib.suppress(OSError):  # Named when it is read.
-        status = os.stat(path)
-        size, time = status.st_size, status.st_mtime_ns
-      text = f"{name}\0{size}\0{time}\n"
-      yield text.encode("utf-8", "surrogateescape")
-  else:
-    for position in images.position.tolist():
-      yield images.blobs[position][0]
 
 
 def _check_finite(features: np.ndarray, start: int) -> None:

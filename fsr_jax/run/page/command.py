@@ -5,7 +5,7 @@ import pathlib
 from fsr_jax.config import places, stored
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.dataset import Data
-from fsr_jax.errors import InputError
+from fsr_jax.errors import InputError, check
 from fsr_jax.run import content, labels, page
 from fsr_jax.run.workdir import Workdir
 
@@ -43,6 +43,11 @@ def _load(work: Workdir, given: dict[str, str]) -> Data | None:
   if before is None:
     return None
   config, _ = stored.completed(before)
+  in_memory = config.data.dataset == "arrays" and config.data.path is None
+  check(
+    "path" in given or not in_memory,
+    "the data of this run of fsr_jax.fit were in memory",
+  )
   places.check_found(
     {field: x for field, x in config.data.items() if field not in given},
     work.path,

@@ -275,7 +275,7 @@ def _row(samples: Samples, row: int) -> list:
     samples.name(row),
     int(samples.given[row]),
     int(samples.suggested[row]),
-    _number(samples.score[row], 4),
+    _number(samples.score[row], 6),
     _number(samples.weight[row], 3),
     None if clean is None or clean < 0 else clean,
   ]

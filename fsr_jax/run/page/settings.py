@@ -90,7 +90,7 @@ def commands(run: Finished) -> list[Command]:
   config = f"configs/folder.py:{data['path']}" if own else "CONFIG"
   again = f"{main} --config={shlex.quote(config)} --workdir=runs/corrected"
   if data.get("noise") not in (None, "none"):
-    again += " --config.data.noise=none"
+    again += " --config.data.noise=none --config.data.noise_ratio=0"
   said = (
     "Repeat the flags that this run was given besides."
     if own

@@ -21,8 +21,9 @@ import optax
 import pytest
 
 from benchmarks import scales
+import fsr_jax
 from fsr_jax import config as config_lib
-from fsr_jax import shipped
+from fsr_jax import reweighting, shipped
 from fsr_jax.config.validation import validate
 from fsr_jax.run import program
 from tests import pages
@@ -249,6 +250,14 @@ def strings(tree: ast.AST) -> list[str]:
     for node in ast.walk(tree)
     if isinstance(node, ast.Constant) and isinstance(node.value, str)
   ]
+
+
+class ApiTest(parameterized.TestCase):
+  @parameterized.parameters(*fsr_jax.__all__, *reweighting.__all__)
+  def test_every_public_name_is_on_the_page(self, name):
+    self.assertRegex(
+      PAGES["docs/api.md"], rf"(?m)^:::.*\.{name}$|#fsr_jax.{name}"
+    )
 
 
 class PythonTest(WithData):

@@ -87,7 +87,7 @@ def commands(run: Finished) -> list[Command]:
   main = "python main.py"
   data = run.config["data"]
   own = data.get("dataset") in _OWN and data.get("path")
-  config = f"configs/folder.py:{data['path']}" if own else "CONFIG"
+  config = f"folder:{data['path']}" if own else "CONFIG"
   again = f"{main} --config={shlex.quote(config)} --workdir=runs/corrected"
   if data.get("noise") not in (None, "none"):
     again += " --config.data.noise=none --config.data.noise_ratio=0"

@@ -1,8 +1,10 @@
 """report.html: a finished run to look at, in one file without a network."""
 
+import importlib.util
 import pathlib
 
 from fsr_jax.data.dataset import Data
+from fsr_jax.errors import check
 from fsr_jax.files import replacing
 from fsr_jax.run.page import finished
 from fsr_jax.run.page.content import content
@@ -27,8 +29,13 @@ def write(
     Path of the page.
 
   Raises:
-    InputError: no finished run, or a damaged file of it.
+    InputError: no finished run, a damaged file of it, or a package is missing.
   """
+  for package in ("jinja2", "leather"):
+    check(
+      importlib.util.find_spec(package) is not None,
+      f"{NAME} needs the package {package}: pip install -r requirements.txt",
+    )
   run = finished.read(workdir)
   split = None if pictures is None else drawable(pictures.train)
   if split is None and not why_none:

@@ -186,10 +186,14 @@ class TrainedTest(absltest.TestCase):
   def test_a_page_that_cannot_be_drawn_costs_no_run(self):
     lines: list[str] = []
     run = mock.Mock(workdir=Workdir(str(self.workdir)), pictures=None)
-    with mock.patch.object(page, "write", side_effect=ImportError("no jinja2")):
+    with mock.patch("importlib.util.find_spec", return_value=None):
       account._draw(run, lines.append)
-    self.assertLen(lines, 1)
-    self.assertRegex(lines[0], r"^note: report.html was not .*\(no jinja2\)")
+    with mock.patch.object(page, "render", side_effect=KeyError("x\ny")):
+      account._draw(run, lines.append)
+    self.assertLen(lines, 2)
+    start = "^note: report.html was not written "
+    self.assertRegex(lines[0], rf"{start}\(.* needs the package jinja2")
+    self.assertRegex(lines[1], rf"{start}\('x")
 
 
 def data_of(path: pathlib.Path):

@@ -76,7 +76,7 @@ class TerminalTest(absltest.TestCase):
       say("last")
     lines = terminal.seen()
     self.assertEqual([lines[0], lines[1]], ["first", "note: a word"])
-    self.assertRegex(lines[2], r"^epoch 2/2 \S{22} loss 3$")
+    self.assertRegex(lines[2], r"^epoch 2/2 \S{22,23} loss 3$")
     self.assertEqual(lines[3:], ["last", ""])
     self.assertIn("5 s left", terminal.text)
 

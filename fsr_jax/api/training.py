@@ -121,6 +121,7 @@ def fit(
     if workdir is None:  # Nobody can continue it.
       config.checkpoint_every_epochs = field_lib.INT32_MAX
       config.keep_checkpoints = 1
+      config.report = False
     run = Run(config, folder, allow_config_change, source=source, say=say)
     run.notes[:0] = form.notes
     # SIGTERM is left to the program that calls.
@@ -172,7 +173,7 @@ def _as_given(
     if name in columns:
       found = positions(columns[name], class_names)
       columns[name] = called(found, classes)
-  return LabelIssues(columns)
+  return LabelIssues(columns, issues.transition)
 
 
 def _say(line: str) -> None:

@@ -49,6 +49,8 @@ def measure(
     dictionary_coverage: fraction of the examples that were in a dictionary in
       use so far; None without one. The same with _min and _max of the class
       (by given label) that has the least and the most.
+    dictionary_new: fraction of the dictionary that was in none in use before:
+      0 where it is the same all the time; None without one.
     difficulty: mean over the examples seen of 1 - probability of the clean
       label (moving average of f(x)), 0-1, and dictionary_difficulty the same
       over the dictionary: far below it, the dictionary is only easy samples.
@@ -63,6 +65,9 @@ def measure(
       samples with wrong labels have; None without clean labels.
     estimated_wrong_share: share of the labels that are wrong as far as the run
       has found out; None as long as it cannot tell.
+    clear_cases_steady: share of the samples that the network is surest of
+      which it called the same once more (`reweighting.noise.Anchors.steady`);
+      None where nothing is found out.
     zero_batches: batches of the run in which every weight was 0.
   """
   tables, chosen = reweighting.tables, dictionary(reweighting, options)
@@ -74,6 +79,9 @@ def measure(
     **_difficulty(tables, chosen, data, options.pseudo_label_momentum),
     **_weights(tables, right),
     "estimated_wrong_share": _estimate(reweighting),
+    "clear_cases_steady": (
+      None if reweighting.anchors is None else float(reweighting.anchors.steady)
+    ),
     "zero_batches": int(reweighting.zero_batches),
   }
 
@@ -92,6 +100,7 @@ def _purity_and_coverage(tables, chosen, data) -> dict:
       "dictionary_coverage",
       "dictionary_coverage_min",
       "dictionary_coverage_max",
+      "dictionary_new",
     )
   )
   if chosen is None:
@@ -103,6 +112,7 @@ def _purity_and_coverage(tables, chosen, data) -> dict:
   result["dictionary_coverage"] = float(used.mean())
   result["dictionary_coverage_min"] = float(share.min())
   result["dictionary_coverage_max"] = float(share.max())
+  result["dictionary_new"] = float(1 - used[chosen].mean())
   if clean_label is not None:
     right = (label == clean_label)[chosen]
     result["dictionary_purity"] = float(right.mean())

@@ -21,11 +21,12 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 _MODE = flags.DEFINE_enum(
   "mode",
   "train",
-  ["train", "evaluate", "predict", "export"],
+  ["train", "evaluate", "predict", "export", "report"],
   "train (continues a run that is there already), evaluate (its newest"
   " checkpoint; needs no --config, from which it takes nothing but where the"
   " data are and what is tested), predict (the classes of the images in"
-  " --input) or export (the network for other programs).",
+  " --input), export (the network for other programs) or report (writes"
+  " report.html of a finished run anew; as evaluate, it needs no --config).",
 )
 _INPUT = flags.DEFINE_string(
   "input",
@@ -70,7 +71,7 @@ _ON_ERROR = flags.DEFINE_enum(
 )
 # Flag -> modes that read it.
 _READ_BY = {
-  "config": ("train", "evaluate"),
+  "config": ("train", "evaluate", "report"),
   "input": ("predict", "evaluate"),
   "output": ("predict", "evaluate", "export"),
   "prior": ("predict", "evaluate"),
@@ -122,6 +123,11 @@ def main(argv):
       _TAU_NORM.value or 0.0,
     )
     return
+  if _MODE.value == "report":
+    from fsr_jax.run.page.command import report
+
+    report(workdir, **_where(commands))
+    return
   check(
     _CONFIG.value is not None,
     "--config is missing, e.g. --config=configs/quickstart.py",
@@ -131,9 +137,14 @@ def main(argv):
   sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
 
 
-def _evaluate(commands, workdir: str) -> None:
+def _where(commands) -> dict[str, str | None]:
+  """Where --config says that the data are, if it is given."""
   data = _CONFIG.value.data if _CONFIG.value else {}
-  where = {field: data.get(field) for field in commands.WHERE}
+  return {field: data.get(field) for field in commands.WHERE}
+
+
+def _evaluate(commands, workdir: str) -> None:
+  where = _where(commands)
   both = _INPUT.value and where["test_from"]
   check(
     not both,

@@ -12,6 +12,7 @@ from fsr_jax.run import page
 from fsr_jax.run.account import carry_out
 from fsr_jax.run.loop import Run
 from fsr_jax.run.page.finished import Finished, Samples
+from fsr_jax.run.screen import Screen
 from fsr_jax.run.use.description import Description
 from tests import shrunk
 
@@ -129,7 +130,13 @@ def trained() -> tuple[pathlib.Path, pathlib.Path, tuple[str, ...]]:
   root = pathlib.Path(tempfile.mkdtemp())
   path = pictures(root)
   lines: list[str] = []
-  run = Run(config(path), str(root / "run"), say=lines.append)
-  assert carry_out(run, say=lines.append) is not None
+
+  def noted(line: str) -> str:
+    lines.append(line)
+    return line
+
+  say = Screen(noted)
+  run = Run(config(path), str(root / "run"), say=say)
+  assert carry_out(run, say=say) is not None
   assert (root / "run" / page.NAME).exists()
   return root / "run", path, tuple(lines)

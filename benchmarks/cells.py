@@ -6,19 +6,17 @@ stands alone. What depends on the size of the experiment is asked of the Scale.
 
 from benchmarks.scales import Scale
 from benchmarks.settings import settings, tail, uniform
-from fsr_jax.config import METHODS
+from fsr_jax.config.methods import METHODS, UNTOLD
 from fsr_jax.errors import check
 
 Cells = dict[str, dict]
 
-# ELR's term with its authors' factor, for any method.
+# ELR's term with its authors' factor from the warm-up on, for any method.
 RELABEL = {
   "pseudo_loss": "elr",
   "pseudo_loss_weight": 3.0,
   "relabel_when_sure": False,
 }
-# Without what fsr makes of what it finds out about its labels.
-UNTOLD = {"label_scores": False, "logit_adjustment": 0.0}
 # FSR by its learned weights alone.
 RAW = {**UNTOLD, "mixup": False, "pseudo_loss_weight": 0.0}
 # What the default was before it found anything out: two that a user had to
@@ -29,7 +27,6 @@ BEFORE = {
     **UNTOLD,
     "pseudo_loss": "cross_entropy",
     "pseudo_loss_weight": 1.0,
-    "relabel_when_sure": False,
   },
   "fsr_elr": {"method": "fsr", **UNTOLD, **RELABEL},
 }
@@ -74,39 +71,35 @@ def clean_rewards(scale: Scale, method: str, size: int = 0) -> dict:
 
 
 def noise(scale: Scale) -> Cells:
-  """Plain training, its controls, and FSR with and without its parts."""
+  """Plain training, its controls, fsr, and its parts with the paper's passes.
+
+  `fsr` is the default, `fsr_exact` the same with the paper's passes; what
+  stands behind that name is changed in it. `_raw` has neither MixUp nor
+  re-labelling.
+  """
   del scale
+  exact = {"method": "fsr_exact"}
+  no_relabelling = {"pseudo_loss_weight": 0.0}
+  margin = {"pusher": "area_under_margin"}
+  mixed, meta = {"pusher": "mixed_margin"}, {"pusher": "meta_margin"}
+  changes = {
+    "fsr_exact": {},
+    "fsr_exact_area_under_margin": margin,
+    "fsr_exact_mixed_margin": mixed,
+    "fsr_exact_mixed_margin_momentum": {**mixed, "lookahead_momentum": 0.9},
+    "fsr_exact_meta_margin": meta,
+    "fsr_exact_without_relabelling": no_relabelling,
+    "fsr_exact_mixed_margin_without_relabelling": {**mixed, **no_relabelling},
+    "fsr_exact_raw": RAW,
+    "fsr_exact_area_under_margin_raw": {**margin, **RAW},
+    "fsr_exact_meta_margin_raw": {**meta, **RAW},
+  }
   return {
     "plain": {"method": "plain"},
     "plain_mixup": {"method": "plain", "mixup": True},
-    "plain_mixup_relabel": {
-      "method": "plain",
-      "mixup": True,
-      **RELABEL,
-    },
-    "one_pass": {"pusher": "negative_loss"},
-    "negative_loss": {"pusher": "negative_loss", **EXACT},
-    "area_under_margin": {"pusher": "area_under_margin", **EXACT},
-    "mixed_margin": {"pusher": "mixed_margin", **EXACT},
-    "mixed_margin_momentum": {
-      "pusher": "mixed_margin",
-      "lookahead_momentum": 0.9,
-      **EXACT,
-    },
-    "meta_margin": {"pusher": "meta_margin", **EXACT},
-    "negative_loss_mixup": {
-      "pusher": "negative_loss",
-      "pseudo_loss_weight": 0.0,
-      **EXACT,
-    },
-    "mixed_margin_mixup": {
-      "pusher": "mixed_margin",
-      "pseudo_loss_weight": 0.0,
-      **EXACT,
-    },
-    "negative_loss_raw": {"pusher": "negative_loss", **EXACT, **RAW},
-    "area_under_margin_raw": {"pusher": "area_under_margin", **EXACT, **RAW},
-    "meta_margin_raw": {"pusher": "meta_margin", **EXACT, **RAW},
+    "elr_mixup": {"method": "elr", "mixup": True},
+    "fsr": {"method": "fsr"},
+    **{name: {**exact, **change} for name, change in changes.items()},
   }
 
 
@@ -167,7 +160,7 @@ def dictionary_size(scale: Scale) -> Cells:
   ones besides.
   """
   cells, fixed = {}, scale.fixed_size
-  for name, fields in (("fsr", {}), ("fsr_raw", RAW)):
+  for name, fields in (("fsr_exact", {}), ("fsr_exact_raw", RAW)):
     for size in scale.dictionary_sizes:
       cells[f"{name}/{size}"] = {
         "dictionary_size": size,
@@ -215,7 +208,7 @@ def meta_depth(scale: Scale) -> Cells:
       "meta_blocks": blocks,
     }
     for method, fields in (
-      ("fsr", EXACT),
+      ("fsr_exact", EXACT),
       ("l2r", clean_rewards(scale, "l2r")),
     )
     for blocks in scale.meta_blocks
@@ -272,9 +265,9 @@ def weight_rules(scale: Scale) -> Cells:
 
 
 def steps_to_fsr(scale: Scale) -> Cells:
-  """From the released form to fsr_elr, each change alone and left out.
+  """From the released form to fsr_elr_exact, each change alone and left out.
 
-  All with the paper's passes; `one_pass` is fsr as it stands.
+  All with the paper's passes; `fsr` is the default as it stands.
   """
   changes = {
     "rule": {"weight_rule": "relative"},
@@ -299,12 +292,12 @@ def steps_to_fsr(scale: Scale) -> Cells:
     f"without_{name}": {field: before[field] for field in new}
     for name, new in changes.items()
   }
-  rows |= {"fsr_elr": {}, "shared_mixup": {"pseudo_loss_on_mixed": True}}
+  rows |= {"fsr_elr_exact": {}, "shared_mixup": {"pseudo_loss_on_mixed": True}}
   rows = {
     name: {**BEFORE["fsr_elr"], "method": "fsr_exact", **row}
     for name, row in rows.items()
   }
-  return everywhere(scale, rows | {"one_pass": {"method": "fsr"}})
+  return everywhere(scale, rows | {"fsr": {"method": "fsr"}})
 
 
 def reward_batch(scale: Scale) -> Cells:

@@ -27,6 +27,7 @@ import numpy as np
 # Works without installing anything.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+from benchmarks import tables
 from fsr_jax import config as config_lib
 from fsr_jax.errors import InputError
 from fsr_jax.train import state as states
@@ -194,18 +195,18 @@ def figures(
 
 def markdown(found: list[dict]) -> str:
   """The figures as a table, the absolute ones of BASE below."""
-  lines = ["| row | operations | memory | time |", "|---|---|---|---|"]
+  body = []
   for entry in found:
     values = [entry[key] for key in ("operations", "memory", "time")]
     texts = ["–" if x is None else f"{x:.3f}" for x in values]
-    lines.append(f"| {entry['row']} | " + " | ".join(texts) + " |")
+    body.append([entry["row"], *texts])
   base = next(e["absolute"] for e in found if e["row"] == BASE)
   spent = "" if base["time"] is None else f", {base['time']:.4f} s"
-  lines.append(
-    f"\n{BASE}: {base['operations']:.4g} operations,"
+  table = tables.markdown(["row", "operations", "memory", "time"], body)
+  return (
+    f"{table}\n\n{BASE}: {base['operations']:.4g} operations,"
     f" {base['memory'] / 1e6:.1f} MB{spent}"
   )
-  return "\n".join(lines)
 
 
 def main(argv):

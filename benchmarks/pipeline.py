@@ -22,6 +22,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Works without installing anything.
 
+from benchmarks import tables  # noqa: E402
 from fsr_jax.data.images import decode  # noqa: E402
 from fsr_jax.data.images.reader import Encoded, Reader  # noqa: E402
 from fsr_jax.data.options import DataOptions  # noqa: E402
@@ -135,15 +136,14 @@ def main(argv):
       found[name].append(rate(batches(encoded)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     memory.append(f"{peak / 1024:.0f}")
-  base = statistics.median(found["ours"])
   print(f"{len(encoded)} images, {os.cpu_count()} cores, {_SIZE.value} pixels")
-  print("| row | images/s | per core | ours is |\n|---|---|---|---|")
-  for name, values in found.items():
-    median = statistics.median(values)
-    print(
-      f"| {name} | {median:.0f} | {median / os.cpu_count():.0f} |"
-      f" {base / median:.2f} x |"
-    )
+  medians = {name: statistics.median(rates) for name, rates in found.items()}
+  base = medians["ours"]
+  body = [
+    [name, f"{x:.0f}", f"{x / os.cpu_count():.0f}", f"{base / x:.2f} x"]
+    for name, x in medians.items()
+  ]
+  print(tables.markdown(["row", "images/s", "per core", "ours is"], body))
   print(f"peak memory after each round, MB: {', '.join(memory)}")
 
 

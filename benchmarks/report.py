@@ -1,12 +1,9 @@
-"""What finished runs say: CSV files and the table of means."""
+"""What the finished runs of a sweep say: rows, curves, the table of means."""
 
 from collections.abc import Iterable
-import csv
-import io
 import json
-import os
-import pathlib
-import statistics
+
+from benchmarks import tables
 
 # Columns of the printed table, in this order, where a run has them.
 TABLE = (
@@ -61,39 +58,27 @@ def curves(jobs: Iterable, series: tuple[str, ...]) -> list[dict]:
   return found
 
 
-def write_csv(path: pathlib.Path, table: list[dict]) -> None:
-  """Replaces `path` in one go; None becomes an empty cell."""
-  columns = list({key: None for row in table for key in row})
-  text = io.StringIO()
-  writer = csv.DictWriter(text, columns, lineterminator="\n")
-  writer.writeheader()
-  writer.writerows(table)
-  partial = path.with_name(path.name + ".part")
-  partial.write_text(text.getvalue(), encoding="utf-8")
-  os.replace(partial, path)
+def markdown(table: list[dict], measures: Iterable[str] = TABLE) -> str:
+  """Means over seeds: a line a cell, columns without any value left out.
 
-
-def spread(values: list[float | None]) -> str:
-  """Mean ± standard deviation, of one value itself, of a missing one "–"."""
-  if None in values or not values:
-    return "–"
-  mean = f"{statistics.mean(values):.4f}"
-  if len(values) == 1:
-    return mean
-  return f"{mean} ± {statistics.stdev(values):.4f}"
-
-
-def markdown(table: list[dict]) -> str:
-  """Means over seeds: a line a cell, columns without any value left out."""
-  cells = {}
+  Args:
+    table: a row a run, with its "cell".
+    measures: columns, in order.
+  """
+  cells: dict[str, list[dict]] = {}
   for row in table:
     cells.setdefault(row["cell"], []).append(row)
-  columns = [c for c in TABLE if any(row.get(c) is not None for row in table)]
-  lines = [
-    "| cell | seeds | " + " | ".join(columns) + " |",
-    "|---|---|" + "---|" * len(columns),
+  columns = [
+    c for c in measures if any(row.get(c) is not None for row in table)
   ]
-  for cell, of_cell in cells.items():
-    texts = [spread([row.get(c) for row in of_cell]) for c in columns]
-    lines.append(f"| {cell} | {len(of_cell)} | " + " | ".join(texts) + " |")
-  return "\n".join(lines)
+  return tables.markdown(
+    ["cell", "seeds", *columns],
+    [
+      [
+        cell,
+        str(len(of_cell)),
+        *(tables.spread([row.get(c) for row in of_cell]) for c in columns),
+      ]
+      for cell, of_cell in cells.items()
+    ],
+  )

@@ -74,6 +74,8 @@ class Runner:
     command = [
       sys.executable,
       str(ROOT / "main.py"),
+      # Hundreds of pages that nobody looks at; --mode=report writes any.
+      "--config.report=False",
       *job.arguments,
       f"--workdir={job.workdir}",
     ]

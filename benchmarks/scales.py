@@ -10,7 +10,7 @@ from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from fsr_jax import config as config_lib
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, choose
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -42,8 +42,8 @@ class Scale(NamedTuple):
 
   Attributes:
     about: one line.
-    config: below configs/, with what follows its colon; DATA stands for the
-      user's file.
+    config: below configs/ or absolute, with what follows its colon; DATA stands
+      for the user's file.
     fields: of the config, that differ from that file.
     fixed_size: training examples where the number of clean ones beside them
       is swept.
@@ -188,6 +188,30 @@ SCALES = {
     conv={},
   ),
 }
+
+
+def named(name: str) -> Scale:
+  """A scale by its name, or what a config file makes by itself.
+
+  Args:
+    name: of SCALES, or a file as main.py's --config takes it, with what
+      follows its colon. Its constants are then those of the scale `paper`, and
+      methods are compared in one setting, the file's own: `as_configured`.
+
+  Raises:
+    InputError: neither.
+  """
+  file, colon, arguments = name.partition(":")
+  if not file.endswith(".py"):
+    choose("scale", name, [*SCALES, "FILE.py of a config"])
+    return SCALES[name]
+  path = pathlib.Path(file).expanduser().absolute()
+  check(path.is_file(), f"--scale: there is no config file {path}")
+  return SCALES["paper"]._replace(
+    about=name,
+    config=f"{path}{colon}{arguments}",
+    settings=("as_configured",),
+  )
 
 
 def as_flags(fields: dict) -> list[str]:

@@ -39,6 +39,7 @@ def settings(scale: Scale) -> Settings:
     InputError: two files of labels of one name.
   """
   known = {
+    "as_configured": {},
     "right_labels": RIGHT_LABELS,
     "uniform_0.2": uniform(0.2),
     "uniform_0.4": uniform(0.4),

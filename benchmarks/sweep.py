@@ -9,11 +9,15 @@
     python benchmarks/sweep.py --sweep=one_pass --scale=features \\
         --data=FILE.npz --out=runs/one_pass --seeds=0,1
 
-What follows `--` goes to every run. Each run is `main.py` in OUT/CELL/SEED,
-its output in log.txt there; every cell has one seed before any has two. The
-same command continues a sweep that was cut off: finished runs are not done
-again. Ctrl-C and SIGTERM save the run in progress first (exit status 75).
-Seeds share compiled programs: OUT/compiled, or $JAX_COMPILATION_CACHE_DIR.
+    python benchmarks/sweep.py --sweep=methods --out=runs/table7 \\
+        --scale=configs/cifar_longtail_noise.py:cifar10,50,0.4
+
+The last one takes a config file in place of a scale: every method on what the
+file says. What follows `--` goes to every run. Each run is `main.py` in
+OUT/CELL/SEED, its output in log.txt there; every cell has one seed before any
+has two. The same command continues a sweep that was cut off: finished runs are
+not done again. Ctrl-C and SIGTERM save the run in progress first (exit status
+75). Seeds share compiled programs: OUT/compiled, or $JAX_COMPILATION_CACHE_DIR.
 Writes OUT/results.csv after every run, a plot (needs matplotlib) at the end,
 both of all finished runs in OUT, those of other --cells and --seeds too.
 """
@@ -29,7 +33,7 @@ from absl import app, flags
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # Works without installing anything.
 
-from benchmarks import report, scales  # noqa: E402
+from benchmarks import report, scales, tables  # noqa: E402
 from benchmarks.ablations import SWEEPS, Sweep  # noqa: E402
 from benchmarks.runner import Job, Runner  # noqa: E402
 from fsr_jax import config as config_lib  # noqa: E402
@@ -38,7 +42,9 @@ from fsr_jax.run.workdir import Workdir  # noqa: E402
 
 _LIST = flags.DEFINE_bool("list", False, "Print sweeps and scales, do nothing.")
 _SWEEP = flags.DEFINE_string("sweep", None, "Which of --list.")
-_SCALE = flags.DEFINE_string("scale", "digits", "Which of --list.")
+_SCALE = flags.DEFINE_string(
+  "scale", "digits", "Which of --list, or a config file as main.py takes it."
+)
 _DATA = flags.DEFINE_string("data", None, "File of the scale `features`.")
 _LABELS = flags.DEFINE_list(
   "labels",
@@ -136,9 +142,9 @@ def write(jobs: list[Job], sweep: Sweep, fields: list[str], out) -> list[dict]:
   done = [job for job in jobs if job.finished()]
   rows = report.rows(done, fields)
   if rows:
-    report.write_csv(out / "results.csv", rows)
+    tables.write_csv(out / "results.csv", rows)
     if sweep.series:
-      report.write_csv(out / "curves.csv", report.curves(done, sweep.series))
+      tables.write_csv(out / "curves.csv", report.curves(done, sweep.series))
   return rows
 
 
@@ -201,6 +207,7 @@ def listing() -> str:
   lines += [f"  {n:20}{s.about} ({s.source})" for n, s in SWEEPS.items()]
   lines += ["scales:"]
   lines += [f"  {n:20}{s.about}" for n, s in scales.SCALES.items()]
+  lines += [f"  {'FILE.py:...':20}a config file, as main.py takes it"]
   return "\n".join(lines)
 
 
@@ -211,12 +218,11 @@ def main(argv):
   check(bool(_SWEEP.value), "--sweep is missing; --list shows them")
   check(bool(_OUT.value), "--out is missing: the sweep's directory")
   choose("sweep", _SWEEP.value, SWEEPS)
-  choose("scale", _SCALE.value, scales.SCALES)
   for seed in _SEEDS.value:
     check(seed.isdecimal(), f"seed {seed!r} is not a number")
   out = pathlib.Path(_OUT.value).expanduser().absolute()
   sweep = SWEEPS[_SWEEP.value]
-  scale = scales.SCALES[_SCALE.value].with_data(_DATA.value)
+  scale = scales.named(_SCALE.value).with_data(_DATA.value)
   scale = scale.with_labels(_LABELS.value)
   cells = sweep.cells(scale)
   fields = list({field: None for c in cells.values() for field in c})

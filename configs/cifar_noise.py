@@ -36,6 +36,6 @@ def get_config(arguments: str = ""):
   c.data.noise_ratio = ratio
   c.network = network
   # Milder weights than elsewhere: better at two lengths, with and without MixUp
-  # and re-labelling (docs/results.md).
+  # and re-labelling (docs/measured/cifar_small.md).
   c.weight_lr = 0.5
   return c

@@ -53,6 +53,7 @@ def config(**fields) -> ml_collections.ConfigDict:
       "eval_batch_size": 400,
       "num_devices": 1,
       "log_every_seconds": 0.0,
+      "report": False,
     }
   )
   c.update_from_flattened_dict(

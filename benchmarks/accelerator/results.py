@@ -3,7 +3,7 @@
 import pathlib
 import shlex
 
-from benchmarks import cost, report
+from benchmarks import cost, report, tables
 from benchmarks.accelerator import speed
 from benchmarks.accelerator.journal import Journal
 from benchmarks.accelerator.rows import COST, Row
@@ -27,7 +27,7 @@ def write(out: pathlib.Path, rows: list[Row], journal: Journal) -> None:
     *_of_libraries(rows, journal),
   ]
   if table:
-    report.write_csv(out / "results.csv", table)
+    tables.write_csv(out / "results.csv", table)
   with replacing(out / "results.md") as partial:
     partial.write_text(page(rows, journal), encoding="utf-8")
 

@@ -14,7 +14,7 @@ import time
 
 import jax
 
-from benchmarks import report, scales
+from benchmarks import scales, standings
 from benchmarks import settings as settings_lib
 from benchmarks.rivals import RIVALS
 from benchmarks.rivals.protocol import Rival, Trial
@@ -22,7 +22,6 @@ from fsr_jax import config as config_lib
 from fsr_jax.config import validation
 from fsr_jax.errors import check, choose
 
-COLUMNS = ("scale", "cell", "seed", "test_top1", "seconds", "passes")
 _PLAIN = {"method": "plain"}
 
 
@@ -64,24 +63,6 @@ def measure(case: Case, rival: Rival) -> dict:
   }
 
 
-def read(path: pathlib.Path) -> list[dict]:
-  """The rows of results.csv; none where there is no such file.
-
-  Raises:
-    InputError: it has other columns.
-  """
-  if not path.exists():
-    return []
-  with open(path, newline="", encoding="utf-8") as file:
-    reader = csv.DictReader(file)
-    check(
-      tuple(reader.fieldnames or ()) == COLUMNS,
-      f"{path} has the columns {reader.fieldnames}; expected"
-      f" {', '.join(COLUMNS)}: choose another --out",
-    )
-    return [*reader]
-
-
 def fill(
   path: pathlib.Path,
   scale_name: str,
@@ -91,12 +72,14 @@ def fill(
   rivals: dict[str, Rival],
 ) -> None:
   """Does what results.csv has not got yet, and tells of each."""
-  done = {tuple(row[k] for k in COLUMNS[:3]) for row in read(path)}
+  done = {
+    tuple(row[k] for k in standings.COLUMNS[:3]) for row in standings.read(path)
+  }
   path.parent.mkdir(parents=True, exist_ok=True)
   if not path.exists():
-    path.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+    path.write_text(",".join(standings.COLUMNS) + "\n", encoding="utf-8")
   with open(path, "a", newline="", encoding="utf-8") as file:
-    writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(file, standings.COLUMNS, lineterminator="\n")
     for seed in seeds:
       for setting, fields in settings.items():
         keys = {n: (scale_name, f"{setting}/{n}", seed) for n in rivals}
@@ -105,34 +88,13 @@ def fill(
         for name in wanted:
           assert case is not None
           found = measure(case, rivals[name])
-          writer.writerow({**dict(zip(COLUMNS, keys[name])), **found})
+          writer.writerow({**dict(zip(standings.COLUMNS, keys[name])), **found})
           file.flush()
           print(
             f"{setting}/{name} seed {seed}: accuracy {found['test_top1']:.4f},"
             f" {found['seconds']} s",
             flush=True,
           )
-
-
-def table(rows: list[dict]) -> str:
-  """Accuracy: a line a method, a column a setting, mean ± standard deviation
-  over seeds; passes relative to plain training."""
-  split = [(*row["cell"].split("/"), row) for row in rows]
-  settings = list(dict.fromkeys(setting for setting, _, _ in split))
-  lines = [
-    "| method | passes | " + " | ".join(settings) + " |",
-    "|---|---|" + "---|" * len(settings),
-  ]
-  for name in dict.fromkeys(name for _, name, _ in split):
-    own = [(s, row) for s, n, row in split if n == name]
-    passes = [float(row["passes"]) for _, row in own]
-    texts = [
-      report.spread([float(row["test_top1"]) for s, row in own if s == setting])
-      for setting in settings
-    ]
-    mean = sum(passes) / len(passes)
-    lines.append(f"| {name} | {mean:.2f} | " + " | ".join(texts) + " |")
-  return "\n".join(lines)
 
 
 def _chosen(kind: str, names: Sequence[str], known: dict) -> dict:
@@ -171,4 +133,6 @@ def work(
     jax.config.update("jax_compilation_cache_dir", compiled)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
   fill(path, scale, size, chosen, seeds, rivals)
-  print(table([row for row in read(path) if row["scale"] == scale]))
+  rows = [row for row in standings.read(path) if row["scale"] == scale]
+  found = standings.scores(rows, [])
+  print(standings.table(found, standings.passes(rows)))

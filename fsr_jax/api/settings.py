@@ -115,7 +115,7 @@ def in_keywords(text: str) -> str:
   text = text.replace("the same command", "the same call")
   text = text.replace("--allow_config_change", "allow_config_change=True")
   text = text.replace("another --workdir", "another workdir")
-  text = re.sub(r"--config=configs/folder\.py:([^\s;]+)", r'x="\1"', text)
+  text = re.sub(r"--config=folder:([^\s;]+)", r'x="\1"', text)
   text = re.sub(r"--config\.([\w.]+)=([^\s;]*[^\s;,])", _as_keyword, text)
   names = "|".join(map(re.escape, FIELDS))
   return re.sub(rf"\bdata\.({names})\b", r"\1", text)

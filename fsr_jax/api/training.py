@@ -125,6 +125,7 @@ def fit(
     if workdir is None:  # Nobody can continue it.
       config.checkpoint_every_epochs = field_lib.INT32_MAX
       config.keep_checkpoints = 1
+      config.report = False
     run = Run(
       config,
       folder,
@@ -182,7 +183,7 @@ def _as_given(
     if name in columns:
       found = positions(columns[name], class_names)
       columns[name] = called(found, classes)
-  return LabelIssues(columns)
+  return LabelIssues(columns, issues.transition)
 
 
 @contextlib.contextmanager

@@ -78,7 +78,9 @@ def options() -> str:
   for group in (*TOP, DataOptions):
     prefix = DATA if group is DataOptions else ""
     rows = [
-      f"**{group.__name__}.** {group.__doc__}",
+      f"### {group.__name__}",
+      "",
+      str(group.__doc__),
       "",
       _row("option", "default", "allowed", "meaning", "source"),
       "|---|---|---|---|---|",

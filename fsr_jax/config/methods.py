@@ -27,8 +27,8 @@ _ELR = {
   "pseudo_loss_weight": 3.0,
   "pseudo_label_momentum": 0.7,
 }
-# Nothing that follows from what the run finds out about its labels.
-_UNTOLD = {
+# Fields that switch off what fsr makes of what it finds out about its labels.
+UNTOLD = {
   "label_scores": False,
   "relabel_when_sure": False,
   "logit_adjustment": 0.0,
@@ -43,7 +43,7 @@ _EXACT = {
 # Weights all the same, no MixUp, no re-labelling.
 _PLAIN = {
   **_EXACT,
-  **_UNTOLD,
+  **UNTOLD,
   "weighting": "uniform",
   "mixup": False,
   "pseudo_loss_weight": 0.0,
@@ -60,12 +60,13 @@ _CLEAN = "**clean data**: `data.held_out`"
 
 METHODS = {
   "fsr": Method(
-    "Weights ω_i ∝ q_i max(0, 1 − α g_i / rms(g)), where g_i is the gradient of"
-    " the rewards' loss at Θ\\* for ω_i over the length of the sample's own"
-    " gradient, and q_i the probability that its label is right, as the run"
-    " itself comes to see it; with MixUp, `elr`'s term and `logit_adjustment`."
-    " One forward and one backward pass a step: rewards are features that"
-    " trusted samples left when they passed by.",
+    "Weights ω_i ∝ q_i (s max(0, 1 − α g_i / rms(g)) + 1 − s), where g_i is the"
+    " gradient of the rewards' loss at Θ\\* for ω_i over the length of the"
+    " sample's own gradient, q_i the probability that its label is right and s"
+    " the share of wrong labels, as the run itself comes to see them (before"
+    " that, 1); with MixUp, `elr`'s term and `logit_adjustment`. One forward"
+    " and one backward pass a step: rewards are features that trusted samples"
+    " left when they passed by.",
     "after Zhang & Pfister, ICCV 2021; one pass: ours",
     {},
     _TABLE,
@@ -84,7 +85,7 @@ METHODS = {
     "Zhang & Pfister, ICCV 2021, released code",
     {
       **_EXACT,
-      **_UNTOLD,
+      **UNTOLD,
       "pseudo_loss": "cross_entropy",
       "pseudo_loss_weight": 2.0,
       "pseudo_label_momentum": 0.1,

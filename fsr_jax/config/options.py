@@ -91,6 +91,12 @@ class RunOptions:
     unit="seconds",
     free=True,
   )
+  report: bool = field(
+    True,
+    "Whether a run ends by writing `report.html`, a page to look at"
+    " (docs/report.md); `--mode=report` writes it at any time.",
+    free=True,
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _chosen(name: str, config: ConfigDict, seen: Survey) -> Any:
       return min(config.dictionary_size, config.batch_size)
     case "queue_size":
       # Features of a small network hardly move: more of them do more good than
-      # their age does harm (docs/results.md).
+      # their age does harm (docs/measured/one_pass.md).
       return 500 if vectors else usual
     case "lr_warmup_epochs":
       return min(1 if vectors else 3, config.num_epochs // 10)

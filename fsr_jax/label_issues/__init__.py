@@ -71,10 +71,11 @@ def find_label_issues(
   )
   given = _given(labels, names, size, class_names is not None)
   seen = np.ones(size, bool) if seen is None else np.asarray(seen, bool)
-  score = np.full(size, np.nan)
+  score, matrix = np.full(size, np.nan), None
   if seen.any():
     known = anchors(probs[seen]) if anchor is None else np.asarray(anchor)[seen]
-    score[seen] = label_quality(given[seen], probs[seen], known).label_score
+    quality = label_quality(given[seen], probs[seen], known)
+    score[seen], matrix = quality.label_score, quality.transition
   issue = score < 0.5  # False where nothing is known.
   said = _said(given, probs, issue)
   columns = {
@@ -101,7 +102,7 @@ def find_label_issues(
     )
   # NaN comes last.
   order = np.lexsort((np.arange(size), score))
-  return LabelIssues({k: column[order] for k, column in there.items()})
+  return LabelIssues({k: column[order] for k, column in there.items()}, matrix)
 
 
 def _probabilities(pred_probs) -> np.ndarray:

@@ -10,7 +10,8 @@ Three questions, one after the other, for N examples of C classes:
 3. Which ones? Bayes' rule on the network's opinion of each example and its
    label (`label_quality`), on a scale that agrees with 1 and 2.
 
-Nothing here is told how the labels went wrong. Measured in docs/results.md.
+Nothing here is told how the labels went wrong. Measured in
+docs/measured/lists.md.
 """
 
 from typing import NamedTuple

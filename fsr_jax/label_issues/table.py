@@ -31,11 +31,26 @@ class LabelIssues:
     weight: float, mean weight in training; 1 = that of plain training.
     epochs_trusted: int, for how many epochs it was in the dictionary.
     clean_label: the true class; "" where it is not known.
+
+  Attributes:
+    transition: float64 [C, C], in the order of the classes: entry (i, j) is the
+      estimated probability that an example of class i is labelled j; None where
+      it is not known.
   """
 
-  def __init__(self, columns: dict[str, np.ndarray]):
-    """Args: columns: name -> array [N], in the order of the rows."""
+  def __init__(
+    self,
+    columns: dict[str, np.ndarray],
+    transition: np.ndarray | None = None,
+  ):
+    """A table.
+
+    Args:
+      columns: name -> array [N], in the order of the rows.
+      transition: as the attribute.
+    """
     self._columns = dict(columns)
+    self.transition = transition
 
   @property
   def columns(self) -> list[str]:

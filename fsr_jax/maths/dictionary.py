@@ -80,7 +80,7 @@ def select_from_pool(
   Returns:
     int32 [K], indices of examples.
 
-  Source: ours; measured in docs/results.md.
+  Source: ours; measured in docs/measured/weights.md.
   """
   expect(label=(label, "int N"), u=(u, "float N"))
   best_first, start, count = _rank(score, label, num_classes)
@@ -105,7 +105,7 @@ def pool(
     bool [N], True for the max(1, floor(share n_c)) best of every class.
 
   Source: eq. 4 with a class balance; the share in place of K/C is ours
-  (docs/results.md).
+  (docs/measured/weights.md).
   """
   expect(score=(score, "float N"), label=(label, "int N"))
   count = jnp.bincount(label, length=num_classes)

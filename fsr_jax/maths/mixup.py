@@ -54,7 +54,7 @@ def solvable_coefficients(u: jax.Array) -> jax.Array:
   Returns:
     float32 [B], in 1/2-1.
 
-  Source: ours; measured in docs/results.md.
+  Source: ours; measured in docs/measured/one_pass.md.
 
   >>> import jax.numpy as jnp
   >>> solvable_coefficients(jnp.array([0.5, 0.25, 1.0, 1.0, 1.0])).tolist()
@@ -85,7 +85,7 @@ def unmix(x: jax.Array, coefficient: jax.Array) -> jax.Array:
     float, like x: (lambda_j a - (1 - lambda_i) b) / (lambda_i + lambda_j - 1).
     Exact for whatever is linear in the image, and where lambda is 1.
 
-  Source: ours; measured in docs/results.md.
+  Source: ours; measured in docs/measured/one_pass.md.
 
   >>> import jax.numpy as jnp
   >>> x, share = jnp.array([[1.0], [5.0]]), jnp.array([0.75, 1.0])

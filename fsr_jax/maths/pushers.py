@@ -45,7 +45,7 @@ def meta_margin(e: Evidence) -> jax.Array:
   """l(x; Theta) - l(x; Theta*), eq. 5 to the letter. float [B], nats.
 
   It prefers large gradients, which are the mislabelled samples' (measured:
-  docs/results.md); kept because it is the paper's definition.
+  docs/measured/dictionary.md); kept because it is the paper's definition.
   """
   before = losses.cross_entropy(e.logits, e.target)
   return before - losses.cross_entropy(e.lookahead_logits, e.target)

@@ -159,7 +159,7 @@ def per_length(g: jax.Array, logit_gradient: jax.Array) -> jax.Array:
   Returns:
     float [b].
 
-  Source: ours; measured in docs/results.md.
+  Source: ours; measured in docs/measured/weights.md.
   """
   expect(g=(g, "float B"), logit_gradient=(logit_gradient, "float B C"))
   length = jnp.sqrt(jnp.sum(jnp.square(logit_gradient), axis=-1))
@@ -193,7 +193,7 @@ def relative(g: jax.Array, weight_lr: float) -> jax.Array:
   global batch, alpha says how far they move: 0 is plain training, infinity is
   `clip`.
 
-  Source: ours; measured in docs/results.md.
+  Source: ours; measured in docs/measured/weights.md.
   """
   square = collectives.psum(jnp.sum(jnp.square(g)))
   square /= collectives.global_size(g)
@@ -217,7 +217,7 @@ def normalize(raw: jax.Array) -> jax.Array:
 
   Source: end of section 3. The released code adds 1e-5 to the sum, which is
   more than the sum of `clip` itself once a network fits its labels: the weights
-  then fade, and with them the training (docs/results.md).
+  then fade, and with them the training (docs/measured/weights.md).
   """
   expect(raw=(raw, "float B"))
   raw = at_least_float32(raw)

@@ -214,7 +214,8 @@ def mean_probabilities(mean_root: Array) -> Array:
     float32 [N, C], above 0, rows summing to 1, uniform where never seen: the
     square of the mean square root. What a network has learned by heart in the
     end counts less in it than in a mean of probabilities, and one confident
-    mistake less than in a mean of their logarithms (docs/results.md).
+    mistake less than in a mean of their logarithms
+    (docs/measured/lists.md).
   """
   # Operators alone: numpy arrays stay such.
   square = mean_root * mean_root + _NEVER_ZERO

@@ -19,7 +19,7 @@ from fsr_jax.maths.checks import expect
 # Anchors are settled at the end of one of these epochs, counted from 1: by then
 # a network knows the clear cases. Later it has learned labels by heart: of the
 # wrong ones too few would be counted, or, where it has learned little else, far
-# too many. Measured in docs/results.md.
+# too many. Measured in docs/measured/lists.md and board.md.
 _FIRST_EPOCH, _LAST_EPOCH = 3, 10
 # A network that knows its clear cases calls them the same the next time it sees
 # them. Measured there: share 0.98 to 1.00 of anchors that are right, 0.4 to
@@ -53,7 +53,8 @@ class Noise(NamedTuple):
     class_share: float32 [C], of the samples, by their true class, each at
       least that of one sample; sum 1.
     wrong_share: float32, share of the labels that are wrong.
-    predicted_share: float32 [C], mean of what the network has said.
+    predicted_share: float32 [C], mean of what the network has said; until
+      anchors are settled, the shares of the given labels.
   """
 
   transition: jax.Array
@@ -121,12 +122,17 @@ def update(
   noise = jax.lax.cond(
     settles, lambda: _told_by(chosen, label, noise), lambda: noise
   )
+  settled = anchors.settled | settles
   new = Anchors(
     chosen,
     jnp.where(anchors.settled, anchors.steady, steady).astype(jnp.float32),
-    anchors.settled | settles,
+    settled,
   )
-  return new, noise._replace(predicted_share=_predicted(seen))
+  # Nobody asks for it before, of plain training never.
+  predicted = jax.lax.cond(
+    settled, lambda: _predicted(seen), lambda: noise.predicted_share
+  )
+  return new, noise._replace(predicted_share=predicted)
 
 
 def label_score(

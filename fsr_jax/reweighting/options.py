@@ -125,9 +125,10 @@ class ReweightingOptions:
   )
   label_scores: bool = field(
     True,
-    "Whether a weight is multiplied by the probability that the sample's label"
-    " is right, as the run itself comes to see it (docs/label_issues.md); 1 for"
-    " all as long as it cannot tell.",
+    "Whether weights follow what the run finds out about its labels, once it"
+    " can tell: learned weights count by the share of labels that are wrong,"
+    " equal ones by the rest, both times the probability that the sample's own"
+    " label is right (docs/label_issues.md).",
     source="ours",
   )
   lookahead_lr: float = field(

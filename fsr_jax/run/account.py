@@ -3,7 +3,7 @@
 from fsr_jax.config.validation import notices
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
-from fsr_jax.run import report, results
+from fsr_jax.run import page, report, results
 from fsr_jax.run.loop import Run
 from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.stop import SIGNALS
@@ -37,7 +37,22 @@ def carry_out(
     say(f"left at step {run.step}; the same command continues")
   else:
     conclude(summary, run.remarks, say)
+    if run.options.run.report:
+      _draw(run, say)
   return summary
+
+
+def _draw(run: Run, say: Screen) -> None:
+  """Writes the page of a finished run; what fails in it costs nobody a run."""
+  try:
+    path = page.write(run.workdir, run.pictures)
+    say(f"to look at, in a browser: {path}")
+  except Exception as error:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    say(
+      f"note: {page.NAME} was not written ({reason}); the run is complete, and"
+      " --mode=report writes the page"
+    )
 
 
 def describe(options: DataOptions, data: Data, say: Screen = say) -> None:

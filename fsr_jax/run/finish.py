@@ -83,7 +83,7 @@ def write(
     for name, table in results.tables(tested, data).items():
       workdir.write_table(name, table)
   if found:
-    issues_lib.write(workdir.path, *found)
+    issues_lib.write(workdir.path, *found, data.class_names)
   train_top1 = summary["train_top1"]
   remarks = results.remarks(tested.get(""), data, options, train_top1)
   anchors = done.reweighting.anchors

@@ -11,9 +11,12 @@ from fsr_jax.label_issues import LabelIssues, find_label_issues
 from fsr_jax.maths.tables import debias, mean_probabilities
 from fsr_jax.reweighting import ReweightingOptions, ReweightingState
 from fsr_jax.run.report import plural, shown
+from fsr_jax.spreadsheets import write_csv
 
 # Pairs of classes named at the end of a run.
 _NAMED = 3
+# Probabilities below are left out of transition.csv.
+_LEAST_PROBABILITY = 5e-4
 
 
 def label_issues(
@@ -57,21 +60,48 @@ def label_issues(
 
 
 def write(
-  workdir: pathlib.Path, issues: LabelIssues, probabilities: np.ndarray
+  workdir: pathlib.Path,
+  issues: LabelIssues,
+  probabilities: np.ndarray,
+  class_names: tuple[str, ...],
 ) -> None:
-  """Writes samples.csv, labels_suggested.csv and pred_probs.npy.
+  """Writes samples.csv, labels_suggested.csv, transition.csv, pred_probs.npy.
 
   Where pyarrow is installed, samples.parquet too.
+
+  Args:
+    workdir: path.
+    issues, probabilities: from `label_issues`.
+    class_names: of the C classes.
   """
   issues.write(workdir / "samples.csv")
   if importlib.util.find_spec("pyarrow") is not None:
     issues.write(workdir / "samples.parquet")
   issues.write_suggested(workdir / "labels_suggested.csv")
+  _write_transition(workdir / "transition.csv", issues.transition, class_names)
   with (
     replacing(workdir / "pred_probs.npy") as partial,
     open(partial, "wb") as file,
   ):
     np.save(file, probabilities)
+
+
+def _write_transition(
+  path: pathlib.Path, matrix: np.ndarray | None, class_names: tuple[str, ...]
+) -> None:
+  """Writes which classes are taken for which, a row for each pair that counts:
+  of thousands of classes a table of all would be large and nearly empty."""
+  if matrix is None:
+    return
+  pairs = np.argwhere(matrix >= _LEAST_PROBABILITY).tolist()
+  write_csv(
+    path,
+    ["class", "label", "probability"],
+    [
+      (class_names[i], class_names[j], round(float(matrix[i, j]), 6))
+      for i, j in pairs
+    ],
+  )
 
 
 def measure(issues: LabelIssues | None, data: Data) -> dict:

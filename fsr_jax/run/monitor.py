@@ -48,8 +48,8 @@ def measure(
     `scalars.SCALARS` describes, by their names. None stands for what is not
     known: without clean labels, without a dictionary, where there are no such
     samples, where predictions are not kept (difficulty), and as long as the
-    run cannot tell (estimated_wrong_share). Only samples seen so far count. A
-    clean label of -1 says that the given one is wrong; difficulty leaves such
+    run cannot tell (estimated_wrong_share, clear_cases_steady). Only samples
+    seen so far count. A clean label of -1 says that the given one is wrong; difficulty leaves such
     samples out.
   """
   tables, chosen = reweighting.tables, dictionary(reweighting, options)
@@ -61,6 +61,9 @@ def measure(
     **_difficulty(tables, chosen, data, options.pseudo_label_momentum),
     **_weights(tables, right),
     "estimated_wrong_share": _estimate(reweighting),
+    "clear_cases_steady": (
+      None if reweighting.anchors is None else float(reweighting.anchors.steady)
+    ),
     "zero_batches": int(reweighting.zero_batches),
   }
 
@@ -79,6 +82,7 @@ def _purity_and_coverage(tables, chosen, data) -> dict:
       "dictionary_coverage",
       "dictionary_coverage_min",
       "dictionary_coverage_max",
+      "dictionary_new",
     )
   )
   if chosen is None:
@@ -90,6 +94,7 @@ def _purity_and_coverage(tables, chosen, data) -> dict:
   result["dictionary_coverage"] = float(used.mean())
   result["dictionary_coverage_min"] = float(share.min())
   result["dictionary_coverage_max"] = float(share.max())
+  result["dictionary_new"] = float(1 - used[chosen].mean())
   if clean_label is not None:
     right = (label == clean_label)[chosen]
     result["dictionary_purity"] = float(right.mean())

@@ -11,23 +11,28 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 # Nothing that imports JAX: the first line should come at once.
+from fsr_jax import shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 from fsr_jax.run.screen import say
 from fsr_jax.run.stop import Left
 
 _CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "Config file; fields change by --config.FIELD=VALUE."
+  "config",
+  None,
+  "Config file, or the name of one of the package's (quickstart,"
+  " folder:IMAGES, ...); fields change by --config.FIELD=VALUE.",
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
 _MODE = flags.DEFINE_enum(
   "mode",
   "train",
-  ["train", "evaluate", "predict", "export"],
+  ["train", "evaluate", "predict", "export", "report"],
   "train (continues a run that is there already), evaluate (its newest"
   " checkpoint; needs no --config, from which it takes nothing but where the"
   " data are and what is tested), predict (the classes of the images in"
-  " --input) or export (the network for other programs).",
+  " --input), export (the network for other programs) or report (writes"
+  " report.html of a finished run anew; as evaluate, it needs no --config).",
 )
 _INPUT = flags.DEFINE_string(
   "input",
@@ -72,7 +77,7 @@ _ON_ERROR = flags.DEFINE_enum(
 )
 # Flag -> modes that read it.
 _READ_BY = {
-  "config": ("train", "evaluate"),
+  "config": ("train", "evaluate", "report"),
   "input": ("predict", "evaluate"),
   "output": ("predict", "evaluate", "export"),
   "prior": ("predict", "evaluate"),
@@ -126,18 +131,28 @@ def main(argv):
       _TAU_NORM.value or 0.0,
     )
     return
+  if _MODE.value == "report":
+    from fsr_jax.run.page.command import report
+
+    report(workdir, **_where(commands))
+    return
   check(
     _CONFIG.value is not None,
-    "--config is missing, e.g. --config=configs/quickstart.py",
+    "--config is missing, e.g. --config=quickstart",
   )
   summary = commands.train(_CONFIG.value, workdir, _ALLOW.value)
   # A run that was asked to leave has not failed, but is not done either.
   sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
 
 
-def _evaluate(commands, workdir: str) -> None:
+def _where(commands) -> dict[str, str | None]:
+  """Where --config says that the data are, if it is given."""
   data = _CONFIG.value.data if _CONFIG.value else {}
-  where = {field: data.get(field) for field in commands.WHERE}
+  return {field: data.get(field) for field in commands.WHERE}
+
+
+def _evaluate(commands, workdir: str) -> None:
+  where = _where(commands)
   both = _INPUT.value and where["test_from"]
   check(
     not both,
@@ -164,6 +179,7 @@ def parse(argv: list[str]) -> list[str]:
   Returns:
     What is left of it.
   """
+  argv = [*argv[:1], *shipped.with_files(argv[1:])]
   _check_fields(argv[1:])
   try:
     rest = flags.FLAGS(argv)
@@ -200,8 +216,7 @@ def _check_fields(arguments: list[str]) -> None:
   check(
     given or not first,
     f"{first} changes a field of a config, but --config is missing, e.g."
-    " --config=configs/quickstart.py, or --config=configs/folder.py:IMAGES for"
-    " images of your own",
+    " --config=quickstart, or --config=folder:IMAGES for images of your own",
   )
 
 

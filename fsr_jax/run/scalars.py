@@ -123,6 +123,11 @@ SCALARS: dict[str, Scalar] = {
   "dictionary_coverage_max": Scalar(
     DICTIONARY, "The same share of the class that has the most."
   ),
+  "dictionary_new": Scalar(
+    DICTIONARY,
+    "Share of the dictionary that was in none before: 0 where it stays the"
+    " same.",
+  ),
   "dictionary_difficulty": Scalar(
     DICTIONARY,
     "Mean over the dictionary of 1 - probability of the true class (a moving"
@@ -134,6 +139,11 @@ SCALARS: dict[str, Scalar] = {
     LABELS,
     "Share of the labels that are wrong, as the run itself estimates it; there"
     " is none before it is sure of the clear cases.",
+  ),
+  "clear_cases_steady": Scalar(
+    LABELS,
+    "Share of the samples that the network is surest of which it called the"
+    " same once more: from 0.95 on it is sure of the clear cases.",
   ),
   "examples_per_second": Scalar(
     SPEED, "Training examples a second, without compiling and evaluating."

@@ -71,7 +71,7 @@ def weighted_loss(
 
   With MixUp the paper weighs the mixed samples (weigh_mixed); by default here
   each of the two labels of a mixed sample carries its owner's weight: our
-  choice, measured in docs/results.md.
+  choice, measured in docs/measured/weights.md.
 
   Args:
     options: TrainOptions.

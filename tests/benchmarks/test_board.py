@@ -4,7 +4,7 @@ import pathlib
 
 from absl.testing import absltest
 
-from benchmarks import board
+from benchmarks import board, standings
 from fsr_jax.errors import InputError
 
 
@@ -33,11 +33,11 @@ ROWS = rows(
 class BoardTest(absltest.TestCase):
   def test_the_best_comes_first_and_is_bold(self):
     """0.92 - 0.02 = 0.9: within a standard error is 0.905 and not 0.51."""
-    found = board.scores(ROWS, [])
+    found = standings.scores(ROWS, [])
     self.assertEqual([*found], ["fsr", "sop", "plain"])
-    self.assertEqual(board.best(found, "noise"), {"fsr", "sop"})
+    self.assertEqual(standings.best(found, "noise"), {"fsr", "sop"})
     self.assertEqual(
-      board.table(found, {"fsr": 1, "sop": 1, "plain": 1}).splitlines(),
+      standings.table(found, {"fsr": 1, "sop": 1, "plain": 1}).splitlines(),
       [
         "| setting | `fsr` | `sop` | `plain` |",
         "|---|---|---|---|",
@@ -48,14 +48,14 @@ class BoardTest(absltest.TestCase):
     )
 
   def test_some_methods(self):
-    self.assertEqual([*board.scores(ROWS, ["plain"])], ["plain"])
+    self.assertEqual([*standings.scores(ROWS, ["plain"])], ["plain"])
     with self.assertRaisesRegex(InputError, "^--methods: no run of 'l2r'"):
-      board.scores(ROWS, ["l2r"])
+      standings.scores(ROWS, ["l2r"])
 
   def test_scales_are_not_mixed(self):
     other = [{**ROWS[0], "scale": "features"}]
     with self.assertRaisesRegex(InputError, "'digits', 'features'.*one scale"):
-      board.scores(ROWS + other, [])
+      standings.scores(ROWS + other, [])
 
   def test_figure(self):
     try:
@@ -63,7 +63,7 @@ class BoardTest(absltest.TestCase):
     except ImportError:
       self.skipTest("matplotlib is not installed")
     path = pathlib.Path(self.create_tempdir()) / "board.svg"
-    board.draw(board.scores(ROWS, []), path)
+    board.draw(standings.scores(ROWS, []), path)
     self.assertIn("<svg", path.read_text())
 
 

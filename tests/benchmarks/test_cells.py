@@ -75,9 +75,25 @@ class CellsTest(fake.Case):
     self.assertEqual(methods, set(config_lib.METHODS))
     self.assertIn(-1, [f["meta_blocks"] for f in cells["meta_depth"].values()])
     sizes = {name.split("/")[1] for name in cells["dictionary_size"]}
-    for name in ("fsr", "fsr_raw", "l2r"):
+    for name in ("fsr_exact", "fsr_exact_raw", "l2r"):
       for size in sizes:
         self.assertIn(f"{name}/{size}", cells["dictionary_size"])
+
+  def test_fsr_is_the_default_wherever_a_cell_is_called_so(self):
+    paper = scales.SCALES["paper"]
+    noise = ablations.SWEEPS["noise"].cells(paper)
+    self.assertEqual(options_of(paper, noise["fsr"]), options_of(paper, {}))
+    for name, fields in noise.items():
+      with self.subTest(name):
+        exact = options_of(paper, fields).reweighting.draws_rewards
+        self.assertEqual(exact, name.startswith("fsr_exact"))
+    for name, sweep in ablations.SWEEPS.items():
+      for cell, fields in sweep.cells(paper).items():
+        if cell.split("/")[-1] == "fsr":
+          with self.subTest(f"{name}: {cell}"):
+            found = options_of(paper, {"method": "fsr", **fields})
+            self.assertFalse(found.passes_unmixed)
+            self.assertTrue(found.reweighting.label_scores)
 
   def test_what_has_no_other_form_is_exact(self):
     paper = scales.SCALES["paper"]
@@ -106,6 +122,20 @@ class CellsTest(fake.Case):
         self.assertEqual(options.unmixes, not exact)
         before = cell.endswith(("fsr_cross_entropy", "fsr_elr"))
         self.assertEqual(options.reweighting.label_scores, not before)
+
+  def test_a_config_file_is_a_scale_of_one_setting(self):
+    file = scales.ROOT / "configs" / "cifar_longtail.py"
+    scale = scales.named(f"{file}:cifar100,200,deferred")
+    found = ablations.SWEEPS["methods"].cells(scale)
+    self.assertEqual({name.split("/")[0] for name in found}, {"as_configured"})
+    options = options_of(scale, found["as_configured/fsr"])
+    self.assertEqual(options.data.imbalance_ratio, 200)
+    self.assertEqual(options.data.dataset, "cifar100")
+    self.assertEqual(options.reweighting.warmup_epochs, 160)
+    self.assertEqual(options, options_of(scale, {}))
+    self.assertIs(scales.named("digits"), fake.DIGITS)
+    with self.assertRaisesRegex(InputError, "no config file .*nowhere.py$"):
+      scales.named("nowhere.py:cifar10")
 
   def test_features_need_a_file_and_nothing_else_takes_one(self):
     scale = scales.SCALES["features"]

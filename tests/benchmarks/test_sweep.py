@@ -10,7 +10,7 @@ import time
 
 from absl.testing import absltest, parameterized
 
-from benchmarks import ablations, report, sweep
+from benchmarks import ablations, report, sweep, tables
 from benchmarks import runner as runners
 from fsr_jax.errors import InputError
 from tests.benchmarks import fake
@@ -215,7 +215,7 @@ class ReportTest(fake.Case):
         "| b | 1 | 0.5000 | 1.0000 |",
       ],
     )
-    self.assertEqual(report.spread([]), "–")
+    self.assertEqual(tables.spread([]), "–")
 
 
 class CommandTest(parameterized.TestCase):
@@ -223,6 +223,7 @@ class CommandTest(parameterized.TestCase):
     (["--list"], 0, "pushers +every pusher.*Figure 5, right"),
     (["--sweep=pusher", "--out=x"], 1, "unknown sweep 'pusher'; choose"),
     (["--sweep=noise"], 1, "--out is missing"),
+    (["--sweep=noise", "--out=x", "--scale=big"], 1, "unknown scale 'big'"),
     (["--sweep=noise", "--out=x", "--seeds=a"], 1, "seed 'a'"),
     (
       ["--sweep=noise", "--out=x", "--scale=features"],

@@ -233,8 +233,11 @@ class WeighTest(parameterized.TestCase):
     )
 
   @parameterized.parameters("lookahead", "uniform")
-  def test_times_the_label_score(self, weighting):
-    """After the warm-up, with learned weights and with uniform ones."""
+  def test_by_what_was_found_out(self, weighting):
+    """A third of the weight, as labels are wrong, times the label score.
+
+    After the warm-up, with learned weights and with uniform ones.
+    """
 
     def weights_of(**fields):
       ours, state, features, params = problem(weighting=weighting, **fields)
@@ -246,8 +249,8 @@ class WeighTest(parameterized.TestCase):
     said = tables.mean_probabilities(state.tables.mean_root[INDEX])
     score = noise.label_score(state.noise, said, jnp.array(LABEL[INDEX]))
     self.assertGreater(np.ptp(score), 0.1)
-    expected = plain * score / np.sum(plain * score)
-    np.testing.assert_allclose(weights, expected, rtol=1e-4)
+    expected = (plain / 3 + 2 / 3 / B) * score
+    np.testing.assert_allclose(weights, expected / expected.sum(), rtol=1e-4)
     weights, _ = weights_of(label_scores=True, warmup_epochs=1)
     np.testing.assert_allclose(weights, 1 / B, rtol=1e-6)
 

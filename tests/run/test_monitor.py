@@ -55,6 +55,7 @@ class MeasureTest(parameterized.TestCase):
       "dictionary_coverage": 2 / 4,
       "dictionary_coverage_min": 1 / 2,
       "dictionary_coverage_max": 1 / 2,
+      "dictionary_new": 1 / 2,  # Sample 3.
       # 1 - P(clean label): 0.1, 0.2, 0.4, 0.2.
       "difficulty": 0.9 / 4,
       "dictionary_difficulty": 0.3 / 2,
@@ -65,6 +66,7 @@ class MeasureTest(parameterized.TestCase):
       "weight_wrong": 2,
       "wrong_weight_share": 0.2,
       "estimated_wrong_share": 0.25,
+      "clear_cases_steady": 0,
       "zero_batches": 3,
     }
     self.assertEqual(result.keys(), expected.keys())

@@ -83,7 +83,8 @@ class OutputsTest(parameterized.TestCase):
     self.assertEqual(sum(int(row[7]) for row in rows), size)
     self.assertAlmostEqual(summary["dictionary_coverage"], size / 200)
 
-  def test_wrong_labels_lose_their_weight(self):
+  @parameterized.parameters(True, False)
+  def test_wrong_labels_lose_their_weight(self, label_scores):
     """In the paper's form, where a weight is of the present step alone."""
     workdir = self.create_tempdir().full_path
     c = shrunk.config(
@@ -98,13 +99,19 @@ class OutputsTest(parameterized.TestCase):
       reward_batch_size=100,
       eval_every_epochs=30,
       checkpoint_every_epochs=30,
+      label_scores=label_scores,
     )
     summary = commands.train(c, workdir)
     self.assertGreaterEqual(summary["dictionary_purity"], 0.97)
-    self.assertGreater(
-      summary["zero_weight_fraction_wrong"],
-      summary["zero_weight_fraction_clean"] + 0.2,
-    )
+    # 36 % of the labels are wrong.
+    self.assertLess(summary["wrong_weight_share"], 0.18)
+    if label_scores:  # Small weights in place of none.
+      self.assertEqual(summary["zero_weight_fraction"], 0)
+    else:
+      self.assertGreater(
+        summary["zero_weight_fraction_wrong"],
+        summary["zero_weight_fraction_clean"] + 0.2,
+      )
 
   def test_plain_has_no_purity(self):
     workdir = self.create_tempdir().full_path

@@ -25,7 +25,7 @@ class CheckFieldsTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       InputError,
       r"^--(no)?config\.\S+ changes a field of a config, but --config is"
-      r" missing, e\.g\. --config=configs/quickstart\.py, or .*folder\.py:IMAG",
+      r" missing, e\.g\. --config=quickstart, or --config=folder:IMAG",
     ):
       program._check_fields([*arguments])
 

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from fsr_jax import config as config_lib
+from fsr_jax.config.methods import UNTOLD
 from fsr_jax.data import sources
 from fsr_jax.maths import randomness
 from fsr_jax.train.parallel import Devices
@@ -35,14 +36,7 @@ COMMON = {
   "reward_batch_size": 100,
 }
 # What `fsr` and `fsr_elr` were.
-_THEN = {
-  "unmixed_pass": True,
-  "rewards": "dictionary",
-  "weight_momentum": 0.0,
-  "label_scores": False,
-  "logit_adjustment": 0.0,
-  "relabel_when_sure": False,
-}
+_THEN = {**config_lib.METHODS["fsr_exact"].fields, **UNTOLD}
 THEN = {
   "fsr": {
     **_THEN,

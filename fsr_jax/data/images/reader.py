@@ -117,7 +117,7 @@ class Reader:
 
   Threads, no processes: reading and decoding leave Python's lock, nothing is
   copied between processes, and errors arrive as they are. Measured in
-  docs/results.md ("Reading images").
+  docs/measured/cost.md ("Reading images").
   """
 
   def __init__(self, images: Encoded):

@@ -109,7 +109,7 @@ def _refuse_flat(
       continue  # It is a list of something else.
     target = f"{root / 'metadata'}{table.suffix.lower()}"
     for below, command in (
-      (table.parent, [f"--config=configs/folder.py:{table}"]),
+      (table.parent, [f"--config=folder:{table}"]),
       (root, ["cp", str(table), target]),
     ):
       check(

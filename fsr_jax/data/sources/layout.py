@@ -149,7 +149,7 @@ def _refuse_others(
     not flat,
     f"{root / flat[0] if flat else ''} has pictures and no class folders, so"
     " that nothing says what they show; train without it, with some of every"
-    f" class set aside for testing, by --config=configs/folder.py:{train}",
+    f" class set aside for testing, by --config=folder:{train}",
   )
   check(
     not others,
@@ -172,7 +172,7 @@ def _check_classes(root: pathlib.Path, parts: dict[str, pathlib.Path]) -> None:
         f"{folder}, to {part} on, has no class folder of {parts[TRAIN]}, which"
         f" has {', '.join(sorted(trained)[:5])}; it has:"
         f" {', '.join(classes[:5]) or 'no folders'}; train without it by"
-        f" --config=configs/folder.py:{parts[TRAIN]}",
+        f" --config=folder:{parts[TRAIN]}",
       )
 
 

@@ -73,8 +73,7 @@ def survey(
     return _survey("arrays", source(options))
   check(
     bool(options.path),
-    "where are the images? --config=configs/folder.py:IMAGES or"
-    " --config.data.path=IMAGES",
+    "where are the images? --config=folder:IMAGES or --config.data.path=IMAGES",
   )
   root = existing(options.path, "data")
   dataset = dataset or looks_like(root, "data.path")

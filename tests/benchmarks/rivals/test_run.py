@@ -66,7 +66,7 @@ class RunTest(parameterized.TestCase):
       self.assertBetween(float(row["test_top1"]), 0.05, 1)
       self.assertGreaterEqual(float(row["passes"]), 0.2)
       self.assertEqual((row["scale"], row["seed"]), ("digits", "3"))
-    self.assertLen(lines, len(OTHERS) + 2 + len(OTHERS))
+    self.assertLen(lines, len(OTHERS) + 3 + 1)
 
   def test_what_is_there_is_not_done_again(self):
     asked = {"rival": ["plain"], "settings": ["uniform_0.4", "uniform_0.2"]}
@@ -76,13 +76,14 @@ class RunTest(parameterized.TestCase):
     rows = self.rows()
     self.assertEqual(rows[:2], before)
     self.assertEqual([r["seed"] for r in rows], ["0", "0", "1", "1"])
-    self.assertLen(lines, 2 + 3)
+    self.assertLen(lines, 2 + 3 + 2)
     with mock.patch.object(run, "Case", side_effect=AssertionError):
       lines = self.work(**asked, seeds=["0", "1"])
-    self.assertEqual(
-      lines[0], "| method | passes | uniform_0.2 | uniform_0.4 |"
+    self.assertEqual(lines[0], "| setting | `plain` |")
+    self.assertEqual(lines[2], "| passes | 1.0 |")
+    self.assertRegex(
+      lines[3], r"^\| uniform_0.2 \| \*\*\d+\.\d ± \d\.\d\*\* \|$"
     )
-    self.assertRegex(lines[2], r"^\| plain \| 1.00 \| 0\.\d{4} ± 0\.\d{4} \| ")
 
   @parameterized.parameters(
     ({"out": None}, "^--out is missing"),

@@ -218,7 +218,7 @@ class FolderLayoutTest(OwnDataTest):
     picture(self.root / "test" / "0.png", 0)
     with self.assertRaisesRegex(
       InputError,
-      "/test has pictures and no class folders.*/folder.py:.*/train$",
+      "/test has pictures and no class folders.*--config=folder:.*/train$",
     ):
       load("folder", self.root)
     data = load("folder", self.root / "train")

@@ -204,10 +204,10 @@ class FlatTest(OwnDataTest):
     (
       "list.csv",
       "all/0.png",
-      r"use it by --config=configs/folder.py:.*list.csv",
+      r"use it by --config=folder:.*list.csv",
     ),
     ("list.TSV", "0.png", "use it by cp .*/list.TSV .*/all/metadata.tsv$"),
-    ("all/list.csv", "0.png", "--config=configs/folder.py:.*/all/list.csv$"),
+    ("all/list.csv", "0.png", "--config=folder:.*/all/list.csv$"),
     ("list.csv", "nothing.png", "expected .*/all/CLASS/IMAGE, or .*metadata"),
   )
   def test_the_command_for_a_list_is_named(self, file, place, message):

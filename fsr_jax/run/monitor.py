@@ -49,8 +49,8 @@ def measure(
     known: without clean labels, without a dictionary, where there are no such
     samples, where predictions are not kept (difficulty), and as long as the
     run cannot tell (estimated_wrong_share, clear_cases_steady). Only samples
-    seen so far count. A clean label of -1 says that the given one is wrong; difficulty leaves such
-    samples out.
+    seen so far count. A clean label of -1 says that the given one is wrong;
+    difficulty leaves such samples out.
   """
   tables, chosen = reweighting.tables, dictionary(reweighting, options)
   right = None

@@ -212,7 +212,7 @@ def _own_parts(
   )
   shares = priors.read(prior, describe(options, data))
   state = programs.devices.put(host_state)
-  say.wait("evaluating", "it, for which a program is compiled first")
+  say.wait("evaluating", "the network, for which it is compiled first")
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
   say.waited()
   steps = options.optimization.num_epochs * programs.steps_per_epoch
@@ -293,7 +293,7 @@ def export(
   directory = output or str(place(workdir) / "export")
   say.wait("reading", "the network")
   model = tau_normalized(Model.load(workdir, parameters), tau_norm)
-  say.wait("exporting", "it, for which it is traced and compiled")
+  say.wait("exporting", "the network")
   path = export_lib.export(model, directory)
   say.waited()
   return path

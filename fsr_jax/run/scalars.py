@@ -49,7 +49,8 @@ SCALARS: dict[str, Scalar] = {
   "loss": Scalar(
     TRAIN,
     "The loss that is minimised, the mean over the epoch's steps, in nats: of"
-    " weighted samples, with MixUp and re-labelling where they are on.",
+    " weighted samples, with MixUp and re-labelling where they are on. The term"
+    " of re-labelling can make it negative, which is no error.",
   ),
   "train_loss": Scalar(
     TRAIN,

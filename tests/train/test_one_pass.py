@@ -127,7 +127,9 @@ class OnePassTest(parameterized.TestCase):
     error = jax.nn.softmax(head(meta, estimate) + np.log(SHARE)) - y
     g = g / (np.linalg.norm(error, axis=-1) + 1e-2)
     weights = np.maximum(0, 1 - g / np.sqrt(np.mean(g**2)))
-    # Times P(true class is the given one | prediction, given label).
+    # As far as labels are wrong; times P(true class is the given one |
+    # prediction, given label).
+    weights = 0.25 * weights / weights.sum() + 0.75 / B
     joint = (
       old[:B] * SHARE / 0.25 * np.array(FOUND.transition).T[np.arange(B) % C]
     )

@@ -8,7 +8,7 @@ from benchmarks.accelerator import speed
 from benchmarks.accelerator.journal import Journal
 from benchmarks.accelerator.rows import COST, Row
 from fsr_jax.files import replacing
-from fsr_jax.run.screen import duration
+from fsr_jax.run.watch.screen import duration
 
 _FIELDS = ["num_epochs", "batch_size", "network", "compute_dtype"]
 

@@ -17,7 +17,7 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data import sources
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
-from fsr_jax.run.screen import Screen, duration
+from fsr_jax.run.watch.screen import Screen, duration
 from fsr_jax.run.workdir import Workdir
 
 say = Screen()

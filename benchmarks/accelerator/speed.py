@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import cost
 from fsr_jax.data.dataset import Data, Split
-from fsr_jax.run.stopwatch import versions
+from fsr_jax.run.watch.stopwatch import versions
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.parallel import Devices

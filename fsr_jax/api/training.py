@@ -32,8 +32,8 @@ from fsr_jax.label_issues import LabelIssues
 from fsr_jax.label_issues.table import called, positions
 from fsr_jax.run import account
 from fsr_jax.run.loop import Run
-from fsr_jax.run.screen import Screen
 from fsr_jax.run.use.model import PARAMETERS, Model
+from fsr_jax.run.watch.screen import Screen
 
 # SIGTERM is left to the program that calls.
 _SIGNALS: tuple[int, ...] = (signal.SIGINT,)

@@ -3,10 +3,11 @@
 from fsr_jax.config.validation import notices
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
-from fsr_jax.run import page, report, results
+from fsr_jax.run import page, results
 from fsr_jax.run.loop import Run
-from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.stop import SIGNALS
+from fsr_jax.run.watch import opening
+from fsr_jax.run.watch.screen import Screen, say
 
 
 def carry_out(
@@ -25,8 +26,8 @@ def carry_out(
   Returns, Raises: as `Run.train`.
   """
   device = run.programs.devices.name
-  say(report.opening(run.options, run.data, run.num_parameters, device))
-  say(report.settings(run.options, run.data))
+  say(opening.first(run.options, run.data, run.num_parameters, device))
+  say(opening.settings(run.options, run.data))
   describe(run.options.train.data, run.data, say)
   for line in run.notes + notices(run.options, run.pictures):
     say(f"note: {line}")
@@ -57,9 +58,9 @@ def _draw(run: Run, say: Screen) -> None:
 
 def describe(options: DataOptions, data: Data, say: Screen = say) -> None:
   """Tells what there is of each class, and what is tested."""
-  say(report.classes(data))
-  say(report.test_part(options, data))
-  for line in report.test_notes(data):
+  say(opening.classes(data))
+  say(opening.test_part(options, data))
+  for line in opening.test_notes(data):
     say(f"note: {line}")
 
 

@@ -14,7 +14,6 @@ from fsr_jax.run import account, content, labels, results
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.loop import Run
 from fsr_jax.run.pretrained import features
-from fsr_jax.run.screen import say
 from fsr_jax.run.use import evaluation
 from fsr_jax.run.use import export as export_lib
 from fsr_jax.run.use import predict as predict_lib
@@ -23,6 +22,7 @@ from fsr_jax.run.use.description import describe
 from fsr_jax.run.use.evaluation import Tested
 from fsr_jax.run.use.head import tau_normalized
 from fsr_jax.run.use.model import Model
+from fsr_jax.run.watch.screen import say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import named_scalars
 from fsr_jax.train.parallel import devices_for

@@ -4,9 +4,10 @@ import time
 
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Split
-from fsr_jax.run import epochs, monitor, pictures
-from fsr_jax.run.events import Scalars
+from fsr_jax.run import monitor, pictures
 from fsr_jax.run.outcomes import Outcomes
+from fsr_jax.run.watch import epochs
+from fsr_jax.run.watch.events import Scalars
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 

@@ -7,7 +7,7 @@ from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingState
 from fsr_jax.run import issues as issues_lib
 from fsr_jax.run import monitor, results
-from fsr_jax.run.stopwatch import versions
+from fsr_jax.run.watch.stopwatch import versions
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.evaluate import Outcome, named_scalars
 from fsr_jax.train.programs import Programs

@@ -10,7 +10,7 @@ from fsr_jax.files import replacing
 from fsr_jax.label_issues import LabelIssues, find_label_issues
 from fsr_jax.maths.tables import debias, mean_probabilities
 from fsr_jax.reweighting import ReweightingOptions, ReweightingState
-from fsr_jax.run.report import plural, shown
+from fsr_jax.run.watch.opening import plural, shown
 from fsr_jax.spreadsheets import write_csv
 
 # Pairs of classes named at the end of a run.

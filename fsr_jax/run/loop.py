@@ -9,17 +9,18 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import epochs, finish, pictures, resume
+from fsr_jax.run import finish, pictures, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.epoch_end import EpochEnd
-from fsr_jax.run.events import Scalars
 from fsr_jax.run.pretrained.features import features_of_run, keep_backbone
 from fsr_jax.run.pretrained.start import start
-from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
-from fsr_jax.run.stopwatch import Stopwatch
+from fsr_jax.run.watch import epochs
+from fsr_jax.run.watch.events import Scalars
+from fsr_jax.run.watch.screen import Screen, say
+from fsr_jax.run.watch.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.parallel import devices_for

@@ -8,7 +8,7 @@ from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingOptions, ReweightingState
 from fsr_jax.run.issues import label_issues
-from fsr_jax.run.report import shown
+from fsr_jax.run.watch.opening import shown
 
 # In TensorBoard.
 NAME = "labels/worst"

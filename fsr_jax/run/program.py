@@ -14,8 +14,8 @@ from ml_collections import config_flags
 from fsr_jax import shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
-from fsr_jax.run.screen import say
 from fsr_jax.run.stop import Left
+from fsr_jax.run.watch.screen import say
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fsr_jax.data.dataset import Data
-from fsr_jax.run.report import number, plural, shown, test_notes
+from fsr_jax.run.watch.opening import number, plural, shown, test_notes
 from fsr_jax.run.workdir import Table
 from fsr_jax.train.evaluate import (
   ByClass,

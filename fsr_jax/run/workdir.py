@@ -14,7 +14,7 @@ from fsr_jax.config import places, stored
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import replacing, require_file
 from fsr_jax.run.checkpoint import has_checkpoint
-from fsr_jax.run.events import Scalars, finite, logged
+from fsr_jax.run.watch.events import Scalars, finite, logged
 from fsr_jax.spreadsheets import write_csv
 
 # Names of files that are not UTF-8 are written as they are.

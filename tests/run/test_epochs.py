@@ -5,10 +5,10 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 import numpy as np
 
-from fsr_jax.run import progress, screen
-from fsr_jax.run.epochs import Epochs
-from fsr_jax.run.progress import Countdown
-from fsr_jax.run.screen import Screen
+from fsr_jax.run.watch import progress, screen
+from fsr_jax.run.watch.epochs import Epochs
+from fsr_jax.run.watch.progress import Countdown
+from fsr_jax.run.watch.screen import Screen
 from tests import shrunk
 
 SCALARS = {"loss": 1.25, "train_top1": 0.5, "effective_batch": 0.8}

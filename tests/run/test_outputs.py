@@ -10,7 +10,7 @@ import numpy as np
 
 from fsr_jax.data.dataset import channel_statistics
 from fsr_jax.run import commands
-from fsr_jax.run.scalars import tag
+from fsr_jax.run.watch.scalars import tag
 from tests import shrunk
 from tests.run import workdirs
 

@@ -12,8 +12,8 @@ from PIL import Image
 from fsr_jax.data.dataset import Split
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import commands, pictures
-from fsr_jax.run.events import Scalars
-from fsr_jax.run.scalars import SCALARS, in_metrics, table, tag
+from fsr_jax.run.watch.events import Scalars
+from fsr_jax.run.watch.scalars import SCALARS, in_metrics, table, tag
 from tests import shrunk
 from tests.run import workdirs
 
@@ -87,7 +87,7 @@ class LoggedTest(absltest.TestCase):
     )
 
   def test_the_page_has_the_table(self):
-    """`python -m fsr_jax.run.scalars` prints it."""
+    """`python -m fsr_jax.run.watch.scalars` prints it."""
     self.assertIn(table(), (DOCS / "watching.md").read_text(encoding="utf-8"))
 
 

@@ -13,8 +13,8 @@ from unittest import mock
 
 from absl.testing import absltest
 
-from fsr_jax.run import screen
-from fsr_jax.run.screen import Screen, duration
+from fsr_jax.run.watch import screen
+from fsr_jax.run.watch.screen import Screen, duration
 
 # What takes seconds to import.
 HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow_datasets", "numpy"}
@@ -166,7 +166,8 @@ class FirstLineTest(absltest.TestCase):
   def test_it_comes_before_anything_that_takes_long_is_imported(self):
     code = (
       "import sys\n"
-      "from fsr_jax.run import program, screen\n"
+      "from fsr_jax.run import program\n"
+      "from fsr_jax.run.watch import screen\n"
       "def say(self, line):\n"
       f"  print(line, *({HEAVY!r} & sys.modules.keys()), sep='|')\n"
       "  sys.exit()\n"

@@ -2,7 +2,7 @@
 
 from absl.testing import absltest
 
-from fsr_jax.run.time_left import TimeLeft, Work
+from fsr_jax.run.watch.time_left import TimeLeft, Work
 
 
 class TimeLeftTest(absltest.TestCase):

@@ -2,7 +2,7 @@
 
 import math
 
-from fsr_jax.run.report import plural
+from fsr_jax.run.watch.opening import plural
 
 # From this probability on a pair of classes stands out.
 _TWO_WAYS = 0.25

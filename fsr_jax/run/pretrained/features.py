@@ -25,9 +25,9 @@ from fsr_jax.maths.collectives import Tree
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.pretrained import extractors
 from fsr_jax.run.pretrained.fingerprints import fingerprints
-from fsr_jax.run.progress import Countdown
-from fsr_jax.run.screen import Screen, say
 from fsr_jax.run.stop import SIGNALS, Left, Stop
+from fsr_jax.run.watch.progress import Countdown
+from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.parallel import Devices

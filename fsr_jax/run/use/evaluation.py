@@ -13,12 +13,13 @@ from fsr_jax.data.images.reader import batches
 from fsr_jax.data.sources import test_part
 from fsr_jax.errors import check
 from fsr_jax.files import place
-from fsr_jax.run import report, results
+from fsr_jax.run import results
 from fsr_jax.run.use import inputs
 from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.description import Description
 from fsr_jax.run.use.head import tau_normalized
 from fsr_jax.run.use.model import Model
+from fsr_jax.run.watch import opening
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.spreadsheets import write_csv
 from fsr_jax.train.evaluate import (
@@ -140,9 +141,9 @@ def elsewhere(
     )
   data = _known_by(description, split)
   print(f"{work.path}; its training data are not read")
-  print(report.classes(data))
+  print(opening.classes(data))
   print(f"test part: {len(split):,} examples, from {source}")
-  for line in (*notes, *report.test_notes(data)):
+  for line in (*notes, *opening.test_notes(data)):
     print(f"note: {line}", flush=True)
   if shares is not None:
     before, found = outcomes(models, split, None, shares)
@@ -179,7 +180,8 @@ def effect(prior: str | None, tau_norm: float, tested: Tested) -> list[str]:
     for found in (tested.before, tested.outcomes["test"])
   )
   changes = [
-    f"{words} {report.number(before[key], 4)} -> {report.number(after[key], 4)}"
+    f"{words} {opening.number(before[key], 4)} ->"
+    f" {opening.number(after[key], 4)}"
     for words, key in (
       ("balanced accuracy", "test_balanced_accuracy"),
       ("accuracy", "test_top1"),

@@ -9,8 +9,8 @@ from fsr_jax.data.images.reader import Encoded, unreadable
 from fsr_jax.data.sources import inputs
 from fsr_jax.errors import check
 from fsr_jax.files import require_file
-from fsr_jax.run.report import plural
 from fsr_jax.run.use.description import Description
+from fsr_jax.run.watch.opening import plural
 
 # Images that cannot be read and are named, of many.
 _NAMED = 3

@@ -8,11 +8,11 @@ import numpy as np
 from fsr_jax.data.dataset import Split
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place
-from fsr_jax.run.progress import Countdown
-from fsr_jax.run.report import plural, shown
 from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.inputs import check_ours, load
 from fsr_jax.run.use.model import Model
+from fsr_jax.run.watch.opening import plural, shown
+from fsr_jax.run.watch.progress import Countdown
 from fsr_jax.spreadsheets import write_csv
 
 NAME = "predictions.csv"

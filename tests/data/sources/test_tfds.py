@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from fsr_jax.errors import InputError
-from fsr_jax.run import report
+from fsr_jax.run.watch import opening
 from tests import shrunk
 from tests.data import tiny_tfds
 from tests.data.tiny_tfds import load
@@ -174,7 +174,8 @@ class TfdsTest(parameterized.TestCase):
     )
     self.assertIsNone(data.test.clean_label)
     self.assertIn(
-      "66.7% of the labels wrong", report.opening(shrunk.options(), data, 0, "")
+      "66.7% of the labels wrong",
+      opening.first(shrunk.options(), data, 0, ""),
     )
     # Clean samples are set aside, and no others.
     data = load(

@@ -12,8 +12,8 @@ from fsr_jax.run import page
 from fsr_jax.run.account import carry_out
 from fsr_jax.run.loop import Run
 from fsr_jax.run.page.finished import Finished, Samples
-from fsr_jax.run.screen import Screen
 from fsr_jax.run.use.description import Description
+from fsr_jax.run.watch.screen import Screen
 from tests import shrunk
 
 # What would run in a browser or a spreadsheet, or end a script.

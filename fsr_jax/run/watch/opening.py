@@ -22,7 +22,7 @@ def number(value: float | None, digits: int = 3) -> str:
   return "-" if value is None else f"{value:.{digits}f}"
 
 
-def opening(
+def first(
   options: Options, data: Data, num_parameters: int, device: str
 ) -> str:
   """The line a run starts with."""

@@ -9,7 +9,7 @@ import tensorboardX
 from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 
 from fsr_jax.files import replacing
-from fsr_jax.run.scalars import SCALARS, in_metrics, tag
+from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
 
 
 class Scalars:

@@ -3,9 +3,9 @@
 import math
 
 from fsr_jax.config import Options
-from fsr_jax.run.progress import Progress, speed
-from fsr_jax.run.screen import Screen, say
-from fsr_jax.run.time_left import Work
+from fsr_jax.run.watch.progress import Progress, speed
+from fsr_jax.run.watch.screen import Screen, say
+from fsr_jax.run.watch.time_left import Work
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.programs import Programs
 

@@ -1,6 +1,6 @@
 """Every number that a run logs at the end of an epoch: its group, what it is.
 
-python -m fsr_jax.run.scalars   # The table of docs/watching.md.
+python -m fsr_jax.run.watch.scalars   # The table of docs/watching.md.
 """
 
 from typing import NamedTuple

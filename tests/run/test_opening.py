@@ -6,7 +6,7 @@ from absl.testing import absltest, parameterized
 import numpy as np
 
 from fsr_jax.data.options import DataOptions
-from fsr_jax.run import report
+from fsr_jax.run.watch import opening
 from tests import shrunk
 
 
@@ -24,14 +24,14 @@ def data_of(sizes, num_test=200, names=None):
 class OpeningTest(parameterized.TestCase):
   def test_few_classes_largest_first(self):
     self.assertEqual(
-      report.classes(data_of([10, 1080], names=("cat", "dog"))),
+      opening.classes(data_of([10, 1080], names=("cat", "dog"))),
       "classes, training + test examples: dog: 1,080 + 100, cat: 10 + 100",
     )
 
   def test_many_classes_by_their_ends(self):
     data = data_of(range(1, 101), num_test=300)
     self.assertEqual(
-      report.classes(data),
+      opening.classes(data),
       "classes, training + test examples: c99: 100 + 3, c98: 99 + 3,"
       " c97: 98 + 3, 94 more, c2: 3 + 3, c1: 2 + 3, c0: 1 + 3",
     )
@@ -41,12 +41,12 @@ class OpeningTest(parameterized.TestCase):
     val = shrunk.random_data(num_classes=2, num_test=6).test
     data = dataclasses.replace(data, val=val)
     self.assertEqual(
-      report.classes(data),
+      opening.classes(data),
       "classes, training + validation + test examples: c1: 20 + 3 + 100,"
       " c0: 10 + 3 + 100",
     )
     self.assertRegex(
-      report.test_part(DataOptions(), data), "own; 6 others validate epochs,"
+      opening.test_part(DataOptions(), data), "own; 6 others validate epochs,"
     )
 
   @parameterized.parameters(
@@ -58,25 +58,25 @@ class OpeningTest(parameterized.TestCase):
   def test_where_the_test_part_is_from(self, fields, aside, words):
     data = dataclasses.replace(data_of([10, 20]), test_set_aside=aside)
     self.assertRegex(
-      report.test_part(DataOptions(**fields), data),
+      opening.test_part(DataOptions(**fields), data),
       f"^test part: 200 examples, {words}",
     )
 
   def test_classes_without_a_test_example(self):
     data = data_of([5] * 8, num_test=1)
-    first, second = report.test_notes(data)
+    first, second = opening.test_notes(data)
     self.assertRegex(
       first, "7 of 8 classes have no .*: c1, c2, c3, c4, c5 and 2 more$"
     )
     self.assertIn("tiny, 1 image of 1 class:", second)
-    self.assertEmpty(report.test_notes(data_of([5] * 8, num_test=104)))
+    self.assertEmpty(opening.test_notes(data_of([5] * 8, num_test=104)))
 
   def test_names_that_a_terminal_cannot_show(self):
     self.assertEqual(
-      report.shown("a\nb\x1b[2J\udce9 ä"), r"a\nb\x1b[2J\udce9 ä"
+      opening.shown("a\nb\x1b[2J\udce9 ä"), r"a\nb\x1b[2J\udce9 ä"
     )
-    self.assertEqual(report.shown("a, b"), '"a, b"')
-    self.assertEqual(report.shown("x" * 99), "x" * 37 + "...")
+    self.assertEqual(opening.shown("a, b"), '"a, b"')
+    self.assertEqual(opening.shown("x" * 99), "x" * 37 + "...")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 import time
 
-from fsr_jax.run.screen import Screen, duration, say
-from fsr_jax.run.time_left import TimeLeft, Work
+from fsr_jax.run.watch.screen import Screen, duration, say
+from fsr_jax.run.watch.time_left import TimeLeft, Work
 
 # Seconds between two changes of a line in place.
 _IN_PLACE = 0.5

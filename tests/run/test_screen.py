@@ -23,9 +23,9 @@ HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow_datasets", "numpy"}
 class Terminal:
   """A pseudo-terminal as standard output; `text` is what came to it."""
 
-  def __init__(self, columns: int):
+  def __init__(self, columns: int, rows: int = 24):
     self._master, slave = pty.openpty()
-    size = struct.pack("HHHH", 24, columns, 0, 0)
+    size = struct.pack("HHHH", rows, columns, 0, 0)
     fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
     self._file = os.fdopen(slave, "w", encoding="utf-8")
     self.text = ""
@@ -92,6 +92,11 @@ class TerminalTest(absltest.TestCase):
   def test_a_terminal_that_cannot_rewrite(self):
     with Terminal(columns=40), mock.patch.dict(os.environ, TERM="dumb"):
       self.assertFalse(Screen().in_place)
+
+  def test_a_terminal_of_unknown_size(self):
+    for size in ({"columns": 40, "rows": 0}, {"columns": 0}):
+      with Terminal(**size):
+        self.assertFalse(Screen().in_place)
 
 
 class ElsewhereTest(absltest.TestCase):

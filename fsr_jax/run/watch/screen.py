@@ -79,7 +79,10 @@ class Screen:
       return False
     if type(sys.stdout).__module__.startswith("ipykernel"):
       return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+      return False
+    # A terminal that does not say how large it is would show nothing.
+    return 0 not in os.get_terminal_size(sys.stdout.fileno())
 
   def rewrite(self, share: float, before: str, parts: Sequence[str]) -> None:
     """Shows the line in place.

@@ -212,6 +212,7 @@ class FrozenTest(parameterized.TestCase):
         os.kill(os.getpid(), signal.SIGINT)
         yield batch
 
+    before = signal.getsignal(signal.SIGINT)
     with (
       mock.patch.object(features.Features, "_take", interrupted),
       self.assertRaisesRegex(
@@ -219,7 +220,7 @@ class FrozenTest(parameterized.TestCase):
       ),
     ):
       Run(self.config(**cache), self.workdir())
-    self.assertIs(signal.getsignal(signal.SIGINT), signal.default_int_handler)
+    self.assertIs(signal.getsignal(signal.SIGINT), before)
     self.taken.clear()
     run = Run(self.config(**cache), self.workdir())
     run.workdir.unlock()

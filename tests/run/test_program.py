@@ -12,6 +12,7 @@ from absl.testing import absltest, parameterized
 from fsr_jax.errors import InputError
 from fsr_jax.run import program
 from fsr_jax.run.stop import Left
+from fsr_jax.run.watch.screen import Screen
 
 
 class CheckFieldsTest(parameterized.TestCase):
@@ -106,6 +107,7 @@ class StartTest(parameterized.TestCase):
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with (
       mock.patch.object(sys, "stdout", stream),
+      mock.patch.object(program, "say", Screen()),
       mock.patch.object(
         app, "run", side_effect=lambda *_, **__: print("caf\udce9 ä")
       ),

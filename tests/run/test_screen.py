@@ -130,7 +130,7 @@ class ElsewhereTest(absltest.TestCase):
       say.leave()
     text = stream.getvalue()
     self.assertNotIn("\x1b", text)
-    self.assertRegex(text, r"\repoch 1/2 .{10} 5 s left")
+    self.assertRegex(text, r"\repoch 1/2 .{10,} 5 s left")
     self.assertIn("\rnote\n", text)
     self.assertEndsWith(text, "5 s left\n")
 

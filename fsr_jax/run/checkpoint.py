@@ -145,7 +145,8 @@ class Checkpoints:
     first = differing[0] if differing else ""
     check(
       not differing,
-      f"{self._where} is of another network, method or data: {first} is"
+      f"{self._where} is of another network, method, data or version of"
+      f" fsr_jax: {first} is"
       f" {theirs.get(first, 'absent')} there and"
       f" {ours.get(first, 'absent')} now",
     )

@@ -102,7 +102,7 @@ class RefusalTest(parameterized.TestCase):
     commands.train(shrunk.config(), workdir, stop_after_epochs=1)
     with self.assertRaisesRegex(
       InputError,
-      "another network, method or data: .* is absent there "
+      "another network, method, data or version .* is absent there "
       r"and \(32,\) now",
     ):
       commands.train(

@@ -83,7 +83,7 @@ def whole_classes(run: Finished) -> Check | None:
   count = np.bincount(samples.given, minlength=size)
   suspect = np.bincount(samples.given[samples.issue], minlength=size)
   share = suspect / np.maximum(count, 1)
-  overall = suspect.sum() / max(count.sum(), 1)
+  overall = int(suspect.sum()) / max(int(count.sum()), 1)
   named = np.flatnonzero(share > max(_SUSPECTED, 1.2 * overall))
   most = int(share.argmax())
   if named.size:

@@ -103,9 +103,10 @@ def pair(name: str, folder: pathlib.Path) -> Pair:
   )
   chunks = [order[i : i + size] for i in range(0, per_epoch, size)]
   held = [programs.devices.put(programs.create_state())]
+  writer = run.workdir.open_scalars(0)
 
   def whole():
-    run._train_epoch(next(epoch))
+    run._train_epoch(next(epoch), writer)
     jax.block_until_ready(run._state)
 
   def bare():

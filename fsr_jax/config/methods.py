@@ -33,9 +33,12 @@ UNTOLD = {
   "relabel_when_sure": False,
   "logit_adjustment": 0.0,
 }
+# The default of the options is for loops of users' own, which do not re-label.
+_RELABELS = {"weigh_by_wrong_share": True}
 # The paper's form: a pass of the un-mixed images, a reward batch, weights of
 # the present step alone.
 _EXACT = {
+  **_RELABELS,
   "unmixed_pass": True,
   "rewards": "dictionary",
   "weight_momentum": 0.0,
@@ -68,7 +71,7 @@ METHODS = {
     " and one backward pass a step: rewards are features that trusted samples"
     " left when they passed by.",
     "after Zhang & Pfister, ICCV 2021; one pass: ours",
-    {},
+    _RELABELS,
     _TABLE,
   ),
   "fsr_exact": Method(

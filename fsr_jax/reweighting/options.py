@@ -125,11 +125,18 @@ class ReweightingOptions:
   )
   label_scores: bool = field(
     True,
-    "Whether weights follow what the run finds out about its labels, once it"
-    " can tell: learned weights count by the share of labels that are wrong,"
-    " equal ones by the rest, both times the probability that the sample's own"
-    " label is right (docs/label_issues.md).",
+    "Whether a weight is multiplied by the probability that the sample's label"
+    " is right, as the run itself comes to see it (docs/label_issues.md); 1 for"
+    " all as long as it cannot tell.",
     source="ours",
+  )
+  weigh_by_wrong_share: bool = field(
+    False,
+    "With label_scores, whether learned weights count by the share of labels"
+    " that are wrong, once the run can tell, and equal ones by the rest. For"
+    " trainings that re-label; one that does not needs all of the learned"
+    " weights.",
+    source="ours: docs/measured/board.md",
   )
   lookahead_lr: float = field(
     0.1,

@@ -185,9 +185,10 @@ def _learned(options, state, weighed, head_params, v):
 def _by_label_score(options, state, index, label, weights) -> jax.Array:
   """Weights by what the run has found out, once it has; on their scale.
 
-  The probability that the label is right, times the weight itself as far as
-  labels are wrong at all: where few are, whoever helps no reward is rather a
-  hard sample than a wrong one. Measured in docs/measured/board.md.
+  The probability that the label is right, times the weight itself or, with
+  weigh_by_wrong_share, as much of it as labels are wrong: where few are,
+  whoever helps no reward is rather a hard sample than a wrong one. Measured in
+  docs/measured/board.md.
   """
   if not options.label_scores or state.anchors is None:
     return weights
@@ -195,9 +196,11 @@ def _by_label_score(options, state, index, label, weights) -> jax.Array:
   score = noise.label_score(state.noise, said, label)
   total = collectives.psum(jnp.sum(weights))
   uniform = total / collectives.global_size(weights)
-  # Before that no label is known to be wrong, and none is taken for right.
-  share = jnp.where(noise.is_sure(state.anchors), state.noise.wrong_share, 1.0)
-  weights = tables.moving_average(weights, uniform, share)
+  if options.weigh_by_wrong_share:
+    # Before that no label is known to be wrong, and none is taken for right.
+    sure = noise.is_sure(state.anchors)
+    share = jnp.where(sure, state.noise.wrong_share, 1.0)
+    weights = tables.moving_average(weights, uniform, share)
   return total * reweight.normalize(weights * score)
 
 

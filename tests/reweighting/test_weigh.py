@@ -245,7 +245,7 @@ class WeighTest(parameterized.TestCase):
       return np.array(weigh(ours, state, features, params)[0]), state
 
     plain, _ = weights_of(label_scores=False)
-    weights, state = weights_of(label_scores=True)
+    weights, state = weights_of(label_scores=True, weigh_by_wrong_share=True)
     said = tables.mean_probabilities(state.tables.mean_root[INDEX])
     score = noise.label_score(state.noise, said, jnp.array(LABEL[INDEX]))
     self.assertGreater(np.ptp(score), 0.1)

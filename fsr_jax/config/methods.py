@@ -1,6 +1,7 @@
 """Methods: presets of the options that a method is made of.
 
-The defaults of the options are those of `fsr`; a preset names what differs.
+The defaults of the options are those of `fsr`, but for the one that loops of
+users' own want otherwise; a preset names what differs.
 """
 
 from typing import Any, NamedTuple

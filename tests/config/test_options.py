@@ -14,6 +14,7 @@ from fsr_jax.config.options import DATA, TOP, Options, RunOptions
 from fsr_jax.config.validation import validate
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError
+from fsr_jax.reweighting.options import ReweightingOptions
 from fsr_jax.train.options import OptimizationOptions, TrainOptions
 from tests import shrunk
 
@@ -208,7 +209,10 @@ class ConfigTest(parameterized.TestCase):
 
   def test_defaults_are_those_of_fsr(self):
     options = config_lib.typed(config_lib.resolve(config_lib.base()))
-    self.assertEqual(options, Options(RunOptions(), TrainOptions()))
+    # But for the one that a loop of a user's own wants otherwise.
+    reweighting = ReweightingOptions(weigh_by_wrong_share=True)
+    expected = TrainOptions(reweighting=reweighting)
+    self.assertEqual(options, Options(RunOptions(), expected))
     self.assertEqual(options.run.method, "fsr")
 
   def test_what_is_free_does_not_change_what_is_computed(self):
@@ -248,7 +252,7 @@ class MethodsTest(parameterized.TestCase):
     self.assertEqual(
       PARTS, {f for method in METHODS.values() for f in method.fields}
     )
-    self.assertEmpty(METHODS["fsr"].fields)
+    self.assertEqual(METHODS["fsr"].fields, {"weigh_by_wrong_share": True})
     left_open = {
       name
       for name, value in config_lib.base().to_dict().items()

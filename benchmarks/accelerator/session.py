@@ -17,10 +17,9 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data import sources
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
-from fsr_jax.run.watch.screen import Screen, duration
+from fsr_jax.run.watch.screen import duration, say
 from fsr_jax.run.workdir import Workdir
 
-say = Screen()
 # Seconds of a run besides its steps: data, evaluation, checkpoints, tables.
 _AROUND_A_RUN = 30.0
 # Seconds that compiling takes where none was timed.

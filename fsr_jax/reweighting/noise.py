@@ -20,11 +20,11 @@ from fsr_jax.maths.checks import expect
 # a network knows the clear cases. Later it has learned labels by heart: of the
 # wrong ones too few would be counted, or, where it has learned little else, far
 # too many. Measured in docs/measured/lists.md and board.md.
-_FIRST_EPOCH, _LAST_EPOCH = 3, 10
+FIRST_EPOCH, LAST_EPOCH = 3, 10
 # A network that knows its clear cases calls them the same the next time it sees
 # them. Measured there: share 0.98 to 1.00 of anchors that are right, 0.4 to
 # 0.9 of a network's that is not as far yet.
-_STEADY = 0.95
+STEADY = 0.95
 
 
 class Anchors(NamedTuple):
@@ -112,10 +112,10 @@ def update(
   before = anchors.label != confusion.NO_ANCHOR
   same = before & (seen.predicted == anchors.label)
   steady = jnp.sum(same) / jnp.maximum(jnp.sum(before), 1)
-  open_still = ~anchors.settled & (epoch <= _LAST_EPOCH)
-  settles = open_still & (epoch >= _FIRST_EPOCH) & (steady >= _STEADY)
+  open_still = ~anchors.settled & (epoch <= LAST_EPOCH)
+  settles = open_still & (epoch >= FIRST_EPOCH) & (steady >= STEADY)
   chosen = jax.lax.cond(
-    open_still & (epoch >= _FIRST_EPOCH - 1),
+    open_still & (epoch >= FIRST_EPOCH - 1),
     lambda: _surest(seen, num_classes),
     lambda: anchors.label,
   )

@@ -195,8 +195,8 @@ def _by_label_score(options, state, index, label, weights) -> jax.Array:
   said = tables.mean_probabilities(state.tables.mean_root[index])
   score = noise.label_score(state.noise, said, label)
   total = collectives.psum(jnp.sum(weights))
-  uniform = total / collectives.global_size(weights)
   if options.weigh_by_wrong_share:
+    uniform = total / collectives.global_size(weights)
     # Before that no label is known to be wrong, and none is taken for right.
     sure = noise.is_sure(state.anchors)
     share = jnp.where(sure, state.noise.wrong_share, 1.0)

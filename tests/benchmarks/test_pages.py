@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import pathlib
-import re
 import shlex
 import warnings
 
@@ -12,20 +10,15 @@ from absl.testing import absltest, parameterized
 from benchmarks import ablations, scales, settings, sweep
 from benchmarks.rivals import RIVALS
 from fsr_jax import config as config_lib
+from tests import pages
 
-DOCS = scales.ROOT / "docs"
 PAGES = [
-  DOCS / "results.md",
-  DOCS / "experiments.md",
-  *sorted((DOCS / "measured").glob("*.md")),
+  page
+  for page in pages.PAGES
+  if page.startswith(
+    ("docs/results.md", "docs/experiments.md", "docs/measured")
+  )
 ]
-
-
-def commands(page: pathlib.Path) -> list[str]:
-  """Lines of the page's bash blocks, continued ones joined."""
-  text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-  blocks = re.findall(r"^```bash\n(.*?)^```", text, re.M | re.S)
-  return [line for line in "".join(blocks).splitlines() if line.strip()]
 
 
 def parsed(command: str) -> tuple[argparse.Namespace, list[str]]:
@@ -54,14 +47,13 @@ class PagesTest(parameterized.TestCase):
     self.enter_context(contextlib.chdir(scales.ROOT))
 
   def test_there_are_commands_on_every_page_of_sweeps(self):
-    counts = {page.name: len(commands(page)) for page in PAGES}
-    self.assertGreater(counts["experiments.md"], 25)
-    self.assertGreater(counts["results.md"], 7)
+    counts = {page: len(pages.commands(page)) for page in PAGES}
+    self.assertGreater(counts["docs/experiments.md"], 25)
+    self.assertGreater(counts["docs/results.md"], 7)
 
-  @parameterized.parameters(*(page.name for page in PAGES))
-  def test_sweeps(self, name):
-    (page,) = (page for page in PAGES if page.name == name)
-    for command in commands(page):
+  @parameterized.parameters(*PAGES)
+  def test_sweeps(self, page):
+    for command in pages.commands(page):
       if not command.startswith("python benchmarks/sweep.py"):
         continue
       with self.subTest(command):
@@ -80,10 +72,9 @@ class PagesTest(parameterized.TestCase):
         set_by_cells = set().union(*cells.values())
         self.assertEmpty(set_by_cells & set(scales.names(fields)))
 
-  @parameterized.parameters(*(page.name for page in PAGES))
-  def test_rivals(self, name):
-    (page,) = (page for page in PAGES if page.name == name)
-    for command in commands(page):
+  @parameterized.parameters(*PAGES)
+  def test_rivals(self, page):
+    for command in pages.commands(page):
       if not command.startswith("python -m benchmarks.rivals"):
         continue
       with self.subTest(command):

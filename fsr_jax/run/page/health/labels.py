@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fsr_jax.reweighting.noise import FIRST_EPOCH, LAST_EPOCH, STEADY
 from fsr_jax.run.page.finished import Finished
 from fsr_jax.run.page.health.check import (
   GOOD,
@@ -12,8 +13,6 @@ from fsr_jax.run.page.health.check import (
 )
 from fsr_jax.run.page.words import percent, plural
 
-# As reweighting.noise settles its anchors.
-_STEADY, _LAST_EPOCH = 0.95, 10
 # Share of the labels of a class.
 _SUSPECTED = 0.8
 
@@ -31,11 +30,11 @@ def sure(run: Finished) -> Check | None:
         question,
         GOOD,
         f"Yes, at the end of epoch {scalars['epoch']}: of the examples that it"
-        f" is surest of it called {percent(_STEADY, 0)} or more the same twice"
+        f" is surest of it called {percent(STEADY, 0)} or more the same twice"
         f"{share}. How many labels are wrong was estimated from the labels of"
         " these.",
       )
-  if len(run.epochs) < 3:
+  if len(run.epochs) < FIRST_EPOCH:
     return Check(
       question,
       LOOK,
@@ -45,8 +44,8 @@ def sure(run: Finished) -> Check | None:
   return Check(
     question,
     LOOK,
-    f"No: in {plural(min(_LAST_EPOCH, len(run.epochs)), 'epoch')} it did not"
-    f" call {percent(_STEADY, 0)} of the examples that it is surest of the"
+    f"No: in {plural(min(LAST_EPOCH, len(run.epochs)), 'epoch')} it did not"
+    f" call {percent(STEADY, 0)} of the examples that it is surest of the"
     f" same twice{share}. The number of wrong labels is then estimated too"
     " high. Pretrained weights, a smaller learning rate or longer training"
     " help.",

@@ -4,6 +4,7 @@ import difflib
 import os
 import re
 import sys
+import threading
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -237,9 +238,31 @@ def _in_plain_words(line: str) -> str:
   return f"{name}={value}; expected {expected}{several}"
 
 
+def _known(error: BaseException | None) -> bool:
+  """Whether it follows from what the main thread says in its one line.
+
+  A file that cannot be written stops tensorboardX's thread too, and leaves
+  TensorStore calling an event loop of Orbax that is closed.
+  """
+  closed = isinstance(error, RuntimeError) and "loop is closed" in str(error)
+  return closed or isinstance(error, OSError)
+
+
+def _no_tracebacks() -> None:
+  """Keeps other threads, and what is cleaned up at the end, quiet."""
+  in_thread, unraisable = threading.excepthook, sys.unraisablehook
+  threading.excepthook = lambda told: (
+    None if _known(told.exc_value) else in_thread(told)
+  )
+  sys.unraisablehook = lambda told: (
+    None if _known(told.exc_value) else unraisable(told)
+  )
+
+
 def start() -> None:
   """Runs the command line; what a user can mend is one line on stderr."""
   leave_at_once()
+  _no_tracebacks()
   for name in ("workdir", "mode", "allow_config_change", *_READ_BY):
     # --help tells the flags of the script that was started.
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])

@@ -84,6 +84,7 @@ class StartTest(parameterized.TestCase):
     super().setUp()
     # This process keeps its signals and its output.
     self.enter_context(mock.patch.object(program, "leave_at_once"))
+    self.enter_context(mock.patch.object(program, "_no_tracebacks"))
     self.enter_context(mock.patch.object(sys, "stdout", sys.stdout))
 
   def test_the_error_is_one_line_whatever_a_name_holds(self):

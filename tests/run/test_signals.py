@@ -27,6 +27,19 @@ def slow(self, state):
 checkpoint.Checkpoints.save = slow
 program.start()
 """
+# From the second save on no file may have as many bytes as a checkpoint's has.
+_FULL_DISK = """
+import resource
+from fsr_jax.run import checkpoint, program
+save, saves = checkpoint.Checkpoints.save, []
+def limited(self, state):
+  saves.append(state)
+  if len(saves) == 2:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+  save(self, state)
+checkpoint.Checkpoints.save = limited
+program.start()
+"""
 _FIELDS = {
   "num_epochs": 500,
   "checkpoint_every_epochs": 1000,
@@ -126,6 +139,29 @@ class SignalsTest(absltest.TestCase):
     said = self.ended(process)
     self.assertIn("ended before all was saved: what was done since is", said)
     self.assertNotIn("Traceback", said)
+
+  @pytest.mark.slow
+  def test_a_disk_that_is_full_while_it_saves(self):
+    """The run ends at once, with one line, and what was saved is whole."""
+    fields = {
+      "num_epochs": 100,
+      "checkpoint_every_epochs": 40,
+      "keep_checkpoints": 1,
+    }
+    process = self.start(_FULL_DISK, **fields)
+    out, said = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 1)
+    self.assertRegex(
+      said,
+      r"^error: cannot save a checkpoint in .*; those before.*from them\n$",
+    )
+    # The next save would be after the last epoch.
+    self.assertNotIn("epoch  99/", out)
+    self.assertEqual(int(workdirs.restored(self.workdir).step), 40 * 14)
+    again = self.start(**fields)
+    out, said = again.communicate(timeout=60)
+    self.assertEqual(again.returncode, 0, said)
+    self.assertIn("continuing from step 560", out)
 
   @pytest.mark.slow
   def test_nobody_reads_what_it_says(self):

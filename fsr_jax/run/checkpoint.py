@@ -193,13 +193,18 @@ class Checkpoints:
       wanted = (*fields, _STEP)
       names = [name for name in digests if name.split(".")[0] in wanted]
     as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-    return self._read(
+    arrays = self._read(
       ocp.args.PyTreeRestore(
         dict.fromkeys(names, 0),
         dict.fromkeys(names, as_numpy),
         partial_restore=True,
       )
     )
+    return {
+      name: array
+      for name, array in arrays.items()
+      if name.split(".")[0] in fields
+    }
 
   @property
   def _where(self) -> str:

@@ -12,6 +12,7 @@ from absl.testing import absltest, parameterized
 from fsr_jax.errors import InputError
 from fsr_jax.run import program
 from fsr_jax.run.stop import Left
+from fsr_jax.run.watch.screen import Screen
 
 
 class CheckFieldsTest(parameterized.TestCase):
@@ -86,6 +87,7 @@ class StartTest(parameterized.TestCase):
     self.enter_context(mock.patch.object(program, "leave_at_once"))
     self.enter_context(mock.patch.object(program, "_no_tracebacks"))
     self.enter_context(mock.patch.object(sys, "stdout", sys.stdout))
+    self.enter_context(mock.patch.object(program, "say", Screen()))
 
   def test_the_error_is_one_line_whatever_a_name_holds(self):
     error = InputError("cannot read a\nb\r.png")

@@ -188,9 +188,9 @@ def _as_given(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-  """Orbax reports every step of every save at lower levels."""
+  """Orbax reports every step of every save, and what it raises anyway."""
   before = logging.get_verbosity()
-  logging.set_verbosity(logging.ERROR)
+  logging.set_verbosity(logging.FATAL)
   try:
     yield
   finally:

@@ -4,6 +4,7 @@ Orbax restores flipped bits without a word and casts a wrong dtype; the CRC-32
 of each array is stored beside the state and compared.
 """
 
+from collections.abc import Iterator
 import contextlib
 import pathlib
 from typing import Any
@@ -17,6 +18,9 @@ from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.train.state import TrainState
+
+# Name of the array that says which step a state is of.
+_STEP = "step"
 
 
 def named(tree: Tree) -> dict[str, np.ndarray]:
@@ -89,27 +93,49 @@ class Checkpoints:
     """Saves a state of numpy arrays; a step that is there already is kept.
 
     Raises:
-      OSError and others of the file system, from this save or the one before.
+      OSError: of this save or the one before.
     """
     step = int(state.step)
-    # Errors of the save before surface here, not at the end of the run.
-    self._manager.wait_until_finished()
+    self._wait()
     if step == self.latest_step():
       return
     arrays = named(state)
     digests = {name: _digest(array) for name, array in arrays.items()}
-    saved = self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(arrays),
-        digests=ocp.args.JsonSave(digests),
-      ),
-    )
+    with self._saving():
+      saved = self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(arrays),
+          digests=ocp.args.JsonSave(digests),
+        ),
+      )
     check(
       saved,
       f"{self._directory} has a later checkpoint than step {step}; choose"
       " another workdir",
     )
+
+  def raise_errors(self) -> None:
+    """Raises what went wrong in a save that has ended; waits for none."""
+    if not self._manager.is_saving_in_progress():
+      self._wait()
+
+  def _wait(self) -> None:
+    """Waits for the save in flight. Raises what went wrong in it."""
+    with self._saving():
+      self._manager.wait_until_finished()
+
+  @contextlib.contextmanager
+  def _saving(self) -> Iterator[None]:
+    """Makes what goes wrong while a checkpoint is saved an OSError."""
+    try:
+      yield
+    # Orbax and TensorStore raise many types when a file cannot be written.
+    except Exception as error:
+      raise OSError(
+        f"cannot save a checkpoint in {self._directory} ({_reason(error)});"
+        " those before it are whole, and the same command continues from them"
+      ) from error
 
   def restore(self, template: TrainState) -> TrainState:
     """The newest checkpoint.
@@ -165,15 +191,21 @@ class Checkpoints:
     """
     with self._explained():
       digests = self._restore(digests=ocp.args.JsonRestore()).digests
-      names = [name for name in digests if name.split(".")[0] in fields]
+      wanted = (*fields, _STEP)
+      names = [name for name in digests if name.split(".")[0] in wanted]
     as_numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-    return self._read(
+    arrays = self._read(
       ocp.args.PyTreeRestore(
         dict.fromkeys(names, 0),
         dict.fromkeys(names, as_numpy),
         partial_restore=True,
       )
     )
+    return {
+      name: array
+      for name, array in arrays.items()
+      if name.split(".")[0] in fields
+    }
 
   @property
   def _where(self) -> str:
@@ -192,6 +224,12 @@ class Checkpoints:
       not damaged,
       f"{self._where} is damaged in {', '.join(damaged[:3])}; move it away"
       " to use the one before it",
+    )
+    step = restored.state.get(_STEP)
+    check(
+      step is None or int(step) == self.latest_step(),
+      f"{self._where} is of step {step}, which its name is not; rename it, or"
+      " move it away to use the one before it",
     )
     return restored.state
 
@@ -218,5 +256,5 @@ class Checkpoints:
 
   def close(self) -> None:
     """Waits for the last save. Raises what went wrong in it."""
-    self._manager.wait_until_finished()
+    self._wait()
     self._manager.close()

@@ -89,6 +89,7 @@ class Run:
     train, run = self.options.train.on_features, self.options.run
     devices, note = devices_for(train, run.num_devices)
     self.notes += [note] if note else []
+    self.notes += resume.damaged_lines(self.workdir)
     self.notes += keep_backbone(self.options, self.pictures, self.workdir)
     self.extractor, self.data = features_of_run(
       self.options, self.pictures, self.workdir, devices, signals, say
@@ -167,20 +168,18 @@ class Run:
       last_step = min(last_step, stop_after_epochs * per_epoch)
     scalars: dict = {}
     with contextlib.closing(self.workdir.open_scalars(self.step)) as writer:
-      try:
-        with self._stop.on(signals):
-          while self.step < last_step and not self._stop.asked:
-            scalars = self._train_epoch(self.step // per_epoch, writer)
-          if self.step > first_step:
-            self._save()
-      except NonFiniteError as error:
-        rate = self.options.train.optimization.learning_rate
-        way = resume.way_on(rate, self._checkpoints.latest_step())
-        raise NonFiniteError(f"{error}; {way}") from error
-      finally:
-        self._progress.close()
-        self._checkpoints.close()
-        self.workdir.unlock()
+      told = resume.way_told(
+        self.options.train.optimization.learning_rate, self._checkpoints
+      )
+      # Signals ask until the last save is done, too.
+      with self._stop.on(signals), contextlib.ExitStack() as ends, told:
+        ends.callback(self.workdir.unlock)
+        ends.callback(self._checkpoints.close)
+        ends.callback(self._progress.close)
+        while self.step < last_step and not self._stop.asked:
+          scalars = self._train_epoch(self.step // per_epoch, writer)
+        if self.step > first_step:
+          self._save()
       done = self.step == self.num_steps
       return self._finish(scalars, writer) if done else None
 
@@ -243,6 +242,8 @@ class Run:
     )
     try:
       for done, self._state, newest in steps:
+        self._stop.done_something()
+        self._checkpoints.raise_errors()
         self._progress.called(epoch, done - before)
         # Of the call before, which is done: the device is not waited for.
         if before > first and self._progress.due():

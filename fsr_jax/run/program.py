@@ -1,11 +1,10 @@
 """The command line: `python main.py`, or `fsr-jax` where it is installed."""
 
 import difflib
-import io
 import os
 import re
-import signal
 import sys
+import threading
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -14,8 +13,8 @@ from ml_collections import config_flags
 from fsr_jax import shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
-from fsr_jax.run.stop import Left
-from fsr_jax.run.watch.screen import say
+from fsr_jax.run.stop import Left, leave_at_once
+from fsr_jax.run.watch.screen import outlive_stdout, say
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config",
@@ -85,8 +84,6 @@ _READ_BY = {
   "parameters": ("predict", "export"),
   "on_error": ("predict", "evaluate"),
 }
-# Exit status of what Ctrl-C ended, as shells have it.
-_INTERRUPTED = 128 + signal.SIGINT
 _ALLOW = flags.DEFINE_bool(
   "allow_config_change",
   False,
@@ -104,8 +101,9 @@ def main(argv):
       f"--{name} is not read by --mode={_MODE.value}, but by"
       f" {' and '.join(modes)}",
     )
-  # Orbax reports every step of every save at lower levels.
-  logging.set_verbosity(logging.ERROR)
+  # Orbax reports every step of every save at lower levels, and what goes wrong
+  # in one with a traceback; it is raised as well.
+  logging.set_verbosity(logging.FATAL)
   # Imported here, so that a wrong flag is answered at once.
   from fsr_jax.run import commands
 
@@ -240,14 +238,35 @@ def _in_plain_words(line: str) -> str:
   return f"{name}={value}; expected {expected}{several}"
 
 
+def _known(error: BaseException | None) -> bool:
+  """Whether it follows from what the main thread says in its one line.
+
+  A file that cannot be written stops tensorboardX's thread too, and leaves
+  TensorStore calling an event loop of Orbax that is closed.
+  """
+  closed = isinstance(error, RuntimeError) and "loop is closed" in str(error)
+  return closed or isinstance(error, OSError)
+
+
+def _no_tracebacks() -> None:
+  """Keeps other threads, and what is cleaned up at the end, quiet."""
+  in_thread, unraisable = threading.excepthook, sys.unraisablehook
+  threading.excepthook = lambda told: (
+    None if _known(told.exc_value) else in_thread(told)
+  )
+  sys.unraisablehook = lambda told: (
+    None if _known(told.exc_value) else unraisable(told)
+  )
+
+
 def start() -> None:
   """Runs the command line; what a user can mend is one line on stderr."""
+  leave_at_once()
+  _no_tracebacks()
   for name in ("workdir", "mode", "allow_config_change", *_READ_BY):
     # --help tells the flags of the script that was started.
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
-  if isinstance(sys.stdout, io.TextIOWrapper):
-    # Names of files and classes need not be text that a terminal can show.
-    sys.stdout.reconfigure(errors="backslashreplace")
+  outlive_stdout()
   if not any(re.match("--?help", argument) for argument in sys.argv[1:]):
     say.wait("importing", "JAX and Flax, which takes some seconds")
   try:
@@ -255,9 +274,6 @@ def start() -> None:
   except Left as left:
     say(str(left))
     sys.exit(os.EX_TEMPFAIL)
-  except KeyboardInterrupt:
-    say("stopped by Ctrl-C; what was saved before is kept")
-    sys.exit(_INTERRUPTED)
   # The file system's own words: no space left, permission denied, ...
   except (InputError, OSError) as error:
     sys.exit("error: " + " ".join(str(error).splitlines()))

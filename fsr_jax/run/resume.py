@@ -1,5 +1,8 @@
 """A run is continued: what must be as it was, what is said if it is not."""
 
+from collections.abc import Iterator
+import contextlib
+
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
@@ -8,6 +11,8 @@ from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check
 from fsr_jax.run import content, labels
+from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.steps import NonFiniteError
 from fsr_jax.run.use import description
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.optimizer import learning_rate
@@ -59,6 +64,16 @@ def check_length(workdir: Workdir, step: int, num_steps: int) -> None:
     f"workdir {workdir.path} is at step {step}, beyond the {num_steps} steps of"
     " num_epochs",
   )
+
+
+def damaged_lines(workdir: Workdir) -> list[str]:
+  """What is said of lines of metrics.jsonl that are dropped: one line, if
+  there are any."""
+  count = workdir.count_damaged_metrics()
+  if not count:
+    return []
+  lines = "a line that is" if count == 1 else f"{count} lines that are"
+  return [f"metrics.jsonl has {lines} damaged, cut off for example; dropped"]
 
 
 def remember(workdir: Workdir, options: TrainOptions, data: Data) -> None:
@@ -127,3 +142,13 @@ def way_on(rate: float, latest_step: int | None) -> str:
     f" continues from the checkpoint of step {latest_step}, with a smaller"
     " learning rate"
   )
+
+
+@contextlib.contextmanager
+def way_told(rate: float, checkpoints: Checkpoints) -> Iterator[None]:
+  """Says after a NonFiniteError what can be done; arguments as `way_on`."""
+  try:
+    yield
+  except NonFiniteError as error:
+    way = way_on(rate, checkpoints.latest_step())
+    raise NonFiniteError(f"{error}; {way}") from error

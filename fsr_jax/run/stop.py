@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 import contextlib
+import os
 import signal
 import threading
 
-SIGNALS: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT)
+# Those that a scheduler, a person and a terminal that is closed send.
+SIGNALS: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+# Set while something would be lost if the process ended at once.
+_working = threading.Event()
 
 
 class Left(KeyboardInterrupt):
@@ -21,32 +26,99 @@ class Stop:
 
   def __init__(self):
     self.asked = False
+    self._count = 0
 
   @contextlib.contextmanager
   def on(self, signals: tuple[int, ...]) -> Iterator[None]:
-    """Within it these signals ask; the second one interrupts at once.
+    """Within it these signals ask: the first is what counts.
 
-    Outside the main thread, where Python handles none, they do what they did.
+    Often a second follows (Ctrl-C twice, a wrapper that hands on what it gets
+    itself): it changes nothing. The third does what it did outside.
+
+    Outside the main thread, where Python handles none, all do what they did.
 
     Args:
       signals: numbers of signals.
-
-    Raises:
-      KeyboardInterrupt: asked twice.
     """
-    self.asked = False
+    self.asked, self._count = False, 0
     if threading.current_thread() is not threading.main_thread():
       signals = ()
-    before = {number: signal.signal(number, self._ask) for number in signals}
+    before = {number: signal.getsignal(number) for number in _heard(signals)}
+
+    def ask(number, frame):
+      del frame
+      self.asked = True
+      self._count += 1
+      if self._count == 2:
+        _tell("what was done is being saved; a third signal would lose it")
+      if self._count == 3:
+        _tell("ended before all was saved: what was done since is lost")
+        _working.clear()
+        _install(before)
+        signal.raise_signal(number)
+
+    for number in before:
+      signal.signal(number, ask)
     try:
       yield
     finally:
-      for number, handler in before.items():
-        # None: it was not Python that installed it, nor can Python do again.
-        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+      _working.clear()
+      _install(before)
 
-  def _ask(self, number, frame):
-    del number, frame
-    if self.asked:
-      raise KeyboardInterrupt
-    self.asked = True
+  def done_something(self) -> None:
+    """Says that from now on, within `on`, there is something to be saved."""
+    _working.set()
+
+
+def leave_at_once() -> None:
+  """Lets signals end the process wherever it is, while nothing would be lost.
+
+  That is while it imports, reads data or compiles, which may keep the main
+  thread, where Python handles signals, for a minute: another thread hears them.
+  The exit status is 75, and there is one line on stderr.
+  """
+
+  once = threading.Lock()
+
+  def leave(number, frame=None):
+    del frame
+    if not _working.is_set() and once.acquire(blocking=False):
+      name = signal.Signals(number).name
+      _tell(f"left by {name}: what was saved is kept; the same command goes on")
+      os._exit(os.EX_TEMPFAIL)
+
+  heard, written = os.pipe()
+  os.set_blocking(written, False)
+
+  def listen():
+    while numbers := os.read(heard, 1):
+      if numbers[0] in signals:
+        leave(numbers[0])
+
+  signals = _heard(SIGNALS)
+  for number in signals:
+    signal.signal(number, leave)
+  signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+  threading.Thread(target=listen, name="signals", daemon=True).start()
+
+
+def _heard(signals: tuple[int, ...]) -> list[int]:
+  """Those of `signals` that are not ignored: nohup ignores SIGHUP."""
+  return [
+    number
+    for number in signals
+    if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
+  ]
+
+
+def _install(handlers: dict) -> None:
+  for number, handler in handlers.items():
+    # None: it was not Python that installed it, nor can Python do again.
+    signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _tell(line: str) -> None:
+  """Writes to stderr past its buffer, which may be what was interrupted."""
+  with contextlib.suppress(OSError):
+    # In a terminal there may be the line in place, or ^C.
+    os.write(2, f"{os.isatty(2) * chr(10)}{line}\n".encode())

@@ -198,11 +198,18 @@ class Workdir:
 
   def read_metrics(self) -> list[dict]:
     """Scalars of the epochs logged so far, without lines that are damaged."""
+    return [scalars for scalars in self._logged() if scalars is not None]
+
+  def count_damaged_metrics(self) -> int:
+    """Lines of metrics.jsonl that are damaged."""
+    return self._logged().count(None)
+
+  def _logged(self) -> list[dict | None]:
+    """`logged` of every line of metrics.jsonl."""
     if not self._metrics.exists():
       return []
     lines = self._metrics.read_text("utf-8", errors="replace").splitlines()
-    found = map(logged, lines)
-    return [scalars for scalars in found if scalars is not None]
+    return [logged(line) for line in lines]
 
   def write_table(self, name: str, table: Table) -> None:
     """Writes a table as CSV that spreadsheets can open, under this name."""

@@ -16,7 +16,8 @@ from fsr_jax.config import validation
 from fsr_jax.data import sources
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands, labels
+from fsr_jax.run import commands, labels, loop
+from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 from tests import shrunk
 from tests.run import workdirs
@@ -176,15 +177,27 @@ class DamageTest(parameterized.TestCase):
       for line in (b"5", b"[]", b'{"step": "1"}x', b'{"step": null}', b"\xff"):
         file.write(line + b"\n")
       file.write(b"[" * 100_000 + b'\n{"step": 1e999}\n{"step": NaN}\n{"st')
-    work = Workdir(str(self.workdir))
-    work.open_scalars(step=10**6).close()
-    self.assertEqual(path.read_text(), kept)
+    run = loop.Run(shrunk.config(**SMALL), str(self.workdir))
+    self.assertStartsWith(run.notes[0], "metrics.jsonl has 9 lines that are")
+    self.assertIsNotNone(run.train())
+    self.assertStartsWith(path.read_text(), kept)
+    self.assertEqual(path.read_text().count("\n"), 2)
 
   def test_damaged_summary_is_none(self):
     work = Workdir(str(self.workdir))
     for text in ("[", "[" * 100_000, "3", '{"a": 1'):
       (self.workdir / "summary.json").write_text(text)
       self.assertIsNone(work.read_summary())
+
+  def test_a_checkpoint_that_is_not_of_the_step_of_its_name(self):
+    folder = self.workdir / "checkpoints"
+    (step,) = [path.name for path in folder.iterdir()]
+    (folder / step).rename(folder / "999")
+    message = f"checkpoint {folder}/999 is of step {step}, which its name is no"
+    with self.assertRaisesRegex(InputError, message):
+      commands.train(shrunk.config(**SMALL), str(self.workdir))
+    with self.assertRaisesRegex(InputError, message):
+      Model.load(str(self.workdir))
 
   def test_mutated_checkpoints(self):
     """Every file of it in turn: emptied, of noise."""

@@ -10,14 +10,23 @@ from fsr_jax.run.stop import SIGNALS, Stop
 
 
 class StopTest(absltest.TestCase):
-  def test_the_first_asks_and_the_second_interrupts(self):
+  def test_the_first_asks_and_the_third_interrupts(self):
     before, stop = signal.getsignal(signal.SIGINT), Stop()
     with self.assertRaises(KeyboardInterrupt), stop.on(SIGNALS):
       os.kill(os.getpid(), signal.SIGTERM)
       self.assertTrue(stop.asked)
+      os.kill(os.getpid(), signal.SIGHUP)
       os.kill(os.getpid(), signal.SIGINT)
     self.assertIs(signal.getsignal(signal.SIGINT), before)
     with stop.on(()):
+      self.assertFalse(stop.asked)
+
+  def test_what_nohup_ignores_asks_nothing(self):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    self.addCleanup(signal.signal, signal.SIGHUP, before)
+    stop = Stop()
+    with stop.on(SIGNALS):
+      os.kill(os.getpid(), signal.SIGHUP)
       self.assertFalse(stop.asked)
 
   def test_in_another_thread_nothing_is_installed(self):

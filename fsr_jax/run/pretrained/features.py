@@ -229,6 +229,7 @@ class Features:
         rows = [found[start]] if start in found else []
         for at in range(first, end, self._batch):
           rows.append(next(taken)[: end - at])
+          stop.done_something()
           if stop.asked:
             break
         found[start] = np.concatenate(rows)

@@ -1,5 +1,6 @@
 """metrics.jsonl and TensorBoard's event files: what a run logs as it goes."""
 
+import contextlib
 import json
 import math
 import pathlib
@@ -58,7 +59,9 @@ class Scalars:
 
   def close(self) -> None:
     self._lines.close()
-    self._events.close()
+    # What is flushed is there; no run ends because its disk is full here.
+    with contextlib.suppress(OSError):
+      self._events.close()
 
 
 def _described(name: str, value: float) -> Summary.Value:

@@ -1,6 +1,7 @@
 """The terminal, log or notebook that a person looks at."""
 
 from collections.abc import Callable, Sequence
+import io
 import os
 import sys
 import threading
@@ -123,6 +124,39 @@ def _bar():
 
   Bar.set_lock(threading.RLock())  # and no semaphore of the system.
   return Bar(total=1, file=sys.stdout, dynamic_ncols=True, bar_format="{bar}")
+
+
+class _Outlived(io.FileIO):
+  """A file that drops what cannot be written to it."""
+
+  def write(self, data, /):
+    try:
+      return super().write(data)
+    # Nobody reads (`| head`), the terminal is closed, the disk is full.
+    except OSError:
+      return memoryview(data).nbytes
+
+
+def outlive_stdout() -> None:
+  """Makes standard output one whose loss ends no run.
+
+  And one that shows the names of files and classes that are no text.
+  """
+  if sys.stdout is None:  # It was closed before the program began.
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+  if not isinstance(sys.stdout, io.TextIOWrapper):
+    return  # A notebook's.
+  sys.stdout.reconfigure(errors="backslashreplace")
+  # With PYTHONUNBUFFERED there is no buffer before the file.
+  below = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+  if isinstance(below, io.FileIO):
+    sys.stdout.flush()
+    sys.stdout = io.TextIOWrapper(
+      io.BufferedWriter(_Outlived(sys.stdout.fileno(), "w", closefd=False)),
+      encoding=sys.stdout.encoding,
+      errors=sys.stdout.errors,
+      line_buffering=sys.stdout.line_buffering,
+    )
 
 
 # What all parts of the program show their lines on.

@@ -74,17 +74,57 @@ def arrays_read(path: str | pathlib.Path, advice: str = "") -> Iterator[None]:
     raise InputError(f"cannot read {path} ({reason}){advice}") from error
 
 
+def no_link(path: str | pathlib.Path, mode: int) -> int:
+  """Opens a file to be written, as `opener` of `open`; never through a link.
+
+  In a folder that others may write to, a link put there under the name of one
+  of our files would let us overwrite any of our own files elsewhere.
+
+  Args:
+    path: of the file.
+    mode: flags of os.open.
+
+  Raises:
+    InputError: a link, or no regular file, is there.
+    OSError: as of os.open.
+  """
+  flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+  try:
+    descriptor = os.open(path, mode | flags, 0o666)
+  except OSError:
+    # Systems have several errors for a link.
+    check(
+      not os.path.islink(path),
+      f"{path} is a symbolic link; expected a file, or nothing: move it away",
+    )
+    raise
+  regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+  if not regular:
+    os.close(descriptor)
+  check(regular, f"{path} is no regular file")
+  return descriptor
+
+
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def replacing(path: pathlib.Path, own: str = "") -> Iterator[pathlib.Path]:
   """Where to write a file that takes the place of `path` once it is whole.
 
-  What fails before that, or a kill, leaves `path` as it was.
+  What fails before that, or a kill, leaves `path` as it was. What lay under the
+  name of the unfinished file is removed first, and that file made anew: a link
+  there is never written through.
 
   Args:
     path: of the file; its folder is made if it is missing.
+    own: part of the unfinished file's name, where several processes write.
+
+  Raises:
+    OSError: the file system's, or somebody else put a file there in between.
   """
   path.parent.mkdir(parents=True, exist_ok=True)
-  partial = path.with_name(path.name + ".part")
+  name = f"{path.name}.{own}.part" if own else f"{path.name}.part"
+  partial = path.with_name(name)
+  partial.unlink(missing_ok=True)
+  os.close(no_link(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
   try:
     yield partial
     os.replace(partial, path)

@@ -75,6 +75,13 @@ _ON_ERROR = flags.DEFINE_enum(
   "What to do about a picture in --input that cannot be read; none means as"
   " data.on_error of the run.",
 )
+_ALLOW_CODE = flags.DEFINE_bool(
+  "allow_code",
+  None,
+  "Whether a network that is package.module:function may be imported and run"
+  " although it is --workdir that names it: it may be somebody else's. A"
+  " training takes it from --config and needs no such leave.",
+)
 # Flag -> modes that read it.
 _READ_BY = {
   "config": ("train", "evaluate", "report"),
@@ -84,6 +91,7 @@ _READ_BY = {
   "tau_norm": ("predict", "evaluate", "export"),
   "parameters": ("predict", "export"),
   "on_error": ("predict", "evaluate"),
+  "allow_code": ("predict", "evaluate", "export"),
 }
 # Exit status of what Ctrl-C ended, as shells have it.
 _INTERRUPTED = 128 + signal.SIGINT
@@ -121,6 +129,7 @@ def main(argv):
       _PRIOR.value,
       _ON_ERROR.value,
       _TAU_NORM.value or 0.0,
+      bool(_ALLOW_CODE.value),
     )
     return
   if _MODE.value == "export":
@@ -129,6 +138,7 @@ def main(argv):
       _OUTPUT.value,
       _PARAMETERS.value or "last",
       _TAU_NORM.value or 0.0,
+      bool(_ALLOW_CODE.value),
     )
     return
   if _MODE.value == "report":
@@ -166,6 +176,7 @@ def _evaluate(commands, workdir: str) -> None:
     prior=_PRIOR.value,
     tau_norm=_TAU_NORM.value or 0.0,
     on_error=_ON_ERROR.value,
+    allow_code=bool(_ALLOW_CODE.value),
     **where,
   )
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import safetensors
 
+from fsr_jax import archives
 from fsr_jax.config import places
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import place, require_file
@@ -163,6 +164,7 @@ def _read_file(pretrained: str, file: pathlib.Path) -> Weights:
   where = f"pretrained={pretrained}"
   arrays: dict[str, np.ndarray] = {}
   require_file(file, where)
+  archives.check_size(where, file.stat().st_size)
   try:
     with safetensors.safe_open(file, framework="np") as archive:
       for name in archive.keys():  # noqa: SIM118  Not a dict.

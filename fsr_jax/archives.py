@@ -1,35 +1,12 @@
 """Arrays in files, perhaps of somebody else: never pickled, never more than the
 machine can hold."""
 
-import os
 import pathlib
 
 import numpy as np
 
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import arrays_read, require_file
-
-
-def memory() -> int:
-  """Bytes of memory that this machine has."""
-  return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def check_size(path: object, claimed: int) -> None:
-  """Refuses what cannot be held: a few kB can claim any size.
-
-  Args:
-    path: of the file, for messages.
-    claimed: bytes that its content takes, as it says itself.
-
-  Raises:
-    InputError: names both.
-  """
-  check(
-    claimed <= memory(),
-    f"{path} claims to hold {claimed:,} bytes; expected at most the memory of"
-    f" this machine, {memory():,}",
-  )
+from fsr_jax.errors import InputError
+from fsr_jax.files import arrays_read, check_size, require_file
 
 
 def npz(path: str | pathlib.Path, advice: str = "") -> dict[str, np.ndarray]:
@@ -60,8 +37,7 @@ def safetensors(
   # Imported here, and by its whole name: who reads no weights needs it not.
   import safetensors as library
 
-  require_file(path)
-  check_size(path, os.stat(path).st_size)
+  check_size(path, require_file(path))
   try:
     with library.safe_open(path, framework="np") as archive:
       found = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118

@@ -22,36 +22,69 @@ def place(path: str) -> pathlib.Path:
   return pathlib.Path(os.path.expanduser(path))
 
 
-def require_file(path: str | pathlib.Path, name: str = "") -> None:
+def memory() -> int:
+  """Bytes of memory that this machine has."""
+  return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def check_size(path: object, claimed: int, most: int | None = None) -> None:
+  """Refuses what cannot be held: a few kB can claim any size.
+
+  Args:
+    path: of the file, for messages.
+    claimed: bytes that its content takes, as it says itself.
+    most: that it may take; None for those of `memory`.
+
+  Raises:
+    InputError: names both.
+  """
+  limit, whose = most or memory(), "" if most else ", this machine's memory"
+  check(
+    claimed <= limit,
+    f"{path} claims to hold {claimed:,} bytes; expected at most"
+    f" {limit:,}{whose}",
+  )
+
+
+def require_file(path: str | pathlib.Path, name: str = "") -> int:
   """Refuses what is no regular file: reading a pipe may wait for ever.
 
   Args:
     path: links are followed.
     name: of the file in messages, where its path does not say enough.
 
+  Returns:
+    Its size in bytes.
+
   Raises:
     InputError: nothing there, a folder, pipe, device or socket, or no path at
       all (with a NUL).
   """
   try:
-    mode = os.stat(path).st_mode
+    status = os.stat(path)
   except OSError as error:
     raise InputError(
       f"cannot read {name or path} ({error.strerror})"
     ) from error
   except ValueError as error:  # NUL, or what no file name can be encoded from.
     raise InputError(f"{name or str(path)!r} is no path ({error})") from error
+  mode = status.st_mode
   kind = _KINDS.get(stat.S_IFMT(mode), "something else")
   check(stat.S_ISREG(mode), f"{name or path} is no regular file but {kind}")
+  return status.st_size
 
 
-def read_file(path: str | pathlib.Path) -> bytes:
+def read_file(path: str | pathlib.Path, most: int | None = None) -> bytes:
   """Content of a file.
 
+  Args:
+    path: of the file.
+    most: bytes that it may have; None for those of `memory`.
+
   Raises:
-    InputError: as `require_file`, or it cannot be read.
+    InputError: as `require_file`, it is larger or cannot be read.
   """
-  require_file(path)
+  check_size(path, require_file(path), most)
   try:
     return pathlib.Path(path).read_bytes()
   except OSError as error:

@@ -17,6 +17,7 @@ from fsr_jax.api import fitted
 from fsr_jax.data import table
 from fsr_jax.data.images import reader
 from fsr_jax.data.labels import file as labels_file
+from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import arrays, tfds_folder
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands, labels, loop
@@ -128,15 +129,23 @@ class CodeTest(parameterized.TestCase):
       self.assertRegex(done.stderr.strip().splitlines()[-1], said)
 
   def test_features_of_tfds(self):
-    path = pathlib.Path(self.create_tempdir()) / "features.json"
+    root = pathlib.Path(self.create_tempdir())
+    folder = root / "mine" / "1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "mine-train.array_record-00000-of-00001").touch()
+    about = {"name": "mine", "version": "1.0.0", "fileFormat": "array_record"}
+    (folder / "dataset_info.json").write_text(json.dumps(about))
     kind = "tensorflow_datasets.core.features.features_dict.FeaturesDict"
     for key in ("type", "pythonClassName"):
       inner = {key: f"{self.module}.Feature"}
-      path.write_text(json.dumps({key: kind, "content": {"image": inner}}))
-      with self.assertRaisesRegex(InputError, "would be imported and run"):
-        tfds_folder._check_features(path)
-    path.write_text(json.dumps({"type": kind, "content": {"type": {}}}))
-    tfds_folder._check_features(path)
+      features = {key: kind, "content": {"image": inner}, **inner}
+      (folder / "features.json").write_text(json.dumps(features))
+      with (
+        self.assertRaisesRegex(InputError, "would be imported and run"),
+        tfds_folder.opened(DataOptions(data_dir=str(root)), "mine"),
+      ):
+        self.fail("opened")
+    self.assertFalse(self.sign.exists())
 
 
 class Bomb:

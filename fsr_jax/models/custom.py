@@ -95,6 +95,9 @@ def _said(error: BaseException) -> str:
   """What went wrong, and where."""
   if isinstance(error, ImportError):
     return str(error)
+  text = str(error)[:200]
+  said = type(error).__name__ + (f": {text}" if text else "")
   last = traceback.extract_tb(error.__traceback__)[-1]
-  where = f"{pathlib.PurePath(last.filename).name}, line {last.lineno}"
-  return f"{type(error).__name__}: {str(error)[:200]} in {where}"
+  if last.filename == __file__:  # What was called is no Python.
+    return said
+  return f"{said} in {pathlib.PurePath(last.filename).name}, line {last.lineno}"

@@ -22,36 +22,69 @@ def place(path: str) -> pathlib.Path:
   return pathlib.Path(os.path.expanduser(path))
 
 
-def require_file(path: str | pathlib.Path, name: str = "") -> None:
+def memory() -> int:
+  """Bytes of memory that this machine has."""
+  return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def check_size(path: object, claimed: int, most: int | None = None) -> None:
+  """Refuses what cannot be held: a few kB can claim any size.
+
+  Args:
+    path: of the file, for messages.
+    claimed: bytes that its content takes, as it says itself.
+    most: that it may take; None for those of `memory`.
+
+  Raises:
+    InputError: names both.
+  """
+  limit, whose = most or memory(), "" if most else ", this machine's memory"
+  check(
+    claimed <= limit,
+    f"{path} claims to hold {claimed:,} bytes; expected at most"
+    f" {limit:,}{whose}",
+  )
+
+
+def require_file(path: str | pathlib.Path, name: str = "") -> int:
   """Refuses what is no regular file: reading a pipe may wait for ever.
 
   Args:
     path: links are followed.
     name: of the file in messages, where its path does not say enough.
 
+  Returns:
+    Its size in bytes.
+
   Raises:
     InputError: nothing there, a folder, pipe, device or socket, or no path at
       all (with a NUL).
   """
   try:
-    mode = os.stat(path).st_mode
+    status = os.stat(path)
   except OSError as error:
     raise InputError(
       f"cannot read {name or path} ({error.strerror})"
     ) from error
   except ValueError as error:  # NUL, or what no file name can be encoded from.
     raise InputError(f"{name or str(path)!r} is no path ({error})") from error
+  mode = status.st_mode
   kind = _KINDS.get(stat.S_IFMT(mode), "something else")
   check(stat.S_ISREG(mode), f"{name or path} is no regular file but {kind}")
+  return status.st_size
 
 
-def read_file(path: str | pathlib.Path) -> bytes:
+def read_file(path: str | pathlib.Path, most: int | None = None) -> bytes:
   """Content of a file.
 
+  Args:
+    path: of the file.
+    most: bytes that it may have; None for those of `memory`.
+
   Raises:
-    InputError: as `require_file`, or it cannot be read.
+    InputError: as `require_file`, it is larger or cannot be read.
   """
-  require_file(path)
+  check_size(path, require_file(path), most)
   try:
     return pathlib.Path(path).read_bytes()
   except OSError as error:
@@ -74,17 +107,57 @@ def arrays_read(path: str | pathlib.Path, advice: str = "") -> Iterator[None]:
     raise InputError(f"cannot read {path} ({reason}){advice}") from error
 
 
+def no_link(path: str | pathlib.Path, mode: int) -> int:
+  """Opens a file to be written, as `opener` of `open`; never through a link.
+
+  In a folder that others may write to, a link put there under the name of one
+  of our files would let us overwrite any of our own files elsewhere.
+
+  Args:
+    path: of the file.
+    mode: flags of os.open.
+
+  Raises:
+    InputError: a link, or no regular file, is there.
+    OSError: as of os.open.
+  """
+  flags = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+  try:
+    descriptor = os.open(path, mode | flags, 0o666)
+  except OSError:
+    # Systems have several errors for a link.
+    check(
+      not os.path.islink(path),
+      f"{path} is a symbolic link; expected a file, or nothing: move it away",
+    )
+    raise
+  regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+  if not regular:
+    os.close(descriptor)
+  check(regular, f"{path} is no regular file")
+  return descriptor
+
+
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def replacing(path: pathlib.Path, own: str = "") -> Iterator[pathlib.Path]:
   """Where to write a file that takes the place of `path` once it is whole.
 
-  What fails before that, or a kill, leaves `path` as it was.
+  What fails before that, or a kill, leaves `path` as it was. What lay under the
+  name of the unfinished file is removed first, and that file made anew: a link
+  there is never written through.
 
   Args:
     path: of the file; its folder is made if it is missing.
+    own: part of the unfinished file's name, where several processes write.
+
+  Raises:
+    OSError: the file system's, or somebody else put a file there in between.
   """
   path.parent.mkdir(parents=True, exist_ok=True)
-  partial = path.with_name(path.name + ".part")
+  name = f"{path.name}.{own}.part" if own else f"{path.name}.part"
+  partial = path.with_name(name)
+  partial.unlink(missing_ok=True)
+  os.close(no_link(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
   try:
     yield partial
     os.replace(partial, path)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from fsr_jax import archives
 from fsr_jax.api.inputs import as_trained, is_place
 from fsr_jax.data.sources.pixels import Form
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import arrays_read, place, read_file, replacing, require_file
+from fsr_jax.files import place, read_file, replacing
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.label_issues.table import called, positions
 from fsr_jax.run.use.inputs import load as load_inputs
@@ -166,20 +167,23 @@ def _plain(value: Any) -> Any:
   return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def load(path: str) -> Fitted:
+def load(path: str, allow_code: bool = False) -> Fitted:
   """What `Fitted.save` saved, or a run in its workdir.
 
   Args:
     path: of the folder.
+    allow_code: whether a network that is package.module:function, code that
+      the folder names, may be imported and run; nothing else there is run.
 
   Returns:
     Fitted; of a run of the command line classes are called by their names.
 
   Raises:
-    InputError: nothing of that is there, it is damaged, or the run is not done.
+    InputError: nothing of that is there, it is damaged, the run is not done,
+      or its network is code that is not allowed.
   """
   directory = place(os.fspath(path))
-  model = Model.load(str(directory))
+  model = Model.load(str(directory), allow_code=allow_code)
   if not (directory / _NAME).exists():
     return _of_workdir(directory, model)
   try:
@@ -199,9 +203,7 @@ def _read_table(path: pathlib.Path, classes: np.ndarray) -> LabelIssues | None:
   """What `_write_table` wrote; None where there is nothing."""
   if not path.exists():
     return None
-  require_file(path)
-  with arrays_read(path), np.load(path) as archive:
-    columns = {name: archive[name] for name in archive.files}
+  columns = archives.npz(path)
   for name in CLASSES:
     if name in columns:
       columns[name] = called(columns[name], classes)

@@ -8,6 +8,7 @@ from fsr_jax import config as config_lib
 from fsr_jax import fields
 from fsr_jax.config.options import DATA, all_fields
 from fsr_jax.errors import check
+from fsr_jax.models.custom import check_allowed
 
 
 def check_types(where: object, config: Any) -> None:
@@ -48,6 +49,23 @@ def check_types(where: object, config: Any) -> None:
       words = fields.expected(group, entry.name)
     shown = str(value)[:80] if flat else f"a nested {type(value).__name__}"
     check(right, f"{where}: {name} is {shown}; expected {words}")
+
+
+def check_code(where: object, config: Any, allow_code: bool) -> None:
+  """Refuses the config of a run, perhaps somebody else's, that names code.
+
+  Args:
+    where: it is from, for messages.
+    config: passed by `check_types`.
+    allow_code: whether networks that are package.module:function may be
+      imported and run.
+
+  Raises:
+    InputError: names what would be imported.
+  """
+  networks = (config.get(field) for field in ("network", "feature_network"))
+  named = [network for network in networks if network is not None]
+  check_allowed(where, allow_code, *named)
 
 
 def completed(config: dict[str, Any]) -> tuple[ConfigDict, list[str]]:

@@ -19,13 +19,16 @@ from fsr_jax.train.options import OptimizationOptions
 
 
 def resolve_and_load(
-  config: ConfigDict, source: sources.Source | None = None
+  config: ConfigDict,
+  source: sources.Source | None = None,
+  with_networks: bool = True,
 ) -> tuple[ConfigDict, Options, Data]:
   """The config as a run uses it, validated, and its data.
 
   Args:
     config: ConfigDict with the fields of config.base().
     source: of data in memory; None where the config says where they are.
+    with_networks: as for `validate`.
 
   Returns:
     (resolved config, the options it stands for, Data).
@@ -42,14 +45,19 @@ def resolve_and_load(
   )
   config = places.absolute(config_lib.resolve(config, source))
   options = config_lib.typed(config)
-  validate(options)
+  validate(options, with_networks)
   data = sources.load(options.train.data, options.run.seed, source)
   validate_against_data(options, data)
   return config, options, data
 
 
-def validate(options: Options) -> None:
+def validate(options: Options, with_networks: bool = True) -> None:
   """Checks every option that no data are needed for.
+
+  Args:
+    options: Options.
+    with_networks: whether the networks are built, which runs code where they
+      are the user's own.
 
   Raises:
     InputError: an unknown name (lists the choices), a value out of range, or
@@ -59,7 +67,9 @@ def validate(options: Options) -> None:
   for group in options.groups:
     fields.validate(group)
   fields.validate(train.data, DATA)
-  blocks_of(train.network.network)
+  if with_networks:
+    blocks_of(train.network.network)
+    blocks_of(train.network.feature_network)
   sources.source_of(train.data.dataset)
   data_options.check_options(train.data)
   _check_frozen(train.network)
@@ -70,14 +80,13 @@ def validate(options: Options) -> None:
 
 
 def _check_frozen(o: NetworkOptions) -> None:
-  """Whether a frozen backbone and a network on its features can be had."""
+  """Whether a frozen backbone can be had."""
   check(
     not o.frozen_backbone or o.pretrained is not None,
     "frozen_backbone=True but pretrained is not set: features of a random"
     " network tell little; expected a file of weights, the workdir of a run or"
     " a name on the Hugging Face hub (docs/features.md)",
   )
-  blocks_of(o.feature_network)
 
 
 def _check_schedule(o: OptimizationOptions) -> None:

@@ -75,7 +75,8 @@ def fetch(url: str, path: pathlib.Path, sha256: str) -> pathlib.Path:
   partial = path.with_name(path.name + ".part")
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with urllib.request.urlopen(url) as reply, open(partial, "wb") as file:
+    partial.unlink(missing_ok=True)
+    with urllib.request.urlopen(url) as reply, open(partial, "xb") as file:
       shutil.copyfileobj(reply, file)
   except (OSError, http.client.HTTPException) as error:
     raise InputError(

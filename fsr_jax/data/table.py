@@ -8,6 +8,7 @@ import pathlib
 from typing import NamedTuple
 
 from fsr_jax.errors import InputError, check
+from fsr_jax.files import check_size
 from fsr_jax.spreadsheets import as_meant
 
 # Columns that mean something, whatever their capitals -> what others call them.
@@ -38,6 +39,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
   "id": (),
 }
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".parquet")
+# Bytes that a short value takes as text, at least.
+_VALUE = 50
 _DELIMITERS = ",;\t|"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -79,6 +82,7 @@ def read_table(file: pathlib.Path, required: tuple[str, ...]) -> Table:
       a column is there twice, ragged or empty.
   """
   check(file.is_file(), f"{file} is no file; expected a table in one")
+  check_size(file, file.stat().st_size)
   reader = {".parquet": _parquet, ".jsonl": _json_lines}
   try:
     names, rows = reader.get(file.suffix.lower(), _csv)(file)
@@ -183,6 +187,10 @@ def _parquet(file: pathlib.Path):
       " a .csv file"
     ) from error
   try:
+    about = parquet.read_metadata(file)
+    check_size(file, about.num_rows * about.num_columns * _VALUE)
+    sizes = (about.row_group(i) for i in range(about.num_row_groups))
+    check_size(file, sum(group.total_byte_size for group in sizes))
     table = parquet.read_table(file)
   except ArrowException as error:
     raise InputError(f"cannot read {file} ({error})") from error

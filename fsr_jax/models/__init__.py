@@ -1,13 +1,11 @@
 """Networks split into a backbone (features) and a head (logits)."""
 
-import importlib
-import re
-
 from flax import linen as nn
 import jax.numpy as jnp
 from jax.typing import DTypeLike
 
-from fsr_jax.errors import InputError, check, choose
+from fsr_jax.errors import choose
+from fsr_jax.models import custom
 from fsr_jax.models.classifier import Classifier, Network, build, classifier
 from fsr_jax.models.convnet import convnet
 from fsr_jax.models.imagenet_resnet import resnet, resnet50_v2
@@ -44,42 +42,12 @@ def blocks_of(name: str) -> tuple[nn.Module, ...]:
     Flax modules, (x, train) -> x, the last one to float [B, F].
 
   Raises:
-    InputError: unknown name (lists the choices), no such module or function,
-      or one that returns something else.
+    InputError: unknown name (lists the choices), or as `custom.blocks`.
   """
-  if ":" not in name:
+  if not custom.is_code(name):
     choose("network", name, (*NETWORKS, "package.module:function"))
     return NETWORKS[name]()
-  blocks = _function(name)()
-  check(
-    isinstance(blocks, tuple)
-    and all(isinstance(block, nn.Module) for block in blocks),
-    f"network={name} returned {type(blocks).__name__}; expected a tuple of"
-    " Flax modules (flax.linen.Module), each (x, train) -> x",
-  )
-  return blocks
-
-
-def _function(name: str):
-  """What "package.module:function" names."""
-  check(
-    re.fullmatch(r"\w+(\.\w+)*:\w+", name) is not None,
-    f"network={name}; expected package.module:function",
-  )
-  path, attribute = name.split(":")
-  try:
-    module = importlib.import_module(path)
-  except ImportError as error:
-    raise InputError(
-      f"network={name} cannot be imported ({error}); expected a module on"
-      " Python's path (PYTHONPATH)"
-    ) from error
-  function = getattr(module, attribute, None)
-  check(
-    callable(function),
-    f"network={name}: module {path} has no function {attribute}",
-  )
-  return function
+  return custom.blocks(name)
 
 
 def create(

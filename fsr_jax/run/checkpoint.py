@@ -62,13 +62,20 @@ class Checkpoints:
         everything in it as it is, a training run's save in flight too.
 
     Raises:
-      InputError: a checkpoint without readable dates, or no files in it.
+      InputError: a checkpoint without readable dates, no files in it, or, to
+        be written beside, links.
     """
     self._directory = directory
+    writing = keep is not None
     for path in directory.rglob("*"):
+      # In a shared folder a link could lead what is written anywhere.
+      check(
+        not (writing and path.is_symlink()),
+        f"{path} is a symbolic link; expected the files of checkpoints alone:"
+        " move it away",
+      )
       if not path.is_dir():  # A pipe would never end.
         require_file(path)
-    writing = keep is not None
     options = ocp.CheckpointManagerOptions(
       max_to_keep=keep, create=writing, cleanup_tmp_directories=writing
     )

@@ -20,7 +20,7 @@ from fsr_jax.run.use import predict as predict_lib
 from fsr_jax.run.use import prior as priors
 from fsr_jax.run.use.description import describe
 from fsr_jax.run.use.evaluation import Tested
-from fsr_jax.run.use.head import tau_normalized
+from fsr_jax.run.use.head import check_one, tau_normalized
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.watch.screen import say
 from fsr_jax.run.workdir import Workdir
@@ -56,11 +56,14 @@ def train(
   return summary
 
 
-def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
+def restore(
+  workdir: str, allow_code: bool = False, **where: str | None
+) -> tuple[Programs, TrainState]:
   """The newest checkpoint of the run in `workdir`, on this machine's devices.
 
   Args:
     workdir: of a run that has a checkpoint.
+    allow_code: as for `description.read_allowed`.
     **where: fields named in WHERE; None for what the run had.
 
   Returns:
@@ -70,7 +73,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
     InputError: no run, no checkpoint, a damaged one; data that are not where
       they were, that have other classes or, unless `where` says that others
       are meant, another test part; where the test part is set aside from them,
-      other training data.
+      other training data; code that is not allowed.
   """
   work = Workdir(workdir)
   before = work.read_config()
@@ -81,6 +84,7 @@ def restore(workdir: str, **where: str | None) -> tuple[Programs, TrainState]:
     f"workdir {work.path} has no checkpoint; train first",
   )
   config, missing = stored.completed(before)
+  stored.check_code(work.path / "config.json", before, allow_code)
   given = {field: x for field, x in where.items() if x is not None}
   places.check_found(
     {field: x for field, x in config.data.items() if field not in given},
@@ -136,6 +140,7 @@ def evaluate(
   prior: str | None = None,
   tau_norm: float = 0.0,
   on_error: str | None = None,
+  allow_code: bool = False,
   **where: str | None,
 ) -> dict:
   """Evaluates the newest checkpoint of the run in `workdir`.
@@ -150,7 +155,7 @@ def evaluate(
     prior: as for `prior.read`.
     tau_norm: as for `head.tau_normalized`; not with a prior.
     on_error: of `input_path`, as data.on_error; None for what the run had.
-    **where: as for `restore`.
+    allow_code, **where: as for `restore`.
 
   Returns:
     As Programs.evaluate, of every part; with a prior under that.
@@ -159,13 +164,13 @@ def evaluate(
     InputError: as `restore`, `data.sources.inputs.load`, `prior.read`; other
       files would be overwritten.
   """
-  _check_one(prior, tau_norm)
+  check_one(prior, tau_norm)
   tables = place(output) if output else Workdir(workdir).path / "evaluate"
   evaluation.check_output(tables)
   if input_path or where.get("test_from"):
     say.wait("reading", "the network and what is tested")
     tested = evaluation.elsewhere(
-      workdir, input_path, on_error, where, prior, tau_norm
+      workdir, input_path, on_error, where, prior, tau_norm, allow_code
     )
     say.waited()
   else:
@@ -173,7 +178,7 @@ def evaluate(
       on_error is None,
       "on_error is of --input; of the run's own data: data.on_error",
     )
-    tested = _own_parts(workdir, where, prior, tau_norm)
+    tested = _own_parts(workdir, where, prior, tau_norm, allow_code)
   scalars: dict[str, float] = {}
   for part, outcomes in tested.outcomes.items():
     scalars |= named_scalars(part, outcomes, tested.data.num_classes)
@@ -188,22 +193,15 @@ def evaluate(
   return scalars
 
 
-def _check_one(prior: str | None, tau_norm: float) -> None:
-  check(
-    prior is None or not tau_norm,
-    f"prior={prior} and tau_norm={tau_norm} both take out the shares that the"
-    " classes had in training; expected one of them",
-  )
-
-
 def _own_parts(
   workdir: str,
   where: dict[str, str | None],
   prior: str | None,
   tau_norm: float,
+  allow_code: bool,
 ) -> Tested:
   """Evaluates the run's own parts, on all devices, and prints what they are."""
-  programs, host_state = restore(workdir, **where)
+  programs, host_state = restore(workdir, allow_code, **where)
   options, data = programs.options, programs.data
   check(
     data.test is not None,
@@ -241,13 +239,14 @@ def predict(
   prior: str | None = None,
   on_error: str | None = None,
   tau_norm: float = 0.0,
+  allow_code: bool = False,
 ) -> pathlib.Path:
   """Writes what the model in `workdir` says of any images.
 
   Args:
     workdir: of a run, or a saved model.
     input_path, output, prior: as for `predict.predict`.
-    parameters: as for `Model.load`.
+    parameters, allow_code: as for `Model.load`.
     on_error: as data.on_error; None for what the run had.
     tau_norm: as for `head.tau_normalized`; not with a prior.
 
@@ -258,9 +257,9 @@ def predict(
     InputError: as `Model.load` and `predict.predict`.
   """
   check(bool(input_path), "--input is missing: which images?")
-  _check_one(prior, tau_norm)
+  check_one(prior, tau_norm)
   say.wait("reading", "the network")
-  model = tau_normalized(Model.load(workdir, parameters), tau_norm)
+  model = tau_normalized(Model.load(workdir, parameters, allow_code), tau_norm)
   say.waited()
   before = Workdir(workdir).read_config()
   if on_error is None and before is not None:
@@ -275,13 +274,14 @@ def export(
   output: str | None = None,
   parameters: str = "last",
   tau_norm: float = 0.0,
+  allow_code: bool = False,
 ) -> pathlib.Path:
   """Writes the model in `workdir` in forms that other programs read.
 
   Args:
     workdir: of a run, or a saved model.
     output: folder; None means export/ in the workdir.
-    parameters: as for `Model.load`.
+    parameters, allow_code: as for `Model.load`.
     tau_norm: as for `head.tau_normalized`.
 
   Returns:
@@ -292,7 +292,7 @@ def export(
   """
   directory = output or str(place(workdir) / "export")
   say.wait("reading", "the network")
-  model = tau_normalized(Model.load(workdir, parameters), tau_norm)
+  model = tau_normalized(Model.load(workdir, parameters, allow_code), tau_norm)
   say.wait("exporting", "the network")
   path = export_lib.export(model, directory)
   say.waited()

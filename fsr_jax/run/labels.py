@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from fsr_jax import archives
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check
-from fsr_jax.files import arrays_read, replacing, require_file
+from fsr_jax.files import replacing
 
 _NAME = "labels.npz"
 # Array -> kinds of its dtype: text or whole numbers.
@@ -42,9 +43,7 @@ def write(workdir: pathlib.Path, data: Data) -> None:
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
   """The arrays of labels.npz, as `write` writes them."""
   fix = "move it away to continue without comparing the labels"
-  require_file(path)
-  with arrays_read(path, f"; {fix}"), np.load(path) as archive:
-    arrays = {name: archive[name] for name in archive.files}
+  arrays = archives.npz(path, f"; {fix}")
   for name, array in arrays.items():
     check(
       array.ndim == 1 and array.dtype.kind in _KINDS.get(name, ""),

@@ -74,6 +74,13 @@ _ON_ERROR = flags.DEFINE_enum(
   "What to do about a picture in --input that cannot be read; none means as"
   " data.on_error of the run.",
 )
+_ALLOW_CODE = flags.DEFINE_bool(
+  "allow_code",
+  None,
+  "Whether a network that is package.module:function may be imported and run"
+  " although it is --workdir that names it: it may be somebody else's. A"
+  " training takes it from --config and needs no such leave.",
+)
 # Flag -> modes that read it.
 _READ_BY = {
   "config": ("train", "evaluate", "report"),
@@ -83,6 +90,7 @@ _READ_BY = {
   "tau_norm": ("predict", "evaluate", "export"),
   "parameters": ("predict", "export"),
   "on_error": ("predict", "evaluate"),
+  "allow_code": ("predict", "evaluate", "export"),
 }
 _ALLOW = flags.DEFINE_bool(
   "allow_config_change",
@@ -119,6 +127,7 @@ def main(argv):
       _PRIOR.value,
       _ON_ERROR.value,
       _TAU_NORM.value or 0.0,
+      bool(_ALLOW_CODE.value),
     )
     return
   if _MODE.value == "export":
@@ -127,6 +136,7 @@ def main(argv):
       _OUTPUT.value,
       _PARAMETERS.value or "last",
       _TAU_NORM.value or 0.0,
+      bool(_ALLOW_CODE.value),
     )
     return
   if _MODE.value == "report":
@@ -164,6 +174,7 @@ def _evaluate(commands, workdir: str) -> None:
     prior=_PRIOR.value,
     tau_norm=_TAU_NORM.value or 0.0,
     on_error=_ON_ERROR.value,
+    allow_code=bool(_ALLOW_CODE.value),
     **where,
   )
 

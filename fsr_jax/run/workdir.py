@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import replacing, require_file
+from fsr_jax.files import no_link, replacing, require_file
 from fsr_jax.run.checkpoint import has_checkpoint
 from fsr_jax.run.watch.events import Scalars, finite, logged
 from fsr_jax.spreadsheets import write_csv
@@ -111,7 +111,8 @@ class Workdir:
     if self._lock is not None:
       return
     self.path.mkdir(parents=True, exist_ok=True)
-    self._lock = open(self.path / ".lock", "w")  # noqa: SIM115
+    path = self.path / ".lock"
+    self._lock = open(path, "a", opener=no_link)  # noqa: SIM115
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -183,8 +184,9 @@ class Workdir:
     self.path.mkdir(parents=True, exist_ok=True)
     if self._config.exists() and self._config.read_bytes() != text.encode():
       names = (self.path / f"config.{i}.json" for i in itertools.count())
-      free = next(name for name in names if not name.exists())
-      shutil.copy2(self._config, free)
+      free = next(name for name in names if not os.path.lexists(name))
+      with replacing(free) as partial:
+        shutil.copy2(self._config, partial)
     _write(self._config, text)
 
   def write_summary(self, summary: dict) -> None:

@@ -60,6 +60,18 @@ def functions():
   return (lambda x, train: x,)
 
 
+def nothing():
+  return ()
+
+
+def none():
+  return None
+
+
+def failing():
+  raise KeyError("a\nb")
+
+
 a_number = 3
 
 
@@ -118,6 +130,19 @@ class CustomNetworkTest(parameterized.TestCase):
       "no_pooling",
       f"{__name__}:without_pooling",
       r"last block returned \(1, 16, 16\); expected \[B, F\]",
+    ),
+    ("exits", "sys:exit", r"sys:exit failed \(SystemExit.*without arguments"),
+    ("no_blocks", f"{__name__}:nothing", "returned no blocks; network=linear"),
+    ("none", f"{__name__}:none", "returned NoneType; expected a tuple"),
+    (
+      "failing",
+      f"{__name__}:failing",
+      r"failed \(KeyError: 'a.*b' in test_custom_network.py, line \d+\)",
+    ),
+    (
+      "module_that_exits",
+      "tests.models.exits:f",
+      r"cannot be imported \(SystemExit: 0 in exits.py, line 3\)",
     ),
     ("name", "resnt18", "resnet18.*, package.module:function"),
   )

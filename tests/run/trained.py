@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from fsr_jax import models
 from fsr_jax.run import commands
 from tests import shrunk
 
@@ -16,9 +17,9 @@ from tests import shrunk
 CLASSES = ("=cow()", "cat", "ä dog")
 
 
-def tiny():
-  """Blocks of a network that compiles fast and has batch norm."""
-  return (shrunk.TinyBatchNorm(),)
+# A network that compiles fast and has batch norm.
+NETWORK = "tests_tiny"
+models.NETWORKS[NETWORK] = lambda: (shrunk.TinyBatchNorm(),)
 
 
 class Trained(NamedTuple):
@@ -58,7 +59,7 @@ def run() -> Trained:
       picture(root / "set" / "test" / name / f"{i}.png", c, rng)
   config = shrunk.config(
     method="plain",
-    network="tests.run.trained:tiny",
+    network=NETWORK,
     learning_rate=0.02,
     batch_size=8,
     data__dataset="folder",

@@ -32,6 +32,8 @@ from fsr_jax.errors import InputError, check
 # 100-megapixel cameras pass; Pillow needs 4 bytes a pixel, here 1/2 GiB, and
 # a few hundred kB can claim more.
 MAX_PIXELS = 2**27
+# Of a picture in a file: 8 bytes of each pixel, more than any format needs.
+MAX_BYTES = 8 * MAX_PIXELS
 
 # A large JPEG is decoded at 1/2, 1/4 or 1/8 of its scale while both sides stay
 # this many times the wanted size. Measured against a full decode, photographs

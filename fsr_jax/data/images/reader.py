@@ -50,7 +50,7 @@ class Files:
 
   def __getitem__(self, i: int) -> tuple[bytes, str]:
     path = str(self.paths[i])
-    return read_file(path), path
+    return read_file(path, decode.MAX_BYTES), path
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 
+from fsr_jax import archives
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.labels import classes
 from fsr_jax.data.labels.classes import Vocabulary
@@ -14,7 +15,7 @@ from fsr_jax.data.labels.column import column, texts
 from fsr_jax.data.labels.values import ARRAY, TABLE, Rows, Value
 from fsr_jax.data.table import read_table
 from fsr_jax.errors import check
-from fsr_jax.files import arrays_read, place
+from fsr_jax.files import place
 
 
 def replace(data: Data, path: str, known: Sequence[np.ndarray | None]) -> Data:
@@ -115,8 +116,7 @@ def _read(
     columns = {name: np.array(x, object) for name, x in table.columns.items()}
     _check_label(file, columns)
     return columns, TABLE, table.note(file)
-  with arrays_read(file), np.load(file) as archive:
-    columns = {name: archive[name] for name in archive.files}
+  columns = archives.npz(file)
   _check_label(file, columns)
   named = "label" if "label" in columns else "label_index"
   count = columns[named].shape[0] if columns[named].ndim else 0

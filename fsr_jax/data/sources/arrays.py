@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 
+from fsr_jax import archives
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.labels.classes import (
   Vocabulary,
@@ -135,11 +136,13 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   expected = (
     "; expected a .npz file or a folder of .npy files, without pickled objects"
   )
+  if not path.is_dir():
+    return archives.npz(path, expected)
   with arrays_read(path, expected):
-    if path.is_dir():
-      return {file.stem: np.load(file, mmap_mode="r") for file in files}
-    with np.load(path) as archive:
-      return {name: archive[name] for name in archive.files}
+    return {
+      file.stem: np.load(file, mmap_mode="r", allow_pickle=False)
+      for file in files
+    }
 
 
 def _split(

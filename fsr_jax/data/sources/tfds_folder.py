@@ -1,13 +1,16 @@
 """Where a set of TFDS lies that was prepared before."""
 
 import contextlib
+import json
 import pathlib
 import re
 
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import place, require_file
+from fsr_jax.files import place, read_file, require_file
 
+# Keys of features.json under which TFDS has the class of a feature.
+_CLASS = ("type", "pythonClassName", "python_class_name")
 PREPARED_HERE = ("cifar10", "cifar100")  # By fsr_jax.data.prepare.
 
 
@@ -32,6 +35,7 @@ def opened(options: DataOptions, name: str):
     if not file.is_dir():
       require_file(file)
   try:
+    _check_features(folder / "features.json")
     # Imported here: only this source needs it.
     import tensorflow_datasets as tfds
 
@@ -45,6 +49,31 @@ def opened(options: DataOptions, name: str):
       f"cannot read {name} under {root} ({type(error).__name__}:"
       f" {reason}); {fix}"
     ) from error
+
+
+def _check_features(file: pathlib.Path) -> None:
+  """Refuses a set whose features are of a module that TFDS would import.
+
+  Raises:
+    InputError: names the first that is not of TFDS itself.
+  """
+  if not file.exists():
+    return
+  found = [json.loads(read_file(file))]
+  while found:
+    entry = found.pop()
+    if not isinstance(entry, dict):
+      continue
+    for name in _CLASS:
+      kind = entry.get(name)
+      check(
+        not isinstance(kind, str)
+        or "." not in kind
+        or kind.startswith("tensorflow_datasets."),
+        f"{file} has a feature {kind}, whose module would be imported and run;"
+        " expected those of tensorflow_datasets",
+      )
+    found += entry.values()
 
 
 def _newest(root: pathlib.Path, name: str) -> pathlib.Path | None:

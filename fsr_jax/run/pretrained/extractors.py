@@ -9,11 +9,11 @@ import pathlib
 
 import jax
 import numpy as np
-import safetensors
 import safetensors.numpy
 
+from fsr_jax import archives
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import replacing, require_file
+from fsr_jax.files import replacing
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.models.options import NetworkOptions
 from fsr_jax.models.pretrained import without_field_and_cut
@@ -98,35 +98,37 @@ def save(workdir: pathlib.Path, extractor: Extractor, arrays: Tree) -> None:
     safetensors.numpy.save_file(plain, partial, about)
 
 
-def load(workdir: pathlib.Path) -> tuple[Extractor, Tree]:
+def load(workdir: pathlib.Path, network: str) -> tuple[Extractor, Tree]:
   """What `save` wrote.
 
+  Args:
+    workdir: path.
+    network: that it is of; another one that the file names, which may be any
+      code, is not looked at.
+
   Raises:
-    InputError: it is not there, or is damaged.
+    InputError: it is not there, is damaged, or of another network.
   """
   path = workdir / NAME
-  require_file(path)
+  found, about = archives.safetensors(path)
   try:
-    with safetensors.safe_open(path, framework="np") as archive:
-      about = archive.metadata() or {}
-      found = {name: archive.get_tensor(name) for name in archive.keys()}  # noqa: SIM118
     height, width, channels = json.loads(about["image_shape"])
     shape = (int(height), int(width), int(channels))
-    extractor = Extractor(about["network"], shape, about["compute_dtype"])
-    template = extractor.template()
-  except (
-    OSError,
-    LookupError,
-    TypeError,
-    ValueError,
-    safetensors.SafetensorError,
-  ) as error:
-    if isinstance(error, InputError):
-      raise
+    theirs, dtype = about["network"], about["compute_dtype"]
+  except (LookupError, TypeError, ValueError) as error:
     raise InputError(
       f"cannot read {path} ({error}); a run with a frozen backbone writes it"
       " when it begins"
     ) from error
+  check(
+    theirs == network,
+    f"{path} is of network={theirs}; expected network={network}",
+  )
+  extractor = Extractor(network, shape, dtype)
+  try:
+    template = extractor.template()
+  except (TypeError, ValueError) as error:
+    raise InputError(f"cannot read {path} ({error})") from error
   wanted = {name: x.shape for name, x in _by_plain_name(template).items()}
   check(
     wanted == {name: x.shape for name, x in found.items()},

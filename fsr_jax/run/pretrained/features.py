@@ -12,14 +12,15 @@ import hashlib
 import os
 import pathlib
 from typing import NamedTuple
-import zipfile
 
 import numpy as np
 
+from fsr_jax import archives
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
-from fsr_jax.errors import check
+from fsr_jax.errors import InputError, check
+from fsr_jax.files import replacing
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.run.checkpoint import named
@@ -105,9 +106,10 @@ def features_of_run(
       are not finite.
     Left: one of the signals came.
   """
-  if not options.train.network.frozen_backbone:
+  network = options.train.network
+  if not network.frozen_backbone:
     return Frozen(None, data)
-  extractor, arrays = extractors.load(workdir.path)
+  extractor, arrays = extractors.load(workdir.path, network.network)
   cache, every = options.run.feature_cache, options.run.log_every_seconds
   folder = pathlib.Path(cache) if cache else workdir.path / "features"
   features = Features(extractor, arrays, folder, devices)
@@ -195,11 +197,8 @@ class Features:
     for start in range(0, len(split), _SHARD):
       size = min(_SHARD, len(split) - start)
       # Not there, or damaged, which the format's check sums tell.
-      with contextlib.suppress(
-        OSError, ValueError, KeyError, zipfile.BadZipFile
-      ):
-        with np.load(folder / f"{start:08}.npz") as archive:
-          features = archive["features"]
+      with contextlib.suppress(InputError, KeyError):
+        features = archives.npz(folder / f"{start:08}.npz")["features"]
         if features.ndim == 2 and 0 < len(features) <= size:
           found[start] = features
     return found
@@ -286,10 +285,9 @@ def _check_finite(features: np.ndarray, start: int) -> None:
 
 
 def _write(path: pathlib.Path, features: np.ndarray) -> None:
-  partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-  try:
-    with open(partial, "wb") as file:
-      np.savez(file, features=features)
-    os.replace(partial, path)
-  finally:
-    partial.unlink(missing_ok=True)
+  # Several runs may share the folder.
+  with (
+    replacing(path, str(os.getpid())) as partial,
+    open(partial, "wb") as file,
+  ):
+    np.savez(file, features=features)

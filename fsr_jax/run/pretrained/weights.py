@@ -10,7 +10,7 @@ import safetensors
 
 from fsr_jax.config import places
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import place, require_file
+from fsr_jax.files import check_size, place, require_file
 from fsr_jax.models.pretrained import (
   TORCHVISION,
   fitting,
@@ -162,7 +162,7 @@ def _read_file(pretrained: str, file: pathlib.Path) -> Weights:
   """Arrays of a file, by torchvision's names or ours."""
   where = f"pretrained={pretrained}"
   arrays: dict[str, np.ndarray] = {}
-  require_file(file, where)
+  check_size(where, require_file(file, where))
   try:
     with safetensors.safe_open(file, framework="np") as archive:
       for name in archive.keys():  # noqa: SIM118  Not a dict.

@@ -17,6 +17,7 @@ from fsr_jax.data.images.reader import resize_of
 from fsr_jax.data.options import crop_side
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import read_file, replacing
+from fsr_jax.models.custom import check_allowed
 from fsr_jax.run.pretrained.extractors import described
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.options import TrainOptions
@@ -166,6 +167,25 @@ def read(directory: pathlib.Path) -> Description:
     f"{path}: class_names, class_counts and image_shape do not fit together",
   )
   return description
+
+
+def read_allowed(directory: pathlib.Path, allow_code: bool) -> Description:
+  """As `read`, of a model that is to be used.
+
+  Args:
+    directory: path.
+    allow_code: whether networks that are package.module:function, code that
+      the file names, may be imported and run.
+
+  Raises:
+    InputError: as `read`, or code that is not allowed.
+  """
+  found = read(directory)
+  networks = [found.network]
+  if found.extractor is not None:
+    networks.append(found.extractor.network)
+  check_allowed(directory / NAME, allow_code, *networks)
+  return found
 
 
 def _is(kind: type):

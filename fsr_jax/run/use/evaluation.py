@@ -99,6 +99,7 @@ def elsewhere(
   where: dict[str, str | None],
   prior: str | None,
   tau_norm: float,
+  allow_code: bool,
 ) -> Tested:
   """Evaluates without the training data of the run; prints what is tested.
 
@@ -111,13 +112,14 @@ def elsewhere(
       part of it is tested; None for what the run had.
     prior: as for `prior.read`.
     tau_norm: as for `head.tau_normalized`.
+    allow_code: as for `Model.from_workdir`.
 
   Raises:
     InputError: no model, no such set, or a set of other classes or images.
   """
   work = Workdir(workdir)
   models = {
-    suffix: Model.from_workdir(workdir, parameters)
+    suffix: Model.from_workdir(workdir, parameters, allow_code)
     for suffix, parameters in SUFFIXES.items()
   }
   description = models[""].description

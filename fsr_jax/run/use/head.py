@@ -33,3 +33,12 @@ def tau_normalized(model: Model, tau: float) -> Model:
   params = {**network["params"], "head": {**head, "linear": linear}}
   arrays = {**model.arrays, NETWORK: {**network, "params": params}}
   return Model(model.description, arrays)
+
+
+def check_one(prior: str | None, tau_norm: float) -> None:
+  """Refuses a prior and tau_norm together."""
+  check(
+    prior is None or not tau_norm,
+    f"prior={prior} and tau_norm={tau_norm} both take out the shares that the"
+    " classes had in training; expected one of them",
+  )

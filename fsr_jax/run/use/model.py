@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import jax
 import numpy as np
-import safetensors
 import safetensors.numpy
 
+from fsr_jax import archives
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.images.reader import BATCH, Encoded, batches
-from fsr_jax.errors import InputError, check, choose
-from fsr_jax.files import place, read_file, replacing
+from fsr_jax.errors import check, choose
+from fsr_jax.files import place, replacing
 from fsr_jax.maths import prior as priors
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint, named
@@ -73,16 +73,19 @@ class Model:
     return cls(describe(options, data), {**first, NETWORK: arrays})
 
   @classmethod
-  def from_workdir(cls, path: str, parameters: str = "last") -> "Model":
-    """The network of the newest checkpoint of a run; reads none of its data.
+  def from_workdir(
+    cls, path: str, parameters: str = "last", allow_code: bool = False
+  ) -> "Model":
+    """The network of a run's newest checkpoint; reads none of its data.
 
     Args:
       path: of the run's workdir.
       parameters: as for `of`.
+      allow_code: as for `description.read_allowed`.
 
     Raises:
       InputError: no run, no checkpoint, a damaged one, or one of an earlier
-        version, which did not describe its model.
+        version, which did not describe its model; code that is not allowed.
     """
     choose("parameters", parameters, PARAMETERS)
     work = Workdir(path)
@@ -97,7 +100,7 @@ class Model:
       " earlier version; the command that trained it writes the file, where"
       " the training data are, and trains no further where the run is done",
     )
-    description = descriptions.read(work.path)
+    description = descriptions.read_allowed(work.path, allow_code)
     fields = {**PARAMETERS[parameters], "statistics": "statistics"}
     ours = {field: name for name, field in fields.items()}
     found = Checkpoints(work.checkpoints).read(*ours)
@@ -106,35 +109,34 @@ class Model:
       field, _, rest = name.partition(".")
       given[f"{NETWORK}.{ours[field]}.{rest}"] = array
     if description.extractor is not None:
-      _, arrays = extractors.load(work.path)
+      _, arrays = extractors.load(work.path, description.extractor.network)
       given |= {f"{EXTRACTOR}.{n}": x for n, x in named(arrays).items()}
     return cls(description, filled(description, given, work.checkpoints))
 
   @classmethod
-  def load(cls, path: str, parameters: str = "last") -> "Model":
+  def load(
+    cls, path: str, parameters: str = "last", allow_code: bool = False
+  ) -> "Model":
     """A model that `save` saved, or the network of a run.
 
     Args:
       path: folder of the model, or workdir of the run.
-      parameters: of a run, as for `of`.
+      parameters, allow_code: as for `from_workdir`.
 
     Raises:
-      InputError: neither is there, or it is damaged.
+      InputError: neither is there, or it is damaged; code that is not allowed.
     """
     directory = place(path)
     if not (directory / ARRAYS).exists():
-      return cls.from_workdir(path, parameters)
+      return cls.from_workdir(path, parameters, allow_code)
     check(
       parameters == "last",
       f"parameters={parameters}, but {directory} is a saved model, which has"
       " one set of them; choose when it is saved",
     )
-    description = descriptions.read(directory)
+    description = descriptions.read_allowed(directory, allow_code)
     file = directory / ARRAYS
-    try:
-      found = safetensors.numpy.load(read_file(file))
-    except safetensors.SafetensorError as error:
-      raise InputError(f"cannot read {file} ({error})") from error
+    found, _ = archives.safetensors(file)
     names = {theirs: n for n, theirs in plain_names(description).items()}
     given = {names.get(name, name): array for name, array in found.items()}
     return cls(description, filled(description, given, file))

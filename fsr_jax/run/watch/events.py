@@ -9,7 +9,7 @@ import numpy as np
 import tensorboardX
 from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 
-from fsr_jax.files import replacing
+from fsr_jax.files import no_link, replacing
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
 
 
@@ -31,7 +31,9 @@ class Scalars:
       with replacing(metrics) as partial:
         partial.write_text("".join(line + "\n" for line in kept), "utf-8")
     # Open as long as the run; closed by `close`.
-    self._lines = open(metrics, "a", encoding="utf-8")  # noqa: SIM115
+    self._lines = open(  # noqa: SIM115
+      metrics, "a", encoding="utf-8", opener=no_link
+    )
     self._events = tensorboardX.SummaryWriter(str(path), purge_step=step + 1)
 
   def write(self, step: int, scalars: dict[str, float | None]) -> None:

@@ -9,12 +9,11 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import finish, pictures, resume
+from fsr_jax.run import finish, pictures
 from fsr_jax.run.advice import faster
-from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.epoch_end import EpochEnd
+from fsr_jax.run.keeper import Keeper
 from fsr_jax.run.pretrained.features import features_of_run, keep_backbone
-from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.watch import epochs
@@ -82,65 +81,35 @@ class Run:
     self, allow_config_change: bool, signals: tuple[int, ...], say: Screen
   ) -> None:
     """Everything between the data and the first step."""
-    self.notes = resume.check_same(
-      self.workdir, self.config, self.pictures, allow_config_change
+    options, pictures = self.options, self.pictures
+    self._keeper = Keeper(
+      self.workdir, self.config, options, pictures, allow_config_change
     )
-    before = self.workdir.read_config()
-    train, run = self.options.train.on_features, self.options.run
+    train, run = options.train.on_features, options.run
     devices, note = devices_for(train, run.num_devices)
-    self.notes += [note] if note else []
-    self.notes += resume.damaged_lines(self.workdir)
-    self.notes += keep_backbone(self.options, self.pictures, self.workdir)
+    self.notes = [note] if note else []
+    self.notes += keep_backbone(options, pictures, self.workdir)
     self.extractor, self.data = features_of_run(
-      self.options, self.pictures, self.workdir, devices, signals, say
+      options, pictures, self.workdir, devices, signals, say
     )
     say.wait("building", "the network")
     self.programs = Programs(train, self.data, devices, run.seed)
-    host_state = self.programs.create_state()
-    if not self.workdir.has_checkpoint:
-      host_state, notes = start(train.network, host_state)
-      self.notes += notes
+    host_state = self._keeper.claim(self.programs)
+    self.notes += self._keeper.notes
     self.num_parameters = int(count_parameters(host_state.params))
-    self.workdir.lock()
-    if before is None:
-      # Before the checkpoints' directory: a run killed between the two could
-      # not be told from a stranger's.
-      self.workdir.write_config(self.config)
-    self._checkpoints = Checkpoints(
-      self.workdir.checkpoints, run.keep_checkpoints
-    )
-    if self._checkpoints.latest_step() is not None:
-      host_state = self._checkpoints.restore(host_state)
     self.step = int(host_state.step)
-    resume.check_length(self.workdir, self.step, self.num_steps)
-    self.notes += resume.rate_change(
-      before, self.options, self.step, self.programs.steps_per_epoch
-    )
-    self.workdir.write_config(self.config)
-    resume.remember(self.workdir, self.options.train, self.pictures)
-    self._state = self.programs.devices.put(host_state)
-    self._progress = epochs.Epochs(
-      self.options,
-      self.programs,
-      self.step,
-      say,
-      faster(self.options, self.pictures, devices.platform),
-    )
+    self._state = devices.put(host_state)
+    tip = faster(options, pictures, devices.platform)
+    self._progress = epochs.Epochs(options, self.programs, self.step, say, tip)
     self.remarks: list[str] = []
     self.label_issues: LabelIssues | None = None
-    self._end = EpochEnd(
-      self.options, self.programs, self.pictures.train, self._progress
-    )
+    self._end = EpochEnd(options, self.programs, pictures.train, self._progress)
     self._stopwatch, self._stop = Stopwatch(), Stop()
 
   @property
   def num_steps(self) -> int:
     """Training steps of the whole run."""
-    return self._num_epochs * self.programs.steps_per_epoch
-
-  @property
-  def _num_epochs(self) -> int:
-    return self.options.train.optimization.num_epochs
+    return self.programs.num_steps
 
   def train(
     self,
@@ -167,15 +136,14 @@ class Run:
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
     scalars: dict = {}
-    with contextlib.closing(self.workdir.open_scalars(self.step)) as writer:
-      told = resume.way_told(
-        self.options.train.optimization.learning_rate, self._checkpoints
-      )
+    with contextlib.closing(self._keeper.open_scalars(self.step)) as writer:
       # Signals ask until the last save is done, too.
-      with self._stop.on(signals), contextlib.ExitStack() as ends, told:
-        ends.callback(self.workdir.unlock)
-        ends.callback(self._checkpoints.close)
-        ends.callback(self._progress.close)
+      with (
+        self._stop.on(signals),
+        contextlib.closing(self._keeper),
+        contextlib.closing(self._progress),
+        self._keeper.way_told(),
+      ):
         while self.step < last_step and not self._stop.asked:
           scalars = self._train_epoch(self.step // per_epoch, writer)
         if self.step > first_step:
@@ -185,8 +153,8 @@ class Run:
 
   def _save(self) -> None:
     """Saves the state, unless this step is saved already."""
-    if self._checkpoints.latest_step() != self.step:
-      self._checkpoints.save(self.state)
+    if not self._keeper.saved(self.step):
+      self._keeper.save(self.state)
 
   def _train_epoch(self, epoch: int, writer: Scalars) -> dict:
     """One epoch, or what is left of it: train, save, measure, log.
@@ -243,7 +211,7 @@ class Run:
     try:
       for done, self._state, newest in steps:
         self._stop.done_something()
-        self._checkpoints.raise_errors()
+        self._keeper.raise_errors()
         self._progress.called(epoch, done - before)
         # Of the call before, which is done: the device is not waited for.
         if before > first and self._progress.due():

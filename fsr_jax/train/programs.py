@@ -136,6 +136,11 @@ class Programs:
         options, data.train, data.num_classes, seed, devices
       )
 
+  @property
+  def num_steps(self) -> int:
+    """Training steps of a whole run."""
+    return self.options.optimization.num_epochs * self.steps_per_epoch
+
   def learning_rate(self, step: int) -> float:
     """Learning rate of a step, counted from 0 over the whole run."""
     return float(self._compiled.learning_rate(step))

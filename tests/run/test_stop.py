@@ -11,7 +11,10 @@ from fsr_jax.run.stop import SIGNALS, Stop
 
 class StopTest(absltest.TestCase):
   def test_the_first_asks_and_the_third_interrupts(self):
-    before, stop = signal.getsignal(signal.SIGINT), Stop()
+    # A shell's background jobs begin with SIGINT ignored.
+    before, stop = signal.default_int_handler, Stop()
+    found = signal.signal(signal.SIGINT, before)
+    self.addCleanup(signal.signal, signal.SIGINT, found)
     with self.assertRaises(KeyboardInterrupt), stop.on(SIGNALS):
       os.kill(os.getpid(), signal.SIGTERM)
       self.assertTrue(stop.asked)

@@ -21,7 +21,15 @@ LAYERS = [
   "api",
 ]
 # Leaves that any layer may use.
-LEAVES = {"archives", "errors", "fields", "files", "shipped", "spreadsheets"}
+LEAVES = {
+  "archives",
+  "errors",
+  "fields",
+  "files",
+  "processes",
+  "shipped",
+  "spreadsheets",
+}
 # What a layer may import besides itself and the leaves, where that is not
 # every layer below it.
 ALLOWED = {

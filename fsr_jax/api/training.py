@@ -12,6 +12,7 @@ from absl import logging
 import numpy as np
 
 from fsr_jax import fields as field_lib
+from fsr_jax import processes
 from fsr_jax.api import fitted as fitted_lib
 from fsr_jax.api.fitted import Fitted
 from fsr_jax.api.inputs import WHERE, arrays, is_place
@@ -111,7 +112,8 @@ def fit(
     "ids": ids,
     "filepaths": filepaths,
   }
-  screen = Screen(in_keywords, silent=not progress)
+  speaks = progress and processes.is_first()
+  screen = Screen(in_keywords, silent=not speaks)
   choose("parameters", parameters, PARAMETERS)
   with errors_in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)
@@ -140,7 +142,7 @@ def fit(
       raise KeyboardInterrupt
     classes = _classes(found.get("label"), run.data.class_names)
     fitted = _fitted(run, summary, parameters, classes, form, dtype)
-    if workdir is not None:
+    if workdir is not None and processes.is_first():
       fitted_lib.write(run.workdir.path, fitted)
   return fitted
 

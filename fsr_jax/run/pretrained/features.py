@@ -13,9 +13,10 @@ import os
 import pathlib
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from fsr_jax import archives
+from fsr_jax import archives, processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
@@ -31,7 +32,7 @@ from fsr_jax.run.watch.progress import Countdown
 from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
-from fsr_jax.train.parallel import Devices
+from fsr_jax.train.parallel import Anyone, Devices
 
 # Pictures of one compiled call, which an interruption waits for, and of one
 # file, which a kill costs.
@@ -67,9 +68,14 @@ def keep_backbone(options: Options, data: Data, workdir: Workdir) -> list[str]:
     InputError: weights that are not there or do not fit; nothing is written
       then.
   """
-  network = options.train.network
-  if not network.frozen_backbone:
+  if not options.train.network.frozen_backbone:
     return []
+  return processes.from_first(lambda: _keep(options, data, workdir))
+
+
+def _keep(options: Options, data: Data, workdir: Workdir) -> list[str]:
+  """`keep_backbone` in the first process."""
+  network = options.train.network
   # A run that was begun is trained on the features of the backbone it kept.
   if workdir.has_checkpoint:
     workdir.lock()
@@ -109,11 +115,30 @@ def features_of_run(
   network = options.train.network
   if not network.frozen_backbone:
     return Frozen(None, data)
-  extractor, arrays = extractors.load(workdir.path, network.network)
+  extractor, arrays = _loaded(workdir.path, network.network)
   cache, every = options.run.feature_cache, options.run.log_every_seconds
   folder = pathlib.Path(cache) if cache else workdir.path / "features"
   features = Features(extractor, arrays, folder, devices)
   return Frozen(arrays, features.of(data, every, signals, say))
+
+
+def _loaded(path: pathlib.Path, network: str) -> tuple[Extractor, Tree]:
+  """As `extractors.load`; the first process reads, all know."""
+  found: list[Tree] = []
+
+  def load() -> list:
+    extractor, arrays = extractors.load(path, network)
+    found.append(arrays)
+    return [extractor.network, extractor.image_shape, extractor.compute_dtype]
+
+  name, (height, width, channels), dtype = processes.from_first(load)
+  extractor = Extractor(name, (height, width, channels), dtype)
+  arrays = found[0] if found else _zeros(extractor.template())
+  return extractor, processes.arrays_from_first(arrays)
+
+
+def _zeros(like: Tree) -> Tree:
+  return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
 
 
 class Features:
@@ -158,11 +183,11 @@ class Features:
       InputError: a picture that cannot be read, features that are not finite.
       Left: one of the signals came; what was taken is kept.
     """
-    known: dict[str, dict[int, np.ndarray]] = {}
-    missing = 0
-    for name, split in data.splits().items():
-      known[name] = self._read(split)
-      missing += len(split) - sum(map(len, known[name].values()))
+    known = self._known(data)
+    missing = sum(
+      len(split) - sum(map(len, known[name].values()))
+      for name, split in data.splits().items()
+    )
     if missing:
       total = sum(len(split) for split in data.splits().values())
       say(
@@ -170,7 +195,7 @@ class Features:
         f" are kept in {self._folder}"
       )
     clock = Countdown("features", missing, "images", every, say)
-    stop = Stop()
+    stop = Stop(Anyone(self._devices) if processes.count() > 1 else None)
 
     def with_features(name: str, split: Split) -> Split:
       found = known[name]
@@ -182,6 +207,26 @@ class Features:
 
     with clock, stop.on(signals if missing else ()):
       return data.each(with_features)
+
+  def _known(self, data: Data) -> dict[str, dict[int, np.ndarray]]:
+    """{split: `_read` of it}; the first process reads, all know."""
+    found: dict[str, dict[int, np.ndarray]] = {}
+
+    def read() -> list:
+      for name, split in data.splits().items():
+        found[name] = self._read(split)
+      return [
+        [name, [[start, x.shape] for start, x in known.items()]]
+        for name, known in found.items()
+      ]
+
+    shapes = processes.from_first(read)
+    if not found:
+      found = {
+        name: {at: np.zeros(shape, np.float32) for at, shape in known}
+        for name, known in shapes
+      }
+    return processes.arrays_from_first(found)
 
   def _place(self, split: Split) -> pathlib.Path:
     """Folder of the features of a split."""
@@ -211,7 +256,6 @@ class Features:
     stop: Stop,
   ) -> None:
     """Takes what `found`, from `_read`, lacks, and writes the files of it."""
-    folder = self._place(split)
     spans = {}
     for start in range(0, len(split), _SHARD):
       first = start + len(found.get(start, ()))
@@ -220,7 +264,7 @@ class Features:
         spans[start] = first, end
     if not spans:
       return
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = self._place(split) if processes.is_first() else None
     with contextlib.closing(
       self._take(split, list(spans.values()), clock)
     ) as taken:
@@ -229,11 +273,13 @@ class Features:
         for at in range(first, end, self._batch):
           rows.append(next(taken)[: end - at])
           stop.done_something()
+          stop.update()
           if stop.asked:
             break
         found[start] = np.concatenate(rows)
         _check_finite(found[start], start)
-        _write(folder / f"{start:08}.npz", found[start])
+        if folder is not None:
+          _write(folder / f"{start:08}.npz", found[start])
         if stop.asked:
           raise Left(
             f"left while features were taken; those of"
@@ -251,7 +297,8 @@ class Features:
       for first, end in spans
       for at in range(first, end, self._batch)
     ]
-    for index, image in zip(batches, _images(split.image, batches)):
+    own = [index[processes.share(len(index))] for index in batches]
+    for index, image in zip(batches, _images(split.image, own)):
       placed = self._devices.split(image)
       features = self._devices.get(self._program(self._arrays, placed))
       clock.add(len(set(index.tolist())))

@@ -53,6 +53,10 @@ class Screen:
       self._bar.write(self._words(line), file=self._bar.fp)
       self._bar.fp.flush()
 
+  def silence(self) -> None:
+    """Shows nothing from now on: of several processes one speaks."""
+    self._silent = True
+
   def wait(self, doing: str, rest: str = "") -> None:
     """Says what begins and takes a while, and how long that before it took.
 

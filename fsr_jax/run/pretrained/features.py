@@ -1,32 +1,22 @@
-"""Features of a run's pictures by a frozen backbone, taken once and kept.
-
-They lie in files below a folder whose name is a digest of all that they follow
-from: an interrupted extraction goes on where it was, a run with other options
-on the same pictures finds them, and changed pictures or weights do not.
-"""
+"""Features of a run's pictures by a frozen backbone, taken once and kept."""
 
 from collections.abc import Generator, Iterator
 import contextlib
 import dataclasses
-import hashlib
-import os
 import pathlib
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from fsr_jax import archives, processes
+from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import replacing
+from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run.checkpoint import named
-from fsr_jax.run.pretrained import extractors
-from fsr_jax.run.pretrained.fingerprints import fingerprints
+from fsr_jax.run.pretrained import extractors, feature_files
 from fsr_jax.run.stop import SIGNALS, Left, Stop
 from fsr_jax.run.watch.progress import Countdown
 from fsr_jax.run.watch.screen import Screen, say
@@ -34,9 +24,8 @@ from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
 from fsr_jax.train.parallel import Anyone, Devices
 
-# Pictures of one compiled call, which an interruption waits for, and of one
-# file, which a kill costs.
-_BATCH, _SHARD = 64, 512
+# Pictures of one compiled call, which an interruption waits for.
+_BATCH = 64
 
 
 class Frozen(NamedTuple):
@@ -159,14 +148,11 @@ class Features:
       folder: where features are kept.
       devices: Devices.
     """
-    self._folder, self._devices = folder, devices
+    self._files = feature_files.FeatureFiles(folder, extractor, arrays)
+    self._devices = devices
     self._batch = -(-_BATCH // len(devices)) * len(devices)
     self._program = devices.compile(_features, extractor=extractor)
     self._arrays = devices.put(arrays)
-    self._source = hashlib.sha256(repr(extractor).encode())
-    for name, array in named(arrays).items():
-      self._source.update(name.encode())
-      self._source.update(np.ascontiguousarray(array).tobytes())
 
   def of(
     self, data: Data, every: float, signals: tuple[int, ...], say: Screen
@@ -183,7 +169,7 @@ class Features:
       InputError: a picture that cannot be read, features that are not finite.
       Left: one of the signals came; what was taken is kept.
     """
-    known = self._known(data)
+    known = self._files.known(data)
     missing = sum(
       len(split) - sum(map(len, known[name].values()))
       for name, split in data.splits().items()
@@ -192,7 +178,7 @@ class Features:
       total = sum(len(split) for split in data.splits().values())
       say(
         f"features of {missing:,} of {total:,} pictures are to be taken; they"
-        f" are kept in {self._folder}"
+        f" are kept in {self._files.folder}"
       )
     clock = Countdown("features", missing, "images", every, say)
     stop = Stop(Anyone(self._devices) if processes.count() > 1 else None)
@@ -208,46 +194,6 @@ class Features:
     with clock, stop.on(signals if missing else ()):
       return data.each(with_features)
 
-  def _known(self, data: Data) -> dict[str, dict[int, np.ndarray]]:
-    """{split: `_read` of it}; the first process reads, all know."""
-    found: dict[str, dict[int, np.ndarray]] = {}
-
-    def read() -> list:
-      for name, split in data.splits().items():
-        found[name] = self._read(split)
-      return [
-        [name, [[start, x.shape] for start, x in known.items()]]
-        for name, known in found.items()
-      ]
-
-    shapes = processes.from_first(read)
-    if not found:
-      found = {
-        name: {at: np.zeros(shape, np.float32) for at, shape in known}
-        for name, known in shapes
-      }
-    return processes.arrays_from_first(found)
-
-  def _place(self, split: Split) -> pathlib.Path:
-    """Folder of the features of a split."""
-    digest = self._source.copy()
-    for piece in fingerprints(split):
-      digest.update(piece)
-    return self._folder / digest.hexdigest()[:32]
-
-  def _read(self, split: Split) -> dict[int, np.ndarray]:
-    """{first picture: float32 [n, F]} of the files that are there and not
-    damaged; one that was left before its end has fewer pictures."""
-    folder, found = self._place(split), {}
-    for start in range(0, len(split), _SHARD):
-      size = min(_SHARD, len(split) - start)
-      # Not there, or damaged, which the format's check sums tell.
-      with contextlib.suppress(InputError, KeyError):
-        features = archives.npz(folder / f"{start:08}.npz")["features"]
-        if features.ndim == 2 and 0 < len(features) <= size:
-          found[start] = features
-    return found
-
   def _make(
     self,
     split: Split,
@@ -255,16 +201,15 @@ class Features:
     clock: Countdown,
     stop: Stop,
   ) -> None:
-    """Takes what `found`, from `_read`, lacks, and writes the files of it."""
+    """Takes what `found` of `FeatureFiles.known` lacks, and keeps it."""
     spans = {}
-    for start in range(0, len(split), _SHARD):
+    for start in range(0, len(split), feature_files.SHARD):
       first = start + len(found.get(start, ()))
-      end = min(start + _SHARD, len(split))
+      end = min(start + feature_files.SHARD, len(split))
       if first < end:
         spans[start] = first, end
     if not spans:
       return
-    folder = self._place(split) if processes.is_first() else None
     with contextlib.closing(
       self._take(split, list(spans.values()), clock)
     ) as taken:
@@ -278,8 +223,7 @@ class Features:
             break
         found[start] = np.concatenate(rows)
         _check_finite(found[start], start)
-        if folder is not None:
-          _write(folder / f"{start:08}.npz", found[start])
+        self._files.write(split, start, found[start])
         if stop.asked:
           raise Left(
             f"left while features were taken; those of"
@@ -329,12 +273,3 @@ def _check_finite(features: np.ndarray, start: int) -> None:
     f"the features of picture {start + odd[0] if odd.size else ''} are"
     " infinite or no numbers; are the weights whole, and for pictures?",
   )
-
-
-def _write(path: pathlib.Path, features: np.ndarray) -> None:
-  # Several runs may share the folder.
-  with (
-    replacing(path, str(os.getpid())) as partial,
-    open(partial, "wb") as file,
-  ):
-    np.savez(file, features=features)

@@ -112,8 +112,7 @@ def fit(
     "ids": ids,
     "filepaths": filepaths,
   }
-  speaks = progress and processes.is_first()
-  screen = Screen(in_keywords, silent=not speaks)
+  screen = Screen(in_keywords, not (progress and processes.is_first()))
   choose("parameters", parameters, PARAMETERS)
   with errors_in_keywords(), _quiet(), _folder(workdir) as folder:
     config = settings(fields)

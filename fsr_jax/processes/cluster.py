@@ -1,6 +1,8 @@
 """How a process finds the others that it trains with."""
 
+import os
 from typing import Any
+import warnings
 
 import jax
 
@@ -45,17 +47,17 @@ def connect(
     return None
   missing = [name for name, value in given.items() if value is None]
   if len(missing) == len(given):
-    several, note = _detected()
-    if not several:
-      return note
-    _initialize()
-    return None
+    size, _, note = _found()
+    if size > 1:
+      _initialize()
+    return note
   check(
     not missing,
     f"--{' and --'.join(missing)} missing: processes that train together each"
     " need --coordinator_address=HOST:PORT --num_processes=N --process_id=I",
   )
-  assert coordinator_address and num_processes and process_id is not None
+  assert coordinator_address is not None
+  assert num_processes is not None and process_id is not None
   host, _, port = coordinator_address.rpartition(":")
   check(
     bool(host) and port.isdigit() and 0 < int(port) < 2**16,
@@ -72,27 +74,38 @@ def connect(
   return None
 
 
-def _detected() -> tuple[bool, str | None]:
-  """(whether a cluster of several processes is there, what to tell of it)."""
+def has_a_first() -> bool:
+  """Whether this process is of a cluster, and not its first."""
+  return _found()[1] > 0
+
+
+def _found() -> tuple[int, int, str | None]:
+  """(processes of the cluster, 1 without one; which this is; what to tell)."""
   # JAX has no public way to ask before it connects; and to connect where there
   # is one process only could fail for a port that another job has.
   from jax._src.clusters import ClusterEnv
 
+  reason = ""
   for env in ClusterEnv._cluster_types:
     if env.opt_in_only_method:
       continue
     try:
-      if env.is_env_present():
-        return env.get_process_count() > 1, None
+      with warnings.catch_warnings(record=True):
+        if env.is_env_present():
+          return env.get_process_count(), env.get_process_id(), None
     except Exception as error:
-      reason = " ".join(str(error).split()) or type(error).__name__
-      return False, (
-        f"this seems to be a {env.name} cluster, but it cannot be asked"
-        f" ({reason[:200]}), so that this process trains alone; several"
-        " processes need --coordinator_address --num_processes --process_id,"
-        " and --num_processes=1 ends this note"
-      )
-  return False, None
+      reason = " ".join(str(error).split())[:200] or type(error).__name__
+  if not reason and "JOB_COMPLETION_INDEX" in os.environ:
+    reason = "the package kubernetes is not installed"
+  if not reason:
+    return 1, 0, None
+  return (
+    1,
+    0,
+    f"a cluster seems to be here, but it cannot be asked ({reason}), so that"
+    " this process trains alone; several processes need --coordinator_address"
+    " --num_processes --process_id, and --num_processes=1 ends this note",
+  )
 
 
 def _initialize(**given: Any) -> None:

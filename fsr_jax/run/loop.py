@@ -269,4 +269,5 @@ class Run:
     sheet = pictures.sheet(self.label_issues, self.pictures.train)
     if scalars and sheet is not None:
       writer.picture(self.step, pictures.NAME, sheet)
-    return summary
+    # All know when the first has written it.
+    return processes.from_first(lambda: summary)

@@ -127,8 +127,14 @@ def main(argv):
   # in one with a traceback; it is raised as well.
   logging.set_verbosity(logging.FATAL)
   # Imported here, so that a wrong flag is answered at once.
+  from fsr_jax.processes import cluster
   from fsr_jax.run import commands
 
+  if _MODE.value != "train" and cluster.has_a_first():
+    say(
+      f"process 0 of this cluster does --mode={_MODE.value}; this one is done"
+    )
+    return
   if _MODE.value == "evaluate":
     _evaluate(commands, workdir)
     return

@@ -14,7 +14,6 @@ from fsr_jax.processes import cluster, ending
 from fsr_jax.run import commands
 from fsr_jax.run.loop import Run
 from tests import shrunk
-from tests.run.test_features import tiny_weights
 from tests.train.test_feeder import FIELDS
 
 # Two processes of two devices each.
@@ -32,6 +31,8 @@ PICTURES = {
   "data__min_crop_area": 0.3,
   "eval_batch_size": 8,
 }
+# data.resident_gb: pictures are read as they are needed, or all at first.
+BOUNDS = {"read": 0.0, "resident": 1.0}
 FROZEN = {
   **FIELDS,
   "num_devices": 0,
@@ -48,9 +49,11 @@ def digits():
   return shrunk.config(**DIGITS)
 
 
-def pictures(root: pathlib.Path, gigabytes: float):
+def pictures(root: pathlib.Path, name: str):
   return shrunk.config(
-    data__path=str(root / "pictures"), data__resident_gb=gigabytes, **PICTURES
+    data__path=str(root / "pictures"),
+    data__resident_gb=BOUNDS[name],
+    **PICTURES,
   )
 
 
@@ -91,7 +94,9 @@ def _agreements() -> dict:
   return found
 
 
-def main(address: str, process_id: int, root: pathlib.Path) -> None:
+def main(
+  address: str, process_id: int, root: pathlib.Path, names: set[str]
+) -> None:
   cluster.connect(address, PROCESSES, process_id)
   own = root / f"process{process_id}"
   said = {"agreements": _agreements(), "devices": len(jax.devices())}
@@ -104,27 +109,28 @@ def main(address: str, process_id: int, root: pathlib.Path) -> None:
 
   Encoded.one = counted  # type: ignore[method-assign]
   with ending.of_all(), shrunk.with_tiny_batch_norm():
-    # One workdir for both, as on a shared disk; then one for each.
-    commands.train(digits(), str(root / "digits"), stop_after_epochs=2)
-    for name, gigabytes in (("read", 0.0), ("resident", 1.0)):
+    if "digits" in names:  # One workdir for both, as on a shared disk.
+      commands.train(digits(), str(root / "digits"), stop_after_epochs=2)
+    for name in sorted(names & BOUNDS.keys()):  # One for each.
       read.clear()
-      summary = commands.train(
-        pictures(root, gigabytes), str(own / name), stop_after_epochs=3
-      )
+      summary = commands.train(pictures(root, name), str(own / name))
       said[name] = {"read": list(read), "summary": summary}
-    if processes.is_first():
-      tiny_weights(root / "weights.safetensors")
-    processes.from_first(lambda: None)
-    read.clear()
-    run = Run(frozen(root), str(own / "frozen"))
-    said["frozen"] = {
-      "read": list(read),
-      "features": np.asarray(run.data.train.image).tolist(),
-      "summary": run.train(),
-    }
+    if "frozen" in names:
+      read.clear()
+      run = Run(frozen(root), str(own / "frozen"))
+      said["frozen"] = {
+        "read": list(read),
+        "features": np.asarray(run.data.train.image).tolist(),
+        "summary": run.train(),
+      }
   own.mkdir(exist_ok=True)
   (own / "said.json").write_text(json.dumps(said))
 
 
 if __name__ == "__main__":
-  main(sys.argv[1], int(sys.argv[2]), pathlib.Path(sys.argv[3]))
+  main(
+    sys.argv[1],
+    int(sys.argv[2]),
+    pathlib.Path(sys.argv[3]),
+    set(sys.argv[4:]),
+  )

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 import numpy as np
+import pytest
 
 from fsr_jax.errors import InputError
 from fsr_jax.processes import cluster
@@ -18,6 +20,7 @@ from fsr_jax.run.loop import Run
 from tests import shrunk
 from tests.data import own
 from tests.run import several
+from tests.run.test_features import tiny_weights
 
 _ROOT = pathlib.Path(__file__).parents[2]
 
@@ -28,7 +31,11 @@ def free_port() -> int:
     return it.getsockname()[1]
 
 
-class ProcessesTest(parameterized.TestCase):
+class _Several(parameterized.TestCase):
+  """Runs some of tests.run.several in two processes, once for all tests."""
+
+  names: tuple[str, ...] = ()
+
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -37,13 +44,17 @@ class ProcessesTest(parameterized.TestCase):
       cls.enterClassContext(tempfile.TemporaryDirectory())
     )
     own.tree(cls.root / "pictures", count=30)
+    tiny_weights(cls.root / "weights.safetensors")
     address = f"localhost:{free_port()}"
     count = "device_count="
     flags = os.environ["XLA_FLAGS"]
     flags = flags.replace(f"{count}8", f"{count}{several.DEVICES}")
     started = [
       subprocess.Popen(
-        [sys.executable, "-m", "tests.run.several", address, str(i), cls.root],
+        [
+          *(sys.executable, "-m", "tests.run.several"),
+          *(address, str(i), str(cls.root), *cls.names),
+        ],
         cwd=_ROOT,
         env={**os.environ, "XLA_FLAGS": flags},
         stdout=subprocess.PIPE,
@@ -61,6 +72,29 @@ class ProcessesTest(parameterized.TestCase):
       json.loads((cls.root / f"process{i}" / "said.json").read_text())
       for i in range(several.PROCESSES)
     ]
+
+  def assert_alike(self, found, expected):
+    for key, value in expected.items():
+      if key in ("processes", "device", "versions") or "second" in key:
+        continue
+      if isinstance(value, float):
+        self.assertAlmostEqual(found[key], value, delta=1e-4, msg=key)
+      else:
+        self.assertEqual(found[key], value, key)
+
+  def assert_same_as_one_process(self, name):
+    """The pictures that each of the processes read, too."""
+    config = several.pictures(self.root, name)
+    config.num_devices = 1
+    expected = commands.train(config, self.create_tempdir().full_path)
+    first, second = (said[name] for said in self.said)
+    self.assertEqual(first["summary"], second["summary"])
+    self.assert_alike(first["summary"], expected)
+    return first["read"], second["read"]
+
+
+class ProcessesTest(_Several):
+  names = ("digits", "read")
 
   def test_what_one_knows_all_know(self):
     for who, said in enumerate(self.said):
@@ -95,19 +129,20 @@ class ProcessesTest(parameterized.TestCase):
     ]
     np.testing.assert_allclose(*tables, atol=1e-4)
 
-  @parameterized.parameters("read", "resident")
-  def test_each_process_reads_its_share(self, name):
-    config = several.pictures(self.root, {"read": 0.0, "resident": 1.0}[name])
-    config.num_devices = 1
-    config.num_epochs = 3
-    expected = commands.train(config, self.create_tempdir().full_path, True, 3)
-    first, second = (said[name] for said in self.said)
-    self.assertEqual(first["summary"], second["summary"])
-    if expected is not None:
-      self.assert_alike(first["summary"], expected)
-    self.assertEqual(len(first["read"]), len(second["read"]))
-    if name == "resident":
-      self.assertEmpty(set(first["read"]) & set(second["read"]))
+  def test_each_process_reads_its_share(self):
+    first, second = self.assert_same_as_one_process("read")
+    self.assertEqual(len(first), len(second))
+    self.assertFalse((self.root / "process1" / "read").exists())
+
+
+@pytest.mark.slow
+class MoreProcessesTest(_Several):
+  names = ("resident", "frozen")
+
+  def test_each_process_decodes_its_share(self):
+    first, second = self.assert_same_as_one_process("resident")
+    self.assertEqual(len(first), len(second))
+    self.assertEmpty(set(first) & set(second))
 
   def test_features_of_all_pictures_are_everywhere(self):
     config = several.frozen(self.root)
@@ -120,20 +155,6 @@ class ProcessesTest(parameterized.TestCase):
     first, second = (said["frozen"]["read"] for said in self.said)
     self.assertNotEqual(set(first), set(second))
     self.assert_alike(self.said[0]["frozen"]["summary"], run.train())
-
-  def test_the_first_process_alone_writes_and_speaks(self):
-    for name in ("read", "resident", "frozen"):
-      self.assertTrue((self.root / "process0" / name / "summary.json").exists())
-      self.assertFalse((self.root / "process1" / name).exists())
-
-  def assert_alike(self, found, expected):
-    for key, value in expected.items():
-      if key in ("processes", "device", "versions") or "second" in key:
-        continue
-      if isinstance(value, float):
-        self.assertAlmostEqual(found[key], value, delta=1e-4, msg=key)
-      else:
-        self.assertEqual(found[key], value, key)
 
 
 class ConnectTest(parameterized.TestCase):
@@ -153,6 +174,31 @@ class ConnectTest(parameterized.TestCase):
   def test_one_process_joins_nothing(self):
     self.assertIsNone(cluster.connect(num_processes=1))
     self.assertIsNone(cluster.connect())
+    self.assertFalse(cluster.has_a_first())
+
+  @parameterized.parameters((1, 2, True), (0, 2, False), (0, 1, False))
+  def test_a_process_of_slurm(self, task, tasks, expected):
+    with self.slurm(SLURM_PROCID=task, SLURM_NTASKS=tasks):
+      self.assertEqual(cluster.has_a_first(), expected)
+      if tasks == 1:
+        self.assertIsNone(cluster.connect())
+
+  def test_a_cluster_that_cannot_be_asked(self):
+    with self.slurm(SLURM_PROCID="x", SLURM_NTASKS="2"):
+      self.assertRegex(cluster.connect() or "", "cannot be asked .*'x'.* alone")
+      self.assertIsNone(cluster.connect(num_processes=1))
+    with mock.patch.dict(os.environ, JOB_COMPLETION_INDEX="1"):
+      self.assertRegex(cluster.connect() or "", "kubernetes is not installed")
+
+  def slurm(self, **given):
+    variables = {
+      "SLURM_JOB_ID": 1,
+      "SLURM_STEP_NODELIST": "a[1-2]",
+      "SLURM_LOCALID": 0,
+      **given,
+    }
+    texts = {name: str(value) for name, value in variables.items()}
+    return mock.patch.dict(os.environ, texts)
 
 
 if __name__ == "__main__":

@@ -145,8 +145,8 @@ def arrays_from_first(tree: Any) -> Any:
   # As bytes: a sum with zeros would turn -0.0 into 0.0.
   sent = np.frombuffer(b"".join(x.tobytes() for x in leaves), np.uint8)
   chunk = min(_CHUNK, max(sent.size, 1))
-  sent = np.pad(sent, (0, -sent.size % chunk)).reshape(-1, chunk)
-  found = b"".join(_broadcast(piece).tobytes() for piece in sent)
+  pieces = np.pad(sent, (0, -sent.size % chunk)).reshape(-1, chunk)
+  found = b"".join(_broadcast(piece).tobytes() for piece in pieces)
   starts = np.cumsum([0, *sizes[:-1]])
   return jax.tree.unflatten(
     structure,

@@ -135,6 +135,23 @@ def main(argv):
       f"process 0 of this cluster does --mode={_MODE.value}; this one is done"
     )
     return
+  if _MODE.value != "train":
+    from fsr_jax.run.remote import at_hand
+
+    with at_hand(workdir) as folder:
+      _use(commands, folder)
+    return
+  check(
+    _CONFIG.value is not None,
+    "--config is missing, e.g. --config=quickstart",
+  )
+  summary = _train(commands, workdir)
+  # A run that was asked to leave has not failed, but is not done either.
+  sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
+
+
+def _use(commands, workdir: str) -> None:
+  """All modes but train."""
   if _MODE.value == "evaluate":
     _evaluate(commands, workdir)
     return
@@ -163,20 +180,13 @@ def main(argv):
     from fsr_jax.run.page.command import report
 
     report(workdir, **_where(commands))
-    return
-  check(
-    _CONFIG.value is not None,
-    "--config is missing, e.g. --config=quickstart",
-  )
-  summary = _train(commands, workdir)
-  # A run that was asked to leave has not failed, but is not done either.
-  sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
 
 
 def _train(commands, workdir: str) -> dict | None:
   """Trains, perhaps with other processes; the first one alone speaks."""
   from fsr_jax import processes
   from fsr_jax.processes import cluster, ending
+  from fsr_jax.run.remote import at_hand
 
   note = cluster.connect(
     _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
@@ -185,8 +195,8 @@ def _train(commands, workdir: str) -> dict | None:
     say(f"note: {note}")
   if not processes.is_first():
     say.silence()
-  with ending.of_all():
-    return commands.train(_CONFIG.value, workdir, _ALLOW.value)
+  with ending.of_all(), at_hand(workdir, trains=True) as folder:
+    return commands.train(_CONFIG.value, folder, _ALLOW.value)
 
 
 def _where(commands) -> dict[str, str | None]:

@@ -20,7 +20,11 @@ _CONFIG = config_flags.DEFINE_config_file(
   "Config file, or the name of one of the package's (quickstart,"
   " folder:IMAGES, ...); fields change by --config.FIELD=VALUE.",
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
+_WORKDIR = flags.DEFINE_string(
+  "workdir",
+  None,
+  "Directory of the run, or an address in a bucket (gs://BUCKET/NAME, s3://...).",
+)
 _MODE = flags.DEFINE_enum(
   "mode",
   "train",

@@ -66,12 +66,23 @@ def at_hand(
     screen.words = lambda text: words(called(text))
     screen.wait("fetching", bucket.address)
     folder.mkdir()
-    bucket.fetch(folder, trains)
-    with _sending(bucket, folder, trains, screen):
+  try:
+    if not processes.is_first():  # The others look into no workdir.
       yield str(folder)
-  else:  # The others look into no workdir.
-    yield str(folder)
+    else:
+      bucket.fetch(folder, trains)
+      with _sending(bucket, folder, trains, screen):
+        yield str(folder)
+  except _NotSentError:
+    raise
+  except BaseException:
+    shutil.rmtree(above)
+    raise
   shutil.rmtree(above)
+
+
+class _NotSentError(OSError):
+  """Something is in the folder alone, which must not be lost."""
 
 
 @contextlib.contextmanager
@@ -105,7 +116,7 @@ def _sending(
     try:
       bucket.send(folder, trains)
     except Exception as error:
-      raise OSError(
+      raise _NotSentError(
         f"{_cannot_send(bucket, error)}; all of it is in {folder.parent}"
       ) from error
 

@@ -178,6 +178,13 @@ class RemoteTest(parameterized.TestCase):
       while not (self.there / "a").exists():
         pass
 
+  def test_nothing_is_left_behind(self):
+    with self.assertRaises(SystemExit), remote.at_hand(ADDRESS) as folder:
+      pathlib.Path(folder, "a").write_text("1")
+      raise SystemExit
+    self.assertEqual((self.there / "a").read_text(), "1")
+    self.assertEmpty(list(self.scratch.iterdir()))
+
   def test_messages_have_the_address(self):
     with (
       self.assertRaisesRegex(InputError, f"^no file {ADDRESS}/a$"),

@@ -1,5 +1,6 @@
 """How a process finds the others that it trains with."""
 
+from collections.abc import Callable
 import os
 from typing import Any
 import warnings
@@ -20,7 +21,8 @@ def connect(
   coordinator_address: str | None = None,
   num_processes: int | None = None,
   process_id: int | None = None,
-) -> str | None:
+  tell: Callable[[str], object] = print,
+) -> None:
   """Joins the other processes of a cluster, if this one is of a cluster.
 
   Call it before anything is computed.
@@ -30,9 +32,8 @@ def connect(
     num_processes: P; 1 = this process trains alone, whatever the cluster.
     process_id: of this one, 0..P-1. Without the three a cluster is looked for
       (Cloud TPU, Slurm, Open MPI, Kubernetes).
-
-  Returns:
-    A line to be told where a cluster is there but cannot be asked.
+    tell: is handed lines for who started it: that it waits, and for whom;
+      that a cluster is there but cannot be asked.
 
   Raises:
     InputError: one of the three without the others, out of range, or the
@@ -44,13 +45,16 @@ def connect(
     "process_id": process_id,
   }
   if num_processes == 1:
-    return None
+    return
   missing = [name for name, value in given.items() if value is None]
   if len(missing) == len(given):
     size, _, note = _found()
+    if note:
+      tell(f"note: {note}")
     if size > 1:
+      tell(f"waiting for the other of {size} processes")
       _initialize()
-    return note
+    return
   check(
     not missing,
     f"--{' and --'.join(missing)} missing: processes that train together each"
@@ -69,9 +73,12 @@ def connect(
     f"process_id={process_id} of num_processes={num_processes}; expected 0 to"
     " num_processes - 1",
   )
+  tell(
+    f"waiting for the other of {num_processes} processes, by way of"
+    f" {coordinator_address}"
+  )
   # Nothing is guessed where it was said.
   _initialize(**given, cluster_detection_method="deactivate")
-  return None
 
 
 def has_a_first() -> bool:
@@ -111,7 +118,12 @@ def _found() -> tuple[int, int, str | None]:
 def _initialize(**given: Any) -> None:
   # Its own handler would hear SIGTERM in place of `run.stop`.
   jax.config.update("jax_enable_preemption_service", False)
-  ending.exit_when_aborted()
+  question = (
+    "does the same command run on all hosts, and do all reach process 0?"
+  )
+  ending.exit_when_aborted(
+    f"the other processes did not come within {_START} s; {question}"
+  )
   try:
     jax.distributed.initialize(
       **given,
@@ -120,9 +132,9 @@ def _initialize(**given: Any) -> None:
       shutdown_timeout_seconds=_END,
     )
   except (RuntimeError, ValueError) as error:
-    reason = " ".join(str(error).split())
+    reason = " ".join(str(error).split())[:300]
     raise InputError(
-      f"cannot join the other processes ({reason[:300]}); is the same command"
-      " started on every host, and can all reach process 0?"
+      f"cannot join the other processes ({reason}); {question}"
     ) from error
+  ending.exit_when_aborted()
   ending.listen()

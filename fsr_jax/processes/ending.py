@@ -32,18 +32,22 @@ _ending = threading.Lock()
 _handlers: list[Any] = []
 
 
-def exit_when_aborted() -> None:
+def exit_when_aborted(line: str = _GONE) -> None:
   """Gives what JAX aborts for a status and a last line that can be read.
 
   Where the coordination service misses a process, it aborts the others, and no
-  handler in Python hears of it in time.
+  handler in Python hears of it in time. The status is 75: the same command may
+  go on.
+
+  Args:
+    line: that is said from now on.
   """
 
   @ctypes.CFUNCTYPE(None, ctypes.c_int)
   def aborted(number):
     del number
     if _ending.acquire(blocking=False):
-      _tell(_GONE)
+      _tell(line)
     os._exit(os.EX_TEMPFAIL)
 
   _handlers.append(aborted)

@@ -192,11 +192,9 @@ def _train(commands, workdir: str) -> dict | None:
   from fsr_jax.processes import cluster, ending
   from fsr_jax.run.remote import at_hand
 
-  note = cluster.connect(
-    _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value
+  cluster.connect(
+    _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value, say
   )
-  if note is not None:
-    say(f"note: {note}")
   if not processes.is_first():
     say.silence()
   with ending.of_all(), at_hand(workdir, trains=True) as folder:

@@ -172,8 +172,8 @@ class ConnectTest(parameterized.TestCase):
       cluster.connect(*given)
 
   def test_one_process_joins_nothing(self):
-    self.assertIsNone(cluster.connect(num_processes=1))
-    self.assertIsNone(cluster.connect())
+    self.assertEmpty(self.told(num_processes=1))
+    self.assertEmpty(self.told())
     self.assertFalse(cluster.has_a_first())
 
   @parameterized.parameters((1, 2, True), (0, 2, False), (0, 1, False))
@@ -181,14 +181,19 @@ class ConnectTest(parameterized.TestCase):
     with self.slurm(SLURM_PROCID=task, SLURM_NTASKS=tasks):
       self.assertEqual(cluster.has_a_first(), expected)
       if tasks == 1:
-        self.assertIsNone(cluster.connect())
+        self.assertEmpty(self.told())
 
   def test_a_cluster_that_cannot_be_asked(self):
     with self.slurm(SLURM_PROCID="x", SLURM_NTASKS="2"):
-      self.assertRegex(cluster.connect() or "", "cannot be asked .*'x'.* alone")
-      self.assertIsNone(cluster.connect(num_processes=1))
+      self.assertRegex(self.told()[0], "note: .*cannot be asked .*'x'.* alone")
+      self.assertEmpty(self.told(num_processes=1))
     with mock.patch.dict(os.environ, JOB_COMPLETION_INDEX="1"):
-      self.assertRegex(cluster.connect() or "", "kubernetes is not installed")
+      self.assertRegex(self.told()[0], "kubernetes is not installed")
+
+  def told(self, **given):
+    lines = []
+    cluster.connect(**given, tell=lines.append)
+    return lines
 
   def slurm(self, **given):
     variables = {

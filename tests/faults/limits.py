@@ -1,0 +1,156 @@
+"""A machine that gives no more: bytes, files, a reader, leave to write."""
+
+from collections.abc import Callable, Iterator
+import contextlib
+import functools
+import os
+import resource
+import shutil
+import subprocess
+
+from tests.faults.compare import left_behind
+from tests.faults.ground import Ended, Lost, NotRun, Running, Try
+from tests.faults.interrupted import steps
+
+_NOBODY = 65534
+
+
+def _goes_on(t: Try, ended: Ended, **popen) -> list[str]:
+  """One line, or nothing was hit; then the same command, without the limit."""
+  word = "refused" if ended.refused() else "not hit"
+  t.resume(**popen)
+  return [word]
+
+
+def _soft(running: Running, which: int, limit: int) -> None:
+  """Sets a limit of a process that may have ended."""
+  with contextlib.suppress(ProcessLookupError):
+    _, hard = resource.prlimit(running.process.pid, which)
+    resource.prlimit(running.process.pid, which, (limit, hard))
+
+
+def file_size(t: Try) -> list[str]:
+  """From some moment on no file may be larger than so many bytes."""
+  running = t.start()
+  if t.rng.random() < 0.5:
+    steps(t, running)
+  limit = int(10 ** t.rng.uniform(2, 5.2))
+  _soft(running, resource.RLIMIT_FSIZE, limit)
+  return _goes_on(t, running.wait())
+
+
+def descriptors(t: Try) -> list[str]:
+  """Not more than so many files may be open."""
+  running = t.start()
+  running.until(lambda: bool(running.out()))
+  limit = int(t.rng.integers(10, 100))
+  _soft(running, resource.RLIMIT_NOFILE, limit)
+  return _goes_on(t, running.wait())
+
+
+@contextlib.contextmanager
+def _small_disk(t: Try, size: int) -> Iterator[Callable[[int], None]]:
+  """A file system of so many bytes at the try's workdir; yields resize."""
+  t.workdir.mkdir()
+
+  def mount(*arguments: str) -> None:
+    try:
+      subprocess.run(
+        ["mount", *arguments, str(t.workdir)], check=True, capture_output=True
+      )
+    except (OSError, subprocess.CalledProcessError) as error:
+      raise NotRun("no leave to mount a file system here") from error
+
+  mount("-t", "tmpfs", "-o", f"size={size}", "none")
+  try:
+    yield lambda larger: mount("-o", f"remount,size={larger}")
+  finally:
+    subprocess.run(["umount", "-l", str(t.workdir)], check=True)
+
+
+def full_disk(t: Try) -> list[str]:
+  """A disk that becomes full, and is given more space afterwards."""
+  with _small_disk(t, int(10 ** t.rng.uniform(4, 6))) as resize:
+    ended = t.start().wait()
+    resize(2**26)
+    return _goes_on(t, ended)
+
+
+def full_disk_of_others(t: Try) -> list[str]:
+  """A disk that somebody else fills while it trains."""
+  with _small_disk(t, 2**24):
+    running = t.start()
+    steps(t, running)
+    filler = t.workdir / "filler"
+    with contextlib.suppress(OSError), open(filler, "wb", 0) as file:
+      while True:
+        file.write(bytes(4096))
+    ended = running.wait()
+    filler.unlink(missing_ok=True)
+    return _goes_on(t, ended)
+
+
+def one_line(t: Try) -> list[str]:
+  """As with `| head -1`: the reader goes away after a line."""
+  running = t.start(stdout=subprocess.PIPE)
+  assert running.process.stdout is not None
+  for _ in range(t.rng.integers(0, 12)):
+    running.process.stdout.readline()
+  running.process.stdout.close()
+  running.wait().require(0)
+  t.resume()
+  return []
+
+
+def closed_streams(t: Try) -> list[str]:
+  """Standard output, or all three streams, closed from the beginning."""
+  closed = (">&-", "<&- >&- 2>&-")[t.rng.integers(2)]
+  command = ["sh", "-c", f'exec "$@" {closed}', "sh"]
+  t.run(command + t.ground.command(t.workdir)).wait().require(0)
+  t.resume()
+  return []
+
+
+def full_output(t: Try) -> list[str]:
+  """Standard output goes to a disk that is full."""
+  with open("/dev/full", "w") as full:
+    t.start(stdout=full).wait().require(0)
+  t.resume()
+  return []
+
+
+@functools.cache
+def _other_user() -> dict:
+  """Arguments of Popen for a user whom permissions bind: root's bind not."""
+  return {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+
+
+def read_only(t: Try) -> list[str]:
+  """The workdir may no longer be written to while it trains."""
+  user = _other_user() if os.geteuid() == 0 else {}
+  running = t.start(**user)
+  steps(t, running)
+  if not (t.workdir / "config.json").exists():
+    raise NotRun(f"another user cannot run here: {running.wait().told()}")
+  folders = [path for path in t.workdir.rglob("*") if path.is_dir()]
+  folders = [f for f in folders if "tmp" not in str(f.relative_to(t.workdir))]
+  for path in (t.workdir, *folders):
+    with contextlib.suppress(FileNotFoundError):
+      path.chmod(0o555)
+  ended = running.wait()
+  for path in (t.workdir, *t.workdir.rglob("*")):
+    if path.is_dir():
+      path.chmod(0o755)
+  return _goes_on(t, ended, **user)
+
+
+def workdir_gone(t: Try) -> list[str]:
+  """Somebody removes the workdir while it trains."""
+  running = t.start()
+  steps(t, running)
+  shutil.rmtree(t.workdir, ignore_errors=True)
+  ended = running.wait()
+  if not ended.refused() and left_behind(t.folder):
+    raise Lost("unfinished files are left")
+  shutil.rmtree(t.workdir, ignore_errors=True)
+  return _goes_on(t, ended)

@@ -1,0 +1,158 @@
+"""Every fault with how often it is tried; rows of a table."""
+
+import collections
+from collections.abc import Callable
+import concurrent.futures
+import os
+import sys
+import time
+from typing import NamedTuple
+import zlib
+
+from tests.faults import damaged, interrupted, limits, strangers
+from tests.faults.ground import Ground, Lost, NotRun, Try
+from tests.faults.left import left
+
+
+class Fault(NamedTuple):
+  """One row.
+
+  Attributes:
+    name: what happens.
+    function: of a Try; returns words to be counted, raises Lost or NotRun.
+    short, long: how often it is tried.
+    soak: whether it is one of those of the soak.
+  """
+
+  name: str
+  function: Callable[[Try], list[str]]
+  short: int
+  long: int
+  soak: bool = False
+
+
+def _not_yet(why: str) -> Callable[[Try], list[str]]:
+  def fault(t: Try) -> list[str]:
+    raise NotRun(why)
+
+  return fault
+
+
+_KILLED, _SIGNALLED = interrupted.killed, interrupted.signalled
+FAULTS = (
+  Fault("killed (-9) at any moment", _KILLED(interrupted.anywhere), 1, 8, True),
+  Fault("killed while it trains", _KILLED(interrupted.steps), 1, 8, True),
+  Fault("killed while it saves", _KILLED(interrupted.save), 2, 10, True),
+  Fault("killed at an epoch's end", _KILLED(interrupted.epoch_end), 1, 8, True),
+  Fault(
+    "killed while results are written", _KILLED(interrupted.finish), 1, 8, True
+  ),
+  Fault("a signal at any moment", _SIGNALLED(None), 2, 16, True),
+  Fault(
+    "a signal in the first second",
+    _SIGNALLED(interrupted.first_second),
+    1,
+    4,
+  ),
+  Fault("two signals", _SIGNALLED(None, 2), 1, 8, True),
+  Fault("three signals", _SIGNALLED(None, 3), 1, 8, True),
+  Fault("paused, and started a second time", interrupted.paused, 1, 2, True),
+  Fault("started twice at once", interrupted.at_once, 0, 2),
+  Fault("killed while a finished run is used", interrupted.used, 0, 4),
+  Fault("a bit of a checkpoint", damaged.checkpoint(damaged.flip), 3, 30),
+  Fault("a checkpoint's file cut", damaged.checkpoint(damaged.cut), 1, 10),
+  Fault("a checkpoint's file gone", damaged.checkpoint(damaged.remove), 1, 8),
+  Fault(
+    "a checkpoint's file is noise", damaged.checkpoint(damaged.noise), 0, 8
+  ),
+  Fault("a checkpoint of another name", damaged.renamed_checkpoint, 1, 2),
+  Fault("a bit of another file", damaged.file(damaged.flip), 3, 30),
+  Fault("another file cut", damaged.file(damaged.cut), 1, 10),
+  Fault("another file is noise", damaged.file(damaged.noise), 0, 4),
+  Fault("odd lines in metrics.jsonl", damaged.metrics_lines, 1, 2),
+  Fault("a bit of a finished run in use", damaged.used, 0, 16),
+  Fault("a damaged picture, raise", damaged.pictures("raise"), 1, 4),
+  Fault("a damaged picture, skip", damaged.pictures("skip"), 1, 4),
+  Fault("a limit of file size", limits.file_size, 2, 12, True),
+  Fault("a full disk", limits.full_disk, 1, 8, True),
+  Fault("a disk that others fill", limits.full_disk_of_others, 0, 6, True),
+  Fault("few file descriptors", limits.descriptors, 1, 8),
+  Fault("nobody reads its output", limits.one_line, 1, 3),
+  Fault("closed output", limits.closed_streams, 1, 2),
+  Fault("output on a full disk", limits.full_output, 0, 1),
+  Fault("a workdir that becomes read-only", limits.read_only, 1, 4),
+  Fault("a workdir that is removed", limits.workdir_gone, 0, 2),
+  Fault("links in the place of files", strangers.links, 2, 16),
+  Fault("code that a workdir names", strangers.code, 0, 1),
+  Fault("one of two processes killed", _not_yet("not written yet"), 0, 1),
+)
+
+
+class Result(NamedTuple):
+  """Of one try."""
+
+  words: list[str]
+  lost: str
+  not_run: str
+
+
+def attempt(ground: Ground, fault: Fault, seed: int) -> Result:
+  """Tries it once; the folder of one that lost something is kept."""
+  t = Try(ground, fault.name, seed)
+  try:
+    result = Result(fault.function(t), "", "")
+  except Lost as lost:
+    print(f"LOST {fault.name}, {t.folder}: {lost}", file=sys.stderr, flush=True)
+    return Result([], str(lost), "")
+  except NotRun as why:
+    result = Result([], "", str(why))
+  t.done()
+  return result
+
+
+def row(fault: Fault, results: list[Result]) -> tuple[str, int, int]:
+  """(a line of the table, tried, lost)."""
+  why = [result.not_run for result in results if result.not_run]
+  tried, lost = len(results) - len(why), sum(bool(r.lost) for r in results)
+  words = collections.Counter(word for r in results for word in r.words)
+  told = [f"{count} {word}" for word, count in sorted(words.items())]
+  told += [f"not run: {why[0]}"] if why else []
+  cells = fault.name, tried, tried - lost, lost, ", ".join(told)
+  return f"| {' | '.join(map(str, cells))} |", tried, lost
+
+
+def table(ground: Ground, faults: list[tuple[Fault, int]], seed: int) -> int:
+  """Tries so many of each, prints the table.
+
+  Returns:
+    How many lost something.
+  """
+  began = time.monotonic()
+  print("| fault | tried | survived | lost | |\n|---|---|---|---|---|")
+  tried = lost = 0
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    futures = [
+      (
+        fault,
+        [
+          pool.submit(attempt, ground, fault, s) for s in _seeds(fault, seed, n)
+        ],
+      )
+      for fault, n in faults
+    ]
+    for fault, started in futures:
+      line, new, missing = row(fault, [future.result() for future in started])
+      print(line, flush=True)
+      tried, lost = tried + new, lost + missing
+  gone = left(ground)
+  cells = "nothing is left behind", 1, int(not gone), int(bool(gone))
+  print(f"| {' | '.join(map(str, cells))} | {', '.join(gone)} |")
+  tried, lost = tried + 1, lost + bool(gone)
+  print(f"\n{time.monotonic() - began:.0f} s")
+  print(f"{tried - lost} of {tried} survived", flush=True)
+  return lost
+
+
+def _seeds(fault: Fault, seed: int, count: int) -> list[int]:
+  first = zlib.crc32(f"{fault.name} {seed}".encode())
+  return [first + i for i in range(count)]

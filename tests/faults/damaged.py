@@ -255,9 +255,9 @@ def pictures(on_error: str) -> Callable[[Try], list[str]]:
       shutil.copy(__file__, path)
     fields = {"batch_size": 8, "num_epochs": 4, "data.image_size": 8}
     ended = t.start(
-      f"--config=folder:{t.folder / 'pictures'}",
       f"--config.data.on_error={on_error}",
       *(f"--config.{name}={value}" for name, value in fields.items()),
+      data=t.folder / "pictures",
     ).wait()
     if ended.refused():
       if on_error == "skip" or path.name not in ended.err:

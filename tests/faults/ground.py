@@ -202,12 +202,17 @@ class Ground:
     self.seconds = 1.5 * (time.monotonic() - began)
     first.done()
 
-  def command(self, workdir: pathlib.Path, *more: str) -> list[str]:
-    """Of a training; later flags win."""
+  def command(
+    self,
+    workdir: pathlib.Path,
+    *more: str,
+    data: pathlib.Path | None = None,
+  ) -> list[str]:
+    """Of a training on the digits or other data; later flags win."""
     return [
       sys.executable,
       "main.py",
-      f"--config=folder:{self.data}",
+      f"--config=folder:{data or self.data}",
       f"--workdir={workdir}",
       *(f"--config.{name}={value}" for name, value in _FIELDS.items()),
       *more,
@@ -253,9 +258,9 @@ class Try:
     log = self.folder / f"{self._started}"
     return Running(command, self.ground.env | (env or {}), log, **popen)
 
-  def start(self, *more: str, workdir=None, **popen) -> Running:
-    """Starts the training."""
-    command = self.ground.command(workdir or self.workdir, *more)
+  def start(self, *more: str, workdir=None, data=None, **popen) -> Running:
+    """Starts the training; arguments as of `Ground.command` and Popen."""
+    command = self.ground.command(workdir or self.workdir, *more, data=data)
     return self.run(command, **popen)
 
   def resume(self, workdir: pathlib.Path | None = None, **popen) -> Ended:

@@ -64,11 +64,16 @@ def _kind(path: pathlib.Path) -> str:
   return "data" if path.parent.name == "d" else path.name
 
 
+def checkpoints(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """Those that are whole, oldest first."""
+  found = (workdir / "checkpoints").iterdir()
+  whole = [path for path in found if path.name.isdigit()]
+  return sorted(whole, key=lambda path: int(path.name))
+
+
 def of_checkpoint(t: Try) -> pathlib.Path:
   """A file of a checkpoint, each kind as often, the newest twice as often."""
-  steps = sorted(
-    (t.workdir / "checkpoints").iterdir(), key=lambda p: int(p.name)
-  )
+  steps = checkpoints(t.workdir)
   step = steps[-1] if t.rng.random() < 0.67 else steps[0]
   found = sorted(path for path in step.rglob("*") if path.is_file())
   groups: dict[tuple, list[pathlib.Path]] = {}
@@ -181,7 +186,7 @@ def renamed_checkpoint(t: Try) -> list[str]:
   """A checkpoint under the name of another step."""
   t.copy(t.ground.half)
   folder = t.workdir / "checkpoints"
-  newest = max(folder.iterdir(), key=lambda p: int(p.name))
+  newest = checkpoints(t.workdir)[-1]
   other = folder / str(int(newest.name) + int(t.rng.integers(1, 20)))
   newest.rename(other)
   word = judged(t, other)

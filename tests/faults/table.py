@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import sys
 import time
+import traceback
 from typing import NamedTuple
 import zlib
 
@@ -101,13 +102,19 @@ def attempt(ground: Ground, fault: Fault, seed: int) -> Result:
   t = Try(ground, fault.name, seed)
   try:
     result = Result(fault.function(t), "", "")
-  except Lost as lost:
-    print(f"LOST {fault.name}, {t.folder}: {lost}", file=sys.stderr, flush=True)
-    return Result([], str(lost), "")
+    t.done()
+    return result
   except NotRun as why:
-    result = Result([], "", str(why))
-  t.done()
-  return result
+    t.done()
+    return Result([], "", str(why))
+  # Of the harness itself, too: it has not seen that all is well.
+  except Exception as error:
+    if not isinstance(error, Lost):
+      traceback.print_exc()
+    print(
+      f"LOST {fault.name}, {t.folder}: {error}", file=sys.stderr, flush=True
+    )
+    return Result([], f"{type(error).__name__}: {error}", "")
 
 
 def row(fault: Fault, results: list[Result]) -> tuple[str, int, int]:

@@ -158,7 +158,7 @@ def outlive_stdout() -> None:
       # number, and what is said would be written into it.
       os.open(os.devnull, os.O_RDWR)
   if sys.stdout is None:
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
   if not isinstance(sys.stdout, io.TextIOWrapper):
     return  # A notebook's.
   sys.stdout.reconfigure(errors="backslashreplace")

@@ -31,8 +31,11 @@ def arrays(workdir: pathlib.Path) -> dict[str, int]:
 
 
 def events(workdir: pathlib.Path) -> dict[tuple[int, str], bytes]:
-  """(step, tag) -> value, as TensorBoard shows them: without what a later
-  file takes back, and without the end of a file that was cut off."""
+  """(step, tag) -> number, as TensorBoard shows them: without what a later
+  file takes back, and without the end of a file that was cut off.
+
+  Pictures are drawn as often as time allows, in no two runs alike.
+  """
   found: dict[tuple[int, str], bytes] = {}
   for path in sorted(workdir.glob("events.out.tfevents.*")):
     blob, at = path.read_bytes(), 0
@@ -45,7 +48,7 @@ def events(workdir: pathlib.Path) -> dict[tuple[int, str], bytes]:
       if event.HasField("session_log"):
         found = {key: x for key, x in found.items() if key[0] < event.step}
       for value in event.summary.value:
-        if value.tag not in _SPEED_TAGS:
+        if value.HasField("simple_value") and value.tag not in _SPEED_TAGS:
           found[event.step, value.tag] = value.SerializeToString()
   return found
 

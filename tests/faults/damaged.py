@@ -51,11 +51,13 @@ Damage = Callable[[Try, pathlib.Path], None]
 
 
 def contents(workdir: pathlib.Path) -> dict[str, bytes]:
-  """All files but the lock."""
+  """All files but the lock and those of checkpoints that were begun."""
   return {
     str(path.relative_to(workdir)): path.read_bytes()
     for path in sorted(workdir.rglob("*"))
-    if path.is_file() and path.name != ".lock"
+    if path.is_file()
+    and path.name != ".lock"
+    and "checkpoint-tmp" not in str(path.relative_to(workdir))
   }
 
 

@@ -29,7 +29,7 @@ def _tried(ground: Ground, options: argparse.Namespace) -> int:
     count = min(count, 1) * options.tries if options.tries else count
     if count:
       faults.append((fault, count))
-  return table(ground, faults, options.seed)
+  return table(ground, faults, options.seed, options.workers)
 
 
 def main() -> int:
@@ -41,6 +41,7 @@ def main() -> int:
   add("--soak", type=float, help="minutes of training with random faults")
   add("--only", default="", help="faults with these words in their name")
   add("--tries", type=int, help="of each fault")
+  add("--workers", type=int, help="tries at a time; by default one a core")
   add("--seed", type=int, default=0)
   options = parser.parse_args()
   folder = pathlib.Path(tempfile.mkdtemp(prefix="fsr_jax_faults_"))

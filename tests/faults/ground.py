@@ -263,16 +263,17 @@ class Try:
     command = self.ground.command(workdir or self.workdir, *more, data=data)
     return self.run(command, **popen)
 
-  def resume(self, workdir: pathlib.Path | None = None, **popen) -> Ended:
+  def resume(self, same_config: bool = True, **popen) -> Ended:
     """The same command, which shall be done now and give what it should.
 
     Args:
-      workdir: None for this try's.
+      same_config: whether no other config was there before.
       **popen: arguments of Popen.
     """
-    workdir = workdir or self.workdir
-    ended = self.start(workdir=workdir, **popen).wait().require(0)
-    found = differences(workdir, self.ground.reference)
+    ended = self.start(**popen).wait().require(0)
+    found = differences(self.workdir, self.ground.reference)
+    if not same_config:  # It is kept.
+      found = {k: x for k, x in found.items() if not k.startswith("config.")}
     if found:
       raise Lost(f"another result: {'; '.join(found.values())}")
     return ended

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import subprocess
+import time
 
 from tests.faults.compare import left_behind
 from tests.faults.ground import Ended, Lost, NotRun, Running, Try
@@ -37,6 +38,21 @@ def file_size(t: Try) -> list[str]:
   limit = int(10 ** t.rng.uniform(2, 5.2))
   _soft(running, resource.RLIMIT_FSIZE, limit)
   return _goes_on(t, running.wait())
+
+
+def goes_on(t: Try) -> list[str]:
+  """For a while no file may be larger than a few bytes, and the run was told to
+  go on where a checkpoint cannot be written."""
+  running = t.start("--config.on_save_error=go_on")
+  steps(t, running)
+  _soft(running, resource.RLIMIT_FSIZE, int(10 ** t.rng.uniform(2, 4)))
+  time.sleep(t.rng.uniform(0.05, 0.8))
+  _soft(running, resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)
+  ended = running.wait()
+  noted = ended.notes - t.ground.notes
+  word = "refused" if ended.refused() else "noted" if noted else "not hit"
+  t.resume(same_config=False)
+  return [word]
 
 
 def descriptors(t: Try) -> list[str]:

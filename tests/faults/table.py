@@ -75,6 +75,7 @@ FAULTS = (
   Fault("a damaged picture, raise", damaged.pictures("raise"), 1, 4),
   Fault("a damaged picture, skip", damaged.pictures("skip"), 1, 4),
   Fault("a limit of file size", limits.file_size, 2, 12, True),
+  Fault("told to go on, a limit for a while", limits.goes_on, 1, 6, True),
   Fault("a full disk", limits.full_disk, 1, 8, True),
   Fault("a disk that others fill", limits.full_disk_of_others, 0, 6, True),
   Fault("few file descriptors", limits.descriptors, 1, 8),
@@ -128,8 +129,13 @@ def row(fault: Fault, results: list[Result]) -> tuple[str, int, int]:
   return f"| {' | '.join(map(str, cells))} |", tried, lost
 
 
-def table(ground: Ground, faults: list[tuple[Fault, int]], seed: int) -> int:
-  """Tries so many of each, prints the table.
+def table(
+  ground: Ground,
+  faults: list[tuple[Fault, int]],
+  seed: int,
+  workers: int | None = None,
+) -> int:
+  """Tries so many of each, so many at a time, and prints the table.
 
   Returns:
     How many lost something.
@@ -137,7 +143,7 @@ def table(ground: Ground, faults: list[tuple[Fault, int]], seed: int) -> int:
   began = time.monotonic()
   print("| fault | tried | survived | lost | |\n|---|---|---|---|---|")
   tried = lost = 0
-  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with concurrent.futures.ThreadPoolExecutor(workers or os.cpu_count()) as pool:
     futures = [
       (
         fault,

@@ -160,11 +160,7 @@ class Ground:
     self.reference, self.half = folder / "reference", folder / "half"
     self.data = folder / "digits.npz"
     self.temporary = folder / "temporary"
-    for name in ("temporary", "compiled"):
-      (folder / name).mkdir()
-      (folder / name).chmod(0o777)
-    # Another user may be one of the faults.
-    folder.chmod(0o755)
+    self.temporary.mkdir()
     self.env = {
       name: value
       for name, value in os.environ.items()
@@ -244,7 +240,6 @@ class Try:
     self.ground, self.rng = ground, np.random.default_rng(seed)
     self.folder = ground.folder / f"{name.replace(' ', '_')}.{seed}"
     self.folder.mkdir()
-    self.folder.chmod(0o777)
     self.workdir = self.folder / "run"
     self._started = 0
 

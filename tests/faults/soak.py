@@ -24,6 +24,8 @@ _ENDLESS = {
   "log_every_seconds": 10,
 }
 _EVERY = 5.0  # seconds between samples
+# Descriptors and threads that it may have more at the end: of a save.
+_SOME = 3
 # Share of the time after which it is warm, and memory at that time is taken
 # over as long a share as at the end.
 _WARM, _SHARE = 0.2, 0.2
@@ -83,7 +85,7 @@ def _flat(samples: list[Sample]) -> list[str]:
       f" {most / unit:,.1f}"
     )
     print(text)
-    if abs(b / a - 1) > _FLAT:
+    if b > a + (_FLAT * a if field == "memory" else _SOME):
       grown.append(text)
   return grown
 

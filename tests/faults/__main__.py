@@ -36,13 +36,20 @@ def main() -> int:
   parser = argparse.ArgumentParser(
     prog="python -m tests.faults", description=__doc__
   )
-  add = parser.add_argument
-  add("--long", action="store_true", help="every fault, many times")
-  add("--soak", type=float, help="minutes of training with random faults")
-  add("--only", default="", help="faults with these words in their name")
-  add("--tries", type=int, help="of each fault")
-  add("--workers", type=int, help="tries at a time; by default one a core")
-  add("--seed", type=int, default=0)
+  parser.add_argument(
+    "--long", action="store_true", help="every fault, many times"
+  )
+  parser.add_argument(
+    "--soak", type=float, help="minutes of training with random faults"
+  )
+  parser.add_argument(
+    "--only", default="", help="faults with these words in their name"
+  )
+  parser.add_argument("--tries", type=int, help="of each fault")
+  parser.add_argument(
+    "--workers", type=int, help="tries at a time; by default one a core"
+  )
+  parser.add_argument("--seed", type=int, default=0)
   options = parser.parse_args()
   folder = pathlib.Path(tempfile.mkdtemp(prefix="fsr_jax_faults_"))
 

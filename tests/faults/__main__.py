@@ -55,6 +55,7 @@ def main() -> int:
 
   def leave(number, frame):
     del number, frame
+    sys.stderr = open(os.devnull, "w")  # Of tries that are cut off.
     end_all(folder)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

@@ -55,7 +55,8 @@ def main() -> int:
 
   def leave(number, frame):
     del number, frame
-    sys.stderr = open(os.devnull, "w")  # Of tries that are cut off.
+    # Of tries that are cut off, nothing is said.
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     end_all(folder)
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)

@@ -234,6 +234,7 @@ class Try:
     rng: of this try alone: the same seed tries the same again, as far as
       moments can be the same.
     folder, workdir: of this try; the workdir is not there yet.
+    expected: workdir with the result that it should have.
   """
 
   def __init__(self, ground: Ground, name: str, seed: int):
@@ -241,6 +242,7 @@ class Try:
     self.folder = ground.folder / f"{name.replace(' ', '_')}.{seed}"
     self.folder.mkdir()
     self.workdir = self.folder / "run"
+    self.expected = ground.reference
     self._started = 0
 
   def copy(self, workdir: pathlib.Path) -> pathlib.Path:
@@ -266,12 +268,16 @@ class Try:
       **popen: arguments of Popen.
     """
     ended = self.start(**popen).wait().require(0)
-    found = differences(self.workdir, self.ground.reference)
+    self.compare(same_config)
+    return ended
+
+  def compare(self, same_config: bool = True) -> None:
+    """Raises Lost unless the workdir holds the expected result."""
+    found = differences(self.workdir, self.expected)
     if not same_config:  # It is kept.
       found = {k: x for k, x in found.items() if not k.startswith("config.")}
     if found:
       raise Lost(f"another result: {'; '.join(found.values())}")
-    return ended
 
   def use(self, mode: str, *more: str, env=None) -> Running:
     """Starts another mode; what it writes goes into the workdir."""

@@ -4,13 +4,14 @@ import collections
 from collections.abc import Callable
 import concurrent.futures
 import os
+import signal
 import sys
 import time
 import traceback
 from typing import NamedTuple
 import zlib
 
-from tests.faults import damaged, interrupted, limits, strangers
+from tests.faults import damaged, interrupted, limits, several, strangers
 from tests.faults.ground import Ground, Lost, NotRun, Try
 from tests.faults.left import left
 
@@ -30,13 +31,6 @@ class Fault(NamedTuple):
   short: int
   long: int
   soak: bool = False
-
-
-def _not_yet(why: str) -> Callable[[Try], list[str]]:
-  def fault(t: Try) -> list[str]:
-    raise NotRun(why)
-
-  return fault
 
 
 _KILLED, _SIGNALLED = interrupted.killed, interrupted.signalled
@@ -86,7 +80,8 @@ FAULTS = (
   Fault("a workdir that is removed", limits.workdir_gone, 0, 2),
   Fault("links in the place of files", strangers.links, 2, 8),
   Fault("code that a workdir names", strangers.code, 0, 1),
-  Fault("one of two processes killed", _not_yet("not written yet"), 0, 1),
+  Fault("one of two processes killed", several.hit(signal.SIGKILL), 0, 3),
+  Fault("a signal to one of two processes", several.hit(signal.SIGTERM), 0, 3),
 )
 
 

@@ -48,7 +48,7 @@ class TableTest(parameterized.TestCase):
       folder=folder, temporary=folder / "temporary", reference=folder
     )
     faults = [
-      (Fault(f"fault {i}", function, 1, 1), 2)
+      (Fault(f"fault {i}", function, 1), 2)
       for i, function in enumerate(functions)
     ]
     out = io.StringIO()

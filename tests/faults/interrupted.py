@@ -59,7 +59,7 @@ def finish(t: Try, running: Running) -> None:
   _later(t, 0.6)
 
 
-def first_second(t: Try, running: Running) -> None:
+def begin(t: Try, running: Running) -> None:
   """While it imports, reads the data or compiles."""
   running.until(lambda: bool(running.out()))
   _later(t, 1.0)

@@ -22,66 +22,58 @@ class Fault(NamedTuple):
   Attributes:
     name: what happens.
     function: of a Try; returns words to be counted, raises Lost or NotRun.
-    short, long: how often it is tried.
+    long, short: how often it is tried.
     soak: whether it is one of those of the soak.
   """
 
   name: str
   function: Callable[[Try], list[str]]
-  short: int
   long: int
+  short: int = 0
   soak: bool = False
 
 
 _KILLED, _SIGNALLED = interrupted.killed, interrupted.signalled
+_CHECKPOINT, _FILE = damaged.checkpoint, damaged.file
 FAULTS = (
-  Fault("killed (-9) at any moment", _KILLED(interrupted.anywhere), 1, 5, True),
-  Fault("killed while it trains", _KILLED(interrupted.steps), 1, 5, True),
-  Fault("killed while it saves", _KILLED(interrupted.save), 2, 6, True),
-  Fault("killed at an epoch's end", _KILLED(interrupted.epoch_end), 1, 5, True),
-  Fault(
-    "killed while results are written", _KILLED(interrupted.finish), 1, 5, True
-  ),
-  Fault("a signal at any moment", _SIGNALLED(None), 2, 8, True),
-  Fault(
-    "a signal in the first second",
-    _SIGNALLED(interrupted.first_second),
-    1,
-    2,
-  ),
-  Fault("two signals", _SIGNALLED(None, 2), 1, 4, True),
-  Fault("three signals", _SIGNALLED(None, 3), 1, 4, True),
-  Fault("paused, and started a second time", interrupted.paused, 1, 2, True),
-  Fault("started twice at once", interrupted.at_once, 0, 2),
-  Fault("killed while a finished run is used", interrupted.used, 0, 3),
-  Fault("a bit of a checkpoint", damaged.checkpoint(damaged.flip), 3, 20),
-  Fault("a checkpoint's file cut", damaged.checkpoint(damaged.cut), 1, 5),
-  Fault("a checkpoint's file gone", damaged.checkpoint(damaged.remove), 1, 4),
-  Fault(
-    "a checkpoint's file is noise", damaged.checkpoint(damaged.noise), 0, 4
-  ),
-  Fault("a checkpoint of another name", damaged.renamed_checkpoint, 1, 1),
-  Fault("a bit of another file", damaged.file(damaged.flip), 3, 20),
-  Fault("another file cut", damaged.file(damaged.cut), 1, 5),
-  Fault("another file is noise", damaged.file(damaged.noise), 0, 3),
-  Fault("odd lines in metrics.jsonl", damaged.metrics_lines, 1, 1),
-  Fault("a bit of a finished run in use", damaged.used, 0, 8),
-  Fault("a damaged picture, raise", damaged.pictures("raise"), 1, 3),
-  Fault("a damaged picture, skip", damaged.pictures("skip"), 1, 3),
-  Fault("a limit of file size", limits.file_size, 2, 6, True),
-  Fault("told to go on, a limit for a while", limits.goes_on, 1, 3, True),
-  Fault("a full disk", limits.full_disk, 1, 4, True),
-  Fault("a disk that others fill", limits.full_disk_of_others, 0, 3, True),
-  Fault("few file descriptors", limits.descriptors, 1, 5),
-  Fault("nobody reads its output", limits.one_line, 1, 2),
-  Fault("closed output", limits.closed_streams, 1, 2),
-  Fault("output on a full disk", limits.full_output, 0, 1),
-  Fault("a workdir that becomes read-only", limits.read_only, 1, 3),
-  Fault("a workdir that is removed", limits.workdir_gone, 0, 2),
-  Fault("links in the place of files", strangers.links, 2, 8),
-  Fault("code that a workdir names", strangers.code, 0, 1),
-  Fault("one of two processes killed", several.hit(signal.SIGKILL), 0, 3),
-  Fault("a signal to one of two processes", several.hit(signal.SIGTERM), 0, 3),
+  Fault("killed (-9) at any moment", _KILLED(interrupted.anywhere), 5, 1, True),
+  Fault("killed while it trains", _KILLED(interrupted.steps), 5, 0, True),
+  Fault("killed while it saves", _KILLED(interrupted.save), 6, 1, True),
+  Fault("killed at an epoch's end", _KILLED(interrupted.epoch_end), 5, 0, True),
+  Fault("killed in the last second", _KILLED(interrupted.finish), 5, 1, True),
+  Fault("a signal at any moment", _SIGNALLED(None), 8, 1, True),
+  Fault("a signal in the first second", _SIGNALLED(interrupted.begin), 2),
+  Fault("two signals", _SIGNALLED(None, 2), 4, 1, True),
+  Fault("three signals", _SIGNALLED(None, 3), 4, 0, True),
+  Fault("paused, and started a second time", interrupted.paused, 2, 1, True),
+  Fault("started twice at once", interrupted.at_once, 2),
+  Fault("killed while a finished run is used", interrupted.used, 3),
+  Fault("one of two processes killed", several.hit(signal.SIGKILL), 3),
+  Fault("a signal to one of two processes", several.hit(signal.SIGTERM), 3),
+  Fault("a bit of a checkpoint", _CHECKPOINT(damaged.flip), 20, 2),
+  Fault("a checkpoint's file cut", _CHECKPOINT(damaged.cut), 5),
+  Fault("a checkpoint's file gone", _CHECKPOINT(damaged.remove), 4),
+  Fault("a checkpoint's file is noise", _CHECKPOINT(damaged.noise), 4),
+  Fault("a checkpoint of another name", damaged.renamed_checkpoint, 1),
+  Fault("a bit of another file", _FILE(damaged.flip), 20, 2),
+  Fault("another file cut", _FILE(damaged.cut), 5),
+  Fault("another file is noise", _FILE(damaged.noise), 3),
+  Fault("odd lines in metrics.jsonl", damaged.metrics_lines, 1),
+  Fault("a bit of a finished run in use", damaged.used, 8),
+  Fault("a damaged picture, on_error=raise", damaged.pictures("raise"), 3),
+  Fault("a damaged picture, on_error=skip", damaged.pictures("skip"), 3),
+  Fault("a limit of file size", limits.file_size, 6, 1, True),
+  Fault("such a limit and on_save_error=go_on", limits.goes_on, 3, 0, True),
+  Fault("a full disk", limits.full_disk, 4, 1, True),
+  Fault("a disk that others fill", limits.full_disk_of_others, 3, 0, True),
+  Fault("few file descriptors", limits.descriptors, 5, 1),
+  Fault("nobody reads its output", limits.one_line, 2),
+  Fault("closed output", limits.closed_streams, 2, 1),
+  Fault("output on a full disk", limits.full_output, 1),
+  Fault("a workdir that becomes read-only", limits.read_only, 3),
+  Fault("a workdir that is removed", limits.workdir_gone, 2),
+  Fault("links in the place of files", strangers.links, 8, 1),
+  Fault("code that a workdir names", strangers.code, 1),
 )
 
 

@@ -11,6 +11,8 @@ import tempfile
 # This process reads checkpoints, and needs no accelerator for it.
 os.environ["JAX_PLATFORMS"] = "cpu"
 
+from absl import logging  # noqa: E402
+
 from tests.faults.ground import Ground  # noqa: E402
 from tests.faults.left import end_all  # noqa: E402
 from tests.faults.soak import soak  # noqa: E402
@@ -51,6 +53,7 @@ def main() -> int:
   )
   parser.add_argument("--seed", type=int, default=0)
   options = parser.parse_args()
+  logging.set_verbosity(logging.FATAL)  # Orbax, of checkpoints that it reads.
   folder = pathlib.Path(tempfile.mkdtemp(prefix="fsr_jax_faults_"))
 
   def leave(number, frame):

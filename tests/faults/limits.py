@@ -56,7 +56,7 @@ def descriptors(t: Try) -> list[str]:
   """Not more than so many files may be open."""
   running = t.start()
   running.until(lambda: bool(running.out()))
-  limit = int(t.rng.integers(10, 100))
+  limit = int(t.rng.integers(6, 32))
   _soft(running, resource.RLIMIT_NOFILE, limit)
   return _goes_on(t, running.wait())
 

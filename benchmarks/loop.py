@@ -103,10 +103,12 @@ def pair(name: str, folder: pathlib.Path) -> Pair:
   )
   chunks = [order[i : i + size] for i in range(0, per_epoch, size)]
   held = [programs.devices.put(programs.create_state())]
-  writer = run.workdir.open_scalars(0)
+  writer = run._keeper.open_scalars(0)
 
   def whole():
-    run._train_epoch(next(epoch), writer)
+    run.step = per_epoch * (number := next(epoch))
+    run._train_epoch(number)
+    run._end_epoch(number, writer)
     jax.block_until_ready(run._state)
 
   def bare():

@@ -1,6 +1,8 @@
 """What a run keeps in its workdir while it goes on, and how it is continued."""
 
+from collections.abc import Iterator
 import contextlib
+import time
 
 from ml_collections import ConfigDict
 
@@ -10,7 +12,9 @@ from fsr_jax.run import resume
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.watch.events import Scalars
+from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
@@ -30,6 +34,7 @@ class Keeper:
     options: Options,
     pictures: Data,
     allow_config_change: bool,
+    say: Screen = say,
   ):
     """Refuses to mix two runs; writes nothing.
 
@@ -39,6 +44,7 @@ class Keeper:
       options: Options that it stands for.
       pictures: Data as they were loaded.
       allow_config_change: continue a run that began with another config.
+      say: what is told of a save that failed.
 
     Raises:
       InputError: as `resume.check_same`.
@@ -49,16 +55,19 @@ class Keeper:
       workdir, config, pictures, allow_config_change
     )
     self.notes += resume.damaged_lines(workdir)
-    self._before = workdir.read_config()
+    self._before, self._say = workdir.read_config(), say
 
-  def claim(self, programs: Programs) -> TrainState:
+  def claim(self, programs: Programs) -> tuple[TrainState, Metrics]:
     """Makes the workdir this run's, and finds where it goes on.
 
     Args:
       programs: Programs.
 
     Returns:
-      TrainState of numpy arrays: of the newest checkpoint, or the first one.
+      (TrainState of numpy arrays: of the newest checkpoint, or the first one;
+      Metrics of numpy scalars, of the steps before it that are in no line of
+      metrics.jsonl: those of the present epoch so far, or of one that was left
+      before it was measured).
 
     Raises:
       InputError: another process trains there, a damaged checkpoint, one of
@@ -78,32 +87,71 @@ class Keeper:
     self._checkpoints = Checkpoints(
       workdir.checkpoints, options.run.keep_checkpoints
     )
+    totals = Metrics.zero()
     if self._checkpoints.latest_step() is not None:
-      state = self._checkpoints.restore(state)
+      state, totals = self._checkpoints.restore(state)
     step = int(state.step)
+    if step % programs.steps_per_epoch == 0 and workdir.metrics_of(step):
+      totals = Metrics.zero()
     resume.check_length(workdir, step, programs.num_steps)
     self.notes += resume.rate_change(
       self._before, options, step, programs.steps_per_epoch
     )
     workdir.write_config(self._config)
     resume.remember(workdir, options.train, self._pictures)
-    return state
+    return state, totals
 
   def open_scalars(self, step: int) -> Scalars:
     """Writer of scalars that continues after `step`."""
-    return self.workdir.open_scalars(step)
+    self._scalars = self.workdir.open_scalars(step)
+    self._saved = time.monotonic()
+    return self._scalars
 
   def saved(self, step: int) -> bool:
     """Whether the state of this step is saved already."""
     return self._checkpoints.latest_step() == step
 
-  def save(self, state: TrainState) -> None:
-    """Saves a state of numpy arrays. Raises as `Checkpoints.save`."""
-    self._checkpoints.save(state)
+  def due(self) -> bool:
+    """Whether it is time to save within an epoch, too."""
+    every = 60 * self._options.run.checkpoint_every_minutes
+    if not every or time.monotonic() - self._saved < every:
+      return False
+    return not self._checkpoints.saving
+
+  def save(self, state: TrainState, totals: Metrics) -> None:
+    """Saves arrays; arguments as of `Checkpoints.save`.
+
+    What was logged before is on the disk first: a run that continues from
+    there does not log it again.
+
+    Raises:
+      OSError: of this save or the one before, unless on_save_error=go_on.
+    """
+    self._saved = time.monotonic()
+    with self.trying():
+      self._checkpoints.wait()
+    with self.trying():
+      self._scalars.sync()
+      self._checkpoints.save(state, totals)
 
   def raise_errors(self) -> None:
-    """As `Checkpoints.raise_errors`."""
-    self._checkpoints.raise_errors()
+    """As `Checkpoints.raise_errors`, unless on_save_error=go_on."""
+    with self.trying():
+      self._checkpoints.raise_errors()
+
+  @contextlib.contextmanager
+  def trying(self) -> Iterator[None]:
+    """What cannot be written stops the run, or is told, as on_save_error says.
+
+    Raises:
+      OSError: as it came.
+    """
+    try:
+      yield
+    except OSError as error:
+      if self._options.run.on_save_error == "stop":
+        raise
+      self._say(f"note: {' '.join(str(error).split())}; the run goes on")
 
   def way_told(self) -> contextlib.AbstractContextManager:
     """As `resume.way_told`."""
@@ -113,6 +161,7 @@ class Keeper:
   def close(self) -> None:
     """Waits for the last save and gives the workdir back."""
     try:
-      self._checkpoints.close()
+      with self.trying():
+        self._checkpoints.close()
     finally:
       self.workdir.unlock()

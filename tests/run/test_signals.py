@@ -20,10 +20,10 @@ _SLOW_SAVES = """
 import time
 from fsr_jax.run import checkpoint, program
 save = checkpoint.Checkpoints.save
-def slow(self, state):
+def slow(self, *saved):
   print("saving", flush=True)
   time.sleep(3)
-  save(self, state)
+  save(self, *saved)
 checkpoint.Checkpoints.save = slow
 program.start()
 """
@@ -32,11 +32,11 @@ _FULL_DISK = """
 import resource
 from fsr_jax.run import checkpoint, program
 save, saves = checkpoint.Checkpoints.save, []
-def limited(self, state):
-  saves.append(state)
+def limited(self, *saved):
+  saves.append(saved)
   if len(saves) == 2:
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-  save(self, state)
+  save(self, *saved)
 checkpoint.Checkpoints.save = limited
 program.start()
 """

@@ -169,6 +169,17 @@ def sync_tree(path: str | pathlib.Path) -> None:
 
 
 @contextlib.contextmanager
+def naming(path: pathlib.Path) -> Iterator[None]:
+  """Adds a path to an OSError that has none: a disk is full, of all files."""
+  try:
+    yield
+  except OSError as error:
+    if error.errno is None or error.filename is not None:
+      raise
+    raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextlib.contextmanager
 def replacing(path: pathlib.Path, own: str = "") -> Iterator[pathlib.Path]:
   """Where to write a file that takes the place of `path` once it is whole.
 
@@ -189,8 +200,9 @@ def replacing(path: pathlib.Path, own: str = "") -> Iterator[pathlib.Path]:
   partial.unlink(missing_ok=True)
   os.close(no_link(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
   try:
-    yield partial
-    sync(partial)
+    with naming(path):
+      yield partial
+      sync(partial)
     os.replace(partial, path)
     sync(path.parent)
   finally:

@@ -14,19 +14,14 @@ import orbax.checkpoint as ocp
 
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file, sync
+from fsr_jax.run import durable
 from fsr_jax.run.digests import digest, named
-from fsr_jax.run.durable import DurablePath
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.state import TrainState
 
 # Name of the array that says which step a state is of, and beginning of those
 # of an epoch's totals.
 _STEP, _TOTALS = "step", "totals"
-
-
-def _reason(error: Exception) -> str:
-  """One line."""
-  return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def has_checkpoint(directory: pathlib.Path) -> bool:
@@ -59,31 +54,11 @@ class Checkpoints:
       )
       if not path.is_dir():  # A pipe would never end.
         require_file(path)
-    self._manager = self._open()
+    self._manager = durable.manager(directory, keep)
+    # Step of the save that was begun last.
+    self._begun = self.latest_step()
     if keep is not None:
       sync(directory.parent)
-
-  def _open(self) -> ocp.CheckpointManager:
-    """Reads what is there and, to be written beside, removes what is broken."""
-    writing = self._keep is not None
-    options = ocp.CheckpointManagerOptions(
-      max_to_keep=self._keep,
-      create=writing,
-      cleanup_tmp_directories=writing,
-      temporary_path_class=DurablePath,
-    )
-    try:
-      return ocp.CheckpointManager(
-        self._directory, options=options, item_names=("state", "digests")
-      )
-    except OSError:
-      raise
-    # Orbax reads the dates of all steps.
-    except Exception as error:
-      raise InputError(
-        f"cannot read the checkpoints in {self._directory} ({_reason(error)});"
-        " move the damaged one away to use the one before it"
-      ) from error
 
   def latest_step(self) -> int | None:
     """Step of the newest checkpoint; None where there is none."""
@@ -108,6 +83,7 @@ class Checkpoints:
     self.wait()
     if step == self.latest_step():
       return
+    self._begun = step
     arrays = named(state) | named({_TOTALS: totals})
     digests = {name: digest(array) for name, array in arrays.items()}
     with self._saving():
@@ -148,10 +124,11 @@ class Checkpoints:
       with contextlib.suppress(Exception):
         self._manager.close()
       with contextlib.suppress(InputError, OSError):
-        self._manager = self._open()
+        self._manager = durable.manager(self._directory, self._keep)
       raise OSError(
-        f"cannot save a checkpoint in {self._directory} ({_reason(error)});"
-        " those before it are whole, and the same command continues from them"
+        f"cannot save the checkpoint of step {self._begun} in"
+        f" {self._directory} ({durable.why_not_saved(error)}); those before it"
+        " are whole, and the same command continues from them"
       ) from error
 
   def restore(self, template: TrainState) -> tuple[TrainState, Metrics]:
@@ -288,8 +265,8 @@ class Checkpoints:
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
       raise InputError(
-        f"cannot restore {self._where} ({_reason(error)}); move it away to use"
-        " the one before it"
+        f"cannot restore {self._where} ({durable.reason(error)}); move it away"
+        " to use the one before it"
       ) from error
 
   def close(self) -> None:

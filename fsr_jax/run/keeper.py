@@ -55,7 +55,7 @@ class Keeper:
       workdir, config, pictures, allow_config_change
     )
     self.notes += resume.damaged_lines(workdir)
-    self._before, self._say = workdir.read_config(), say
+    self._before, self._say, self._told = workdir.read_config(), say, ""
 
   def claim(self, programs: Programs) -> tuple[TrainState, Metrics]:
     """Makes the workdir this run's, and finds where it goes on.
@@ -121,8 +121,8 @@ class Keeper:
   def save(self, state: TrainState, totals: Metrics) -> None:
     """Saves arrays; arguments as of `Checkpoints.save`.
 
-    What was logged before is on the disk first: a run that continues from
-    there does not log it again.
+    What was logged before is on the disk first, if it can be: a run that
+    continues from there does not log it again.
 
     Raises:
       OSError: of this save or the one before, unless on_save_error=go_on.
@@ -132,6 +132,7 @@ class Keeper:
       self._checkpoints.wait()
     with self.trying():
       self._scalars.sync()
+    with self.trying():
       self._checkpoints.save(state, totals)
 
   def raise_errors(self) -> None:
@@ -143,6 +144,8 @@ class Keeper:
   def trying(self) -> Iterator[None]:
     """What cannot be written stops the run, or is told, as on_save_error says.
 
+    The same twice in a row is told once.
+
     Raises:
       OSError: as it came.
     """
@@ -151,7 +154,10 @@ class Keeper:
     except OSError as error:
       if self._options.run.on_save_error == "stop":
         raise
-      self._say(f"note: {' '.join(str(error).split())}; the run goes on")
+      line = f"note: {' '.join(str(error).split())}; the run goes on"
+      if line != self._told:
+        self._say(line)
+      self._told = line
 
   def way_told(self) -> contextlib.AbstractContextManager:
     """As `resume.way_told`."""

@@ -153,7 +153,7 @@ class SignalsTest(absltest.TestCase):
     self.assertEqual(process.returncode, 1)
     self.assertRegex(
       said,
-      r"^error: cannot save a checkpoint in .*; those before.*from them\n$",
+      r"^error: cannot save the checkpoint of .*; those before.*from them\n$",
     )
     # The next save would be after the last epoch.
     self.assertNotIn("epoch  99/", out)

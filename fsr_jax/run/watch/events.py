@@ -15,7 +15,7 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.record_writer import masked_crc32c
 from tensorboardX.summary import image as image_summary
 
-from fsr_jax.files import no_link, replacing, sync
+from fsr_jax.files import naming, no_link, replacing, sync
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
 
 _VERSION = "brain.Event:2"
@@ -80,9 +80,7 @@ class Scalars:
     event.wall_time = time.time()
     data = event.SerializeToString()
     head = struct.pack("<Q", len(data))
-    self._events.write(
-      b"".join((head, _crc(head), data, _crc(data))),
-    )
+    self._events.write(head + _crc(head) + data + _crc(data))
 
   def sync(self) -> None:
     """Waits until all that was logged would outlive a power loss.
@@ -90,8 +88,10 @@ class Scalars:
     Raises:
       OSError: something is not written.
     """
-    self._events.sync()
-    self._lines.sync()
+    try:
+      self._events.sync()
+    finally:
+      self._lines.sync()
 
   def close(self) -> None:
     """Closes both. Raises OSError where a line is not written."""
@@ -107,13 +107,14 @@ class _Appended:
   def __init__(self, path: pathlib.Path):
     # Open as long as the run; closed by `close`.
     self._file = open(path, "ab", 0, opener=no_link)  # noqa: SIM115
-    self._left = b""
+    self._path, self._left = path, b""
 
   def write(self, data: bytes) -> None:
     """Writes what is left of before, and `data`. Raises OSError."""
     self._left += data
-    while self._left:
-      self._left = self._left[self._file.write(self._left) :]
+    with naming(self._path):
+      while self._left:
+        self._left = self._left[self._file.write(self._left) :]
 
   def sync(self) -> None:
     """Waits until it is on the disk. Raises OSError."""

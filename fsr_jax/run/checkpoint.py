@@ -16,6 +16,7 @@ from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file, sync
 from fsr_jax.run import durable
 from fsr_jax.run.digests import digest, named
+from fsr_jax.run.stop import save_failed
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.state import TrainState
 
@@ -121,6 +122,7 @@ class Checkpoints:
       yield
     # Orbax and TensorStore raise many types when a file cannot be written.
     except Exception as error:
+      save_failed()
       with contextlib.suppress(Exception):
         self._manager.close()
       with contextlib.suppress(InputError, OSError):

@@ -165,9 +165,9 @@ class Keeper:
     return resume.way_told(rate, self._checkpoints)
 
   def close(self) -> None:
-    """Waits for the last save and gives the workdir back."""
-    try:
-      with self.trying():
-        self._checkpoints.close()
-    finally:
-      self.workdir.unlock()
+    """Waits for what is being written and gives the workdir back."""
+    with contextlib.ExitStack() as ends:
+      ends.callback(self.workdir.unlock)
+      for close in (self._checkpoints.close, self._scalars.sync):
+        ends.enter_context(self.trying())
+        ends.callback(close)

@@ -13,7 +13,7 @@ from ml_collections import config_flags
 from fsr_jax import shipped
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
-from fsr_jax.run.stop import Left, leave_at_once
+from fsr_jax.run.stop import Left, leave_at_once, never_stuck
 from fsr_jax.run.watch.screen import outlive_stdout, say
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -253,10 +253,12 @@ def _known(error: BaseException | None) -> bool:
   """Whether it follows from what the main thread says in its one line.
 
   A file that cannot be written stops tensorboardX's thread too, and leaves
-  TensorStore calling an event loop of Orbax that is closed.
+  TensorStore calling an event loop of Orbax that is closed, or half made.
   """
-  closed = isinstance(error, RuntimeError) and "loop is closed" in str(error)
-  return closed or isinstance(error, OSError)
+  loop = isinstance(error, RuntimeError | AttributeError) and (
+    re.search("loop is closed|EventLoop", str(error)) is not None
+  )
+  return loop or isinstance(error, OSError)
 
 
 def _no_tracebacks() -> None:
@@ -270,6 +272,7 @@ def _no_tracebacks() -> None:
   )
 
 
+@never_stuck()
 def start() -> None:
   """Runs the command line; what a user can mend is one line on stderr."""
   leave_at_once()

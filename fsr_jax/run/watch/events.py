@@ -94,11 +94,10 @@ class Scalars:
       self._lines.sync()
 
   def close(self) -> None:
-    """Closes both. Raises OSError where a line is not written."""
-    # No run ends because its disk is full here.
-    with contextlib.suppress(OSError):
-      self._events.close()
-    self._lines.close()
+    """Closes both; that something cannot be written was said by then."""
+    for file in (self._events, self._lines):
+      with contextlib.suppress(OSError):
+        file.close()
 
 
 class _Appended:

@@ -1,7 +1,7 @@
 """What checkpoints within an epoch cost: seconds that a run loses to a save.
 
     python benchmarks/saving.py
-    python benchmarks/saving.py --rounds=20
+    python benchmarks/saving.py --saves=20
 
 Of a save as main.py does it in mid-epoch: how long the steps are held up, which
 is all that it costs where an accelerator computes them; and how long it takes
@@ -28,7 +28,7 @@ from fsr_jax.run.loop import Run  # noqa: E402
 
 # As in `loop`.
 ROWS = loop.ROWS | {"large tables": (loop.FILE, {}, (500_000, 32))}
-_ROUNDS = flags.DEFINE_integer("rounds", 10, "Rounds of each row.")
+_SAVES = flags.DEFINE_integer("saves", 10, "Saves of each row.")
 
 
 def measure(run: Run, rounds: int) -> tuple[float, float]:
@@ -62,7 +62,7 @@ def main(argv):
     with tempfile.TemporaryDirectory() as folder:
       run = loop.begin(row, pathlib.Path(folder) / "run")
       size = sum(x.nbytes for x in jax.tree.leaves(run.state)) / 1e6
-      held, taken = measure(run, _ROUNDS.value)
+      held, taken = measure(run, _SAVES.value)
     print(
       f"{name:12}  {size:6.1f} MB  {held:5.3f} s  {taken:4.2f} s "
       f" {taken / (60 * every):.2%}",

@@ -7,7 +7,7 @@ Of a save as main.py does it in mid-epoch: how long the steps are held up, which
 is all that it costs where an accelerator computes them; and how long it takes
 until all is on the disk with nothing else going on. The latter is the most that
 it can cost where the steps and what is written share their cores. Medians over
-rounds, the latter over `checkpoint_every_minutes` is the share of throughput.
+saves, the latter over `checkpoint_every_minutes` is the share of throughput.
 """
 
 import pathlib

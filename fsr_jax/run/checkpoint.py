@@ -55,11 +55,16 @@ class Checkpoints:
       )
       if not path.is_dir():  # A pipe would never end.
         require_file(path)
-    self._manager = durable.manager(directory, keep)
+    self._open()
     # Step of the save that was begun last.
     self._begun = self.latest_step()
     if keep is not None:
       sync(directory.parent)
+
+  def _open(self) -> None:
+    """Looks at what there is."""
+    self._manager = durable.manager(self._directory, self._keep)
+    self._closed = False
 
   def latest_step(self) -> int | None:
     """Step of the newest checkpoint; None where there is none."""
@@ -88,6 +93,8 @@ class Checkpoints:
     arrays = named(state) | named({_TOTALS: totals})
     digests = {name: digest(array) for name, array in arrays.items()}
     with self._saving():
+      if self._closed:
+        self._open()
       saved = self._manager.save(
         step,
         args=ocp.args.Composite(
@@ -124,9 +131,10 @@ class Checkpoints:
     except Exception as error:
       save_failed()
       with contextlib.suppress(Exception):
+        self._closed = True
         self._manager.close()
       with contextlib.suppress(InputError, OSError):
-        self._manager = durable.manager(self._directory, self._keep)
+        self._open()
       raise OSError(
         f"cannot save the checkpoint of step {self._begun} in"
         f" {self._directory} ({durable.why_not_saved(error)}); those before it"

@@ -10,6 +10,7 @@ from etils import epath
 import orbax.checkpoint as ocp
 from orbax.checkpoint.path import atomicity
 
+from fsr_jax import processes
 from fsr_jax.errors import InputError
 from fsr_jax.files import sync, sync_tree
 
@@ -53,11 +54,21 @@ def manager(directory: pathlib.Path, keep: int | None) -> ocp.CheckpointManager:
   Raises:
     InputError: a checkpoint without readable dates.
   """
+  if keep is not None:
+    directory.mkdir(parents=True, exist_ok=True)
+  # It waits for no other process: none but this one comes here.
+  alone = ocp.options.MultiprocessingOptions(
+    primary_host=processes.index(), active_processes={processes.index()}
+  )
+  several = processes.count() > 1
   options = ocp.CheckpointManagerOptions(
     max_to_keep=keep,
-    create=keep is not None,
+    create=False,
     cleanup_tmp_directories=keep is not None,
     temporary_path_class=_DurablePath,
+    multiprocessing_options=alone
+    if several
+    else ocp.options.MultiprocessingOptions(),
   )
   try:
     return ocp.CheckpointManager(

@@ -1,4 +1,7 @@
-"""What a run keeps in its workdir while it goes on, and how it is continued."""
+"""What a run keeps in its workdir while it goes on, and how it is continued.
+
+Of several processes the first one keeps it all, and tells the others.
+"""
 
 from collections.abc import Iterator
 import contextlib
@@ -6,12 +9,13 @@ import time
 
 from ml_collections import ConfigDict
 
+from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.run import resume
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.pretrained.start import start
-from fsr_jax.run.watch.events import Scalars
+from fsr_jax.run.watch.events import Nowhere, Scalars
 from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.metrics import Metrics
@@ -23,7 +27,7 @@ class Keeper:
   """Keeps config, checkpoints and scalars of one run in its workdir.
 
   Attributes:
-    workdir: Workdir.
+    workdir: Workdir; None in every process but the first.
     notes: what is allowed but perhaps not expected, one line each.
   """
 
@@ -49,13 +53,16 @@ class Keeper:
     Raises:
       InputError: as `resume.check_same`.
     """
-    self.workdir = workdir
+    self.workdir = workdir if processes.is_first() else None
     self._config, self._options, self._pictures = config, options, pictures
-    self.notes = resume.check_same(
-      workdir, config, pictures, allow_config_change
-    )
-    self.notes += resume.damaged_lines(workdir)
-    self._before, self._say, self._told = workdir.read_config(), say, ""
+    self._checkpoints: Checkpoints | None = None
+    self._say, self._told = say, ""
+
+    def look() -> list:
+      notes = resume.check_same(workdir, config, pictures, allow_config_change)
+      return [notes + resume.damaged_lines(workdir), workdir.read_config()]
+
+    self.notes, self._before = processes.from_first(look)
 
   def claim(self, programs: Programs) -> tuple[TrainState, Metrics]:
     """Makes the workdir this run's, and finds where it goes on.
@@ -74,8 +81,20 @@ class Keeper:
         another run or beyond the end of this one, pretrained weights that
         cannot be used.
     """
+    found = [(programs.create_state(), Metrics.zero())]
+
+    def restore() -> None:
+      found.append(self._restored(programs, found[0][0]))
+
+    processes.from_first(restore)
+    return processes.arrays_from_first(found[-1])
+
+  def _restored(
+    self, programs: Programs, state: TrainState
+  ) -> tuple[TrainState, Metrics]:
+    """`claim` in the first process; `state` is the first one."""
     workdir, options = self.workdir, self._options
-    state = programs.create_state()
+    assert workdir is not None
     if not workdir.has_checkpoint:
       state, notes = start(programs.options.network, state)
       self.notes += notes
@@ -103,20 +122,25 @@ class Keeper:
 
   def open_scalars(self, step: int) -> Scalars:
     """Writer of scalars that continues after `step`."""
-    self._scalars = self.workdir.open_scalars(step)
+    self._scalars = (
+      Nowhere() if self.workdir is None else self.workdir.open_scalars(step)
+    )
     self._saved = time.monotonic()
     return self._scalars
 
   def saved(self, step: int) -> bool:
-    """Whether the state of this step is saved already."""
+    """Whether the state of this step is saved, or another process's to save."""
+    if self._checkpoints is None:
+      return True
     return self._checkpoints.latest_step() == step
 
   def due(self) -> bool:
     """Whether it is time to save within an epoch, too."""
     every = 60 * self._options.run.checkpoint_every_minutes
-    if not every or time.monotonic() - self._saved < every:
+    if self._checkpoints is None or not every:
       return False
-    return not self._checkpoints.saving
+    late = time.monotonic() - self._saved >= every
+    return late and not self._checkpoints.saving
 
   def save(self, state: TrainState, totals: Metrics) -> None:
     """Saves arrays; arguments as of `Checkpoints.save`.
@@ -127,6 +151,8 @@ class Keeper:
     Raises:
       OSError: of this save or the one before, unless on_save_error=go_on.
     """
+    if self._checkpoints is None:
+      return
     self._saved = time.monotonic()
     with self.trying():
       self._checkpoints.wait()
@@ -137,8 +163,9 @@ class Keeper:
 
   def raise_errors(self) -> None:
     """As `Checkpoints.raise_errors`, unless on_save_error=go_on."""
-    with self.trying():
-      self._checkpoints.raise_errors()
+    if self._checkpoints is not None:
+      with self.trying():
+        self._checkpoints.raise_errors()
 
   @contextlib.contextmanager
   def trying(self) -> Iterator[None]:
@@ -161,11 +188,15 @@ class Keeper:
 
   def way_told(self) -> contextlib.AbstractContextManager:
     """As `resume.way_told`."""
+    if self._checkpoints is None:
+      return contextlib.nullcontext()
     rate = self._options.train.optimization.learning_rate
     return resume.way_told(rate, self._checkpoints)
 
   def close(self) -> None:
     """Waits for what is being written and gives the workdir back."""
+    if self.workdir is None or self._checkpoints is None:
+      return
     with contextlib.ExitStack() as ends:
       ends.callback(self.workdir.unlock)
       for close in (self._checkpoints.close, self._scalars.sync):

@@ -5,11 +5,12 @@ import time
 
 from clu.parameter_overview import count_parameters
 
+from fsr_jax import processes
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import finish, pictures
+from fsr_jax.run import finish, pictures, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.epoch_end import EpochEnd
 from fsr_jax.run.keeper import Keeper
@@ -22,7 +23,7 @@ from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.watch.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.metrics import Metrics
-from fsr_jax.train.parallel import devices_for
+from fsr_jax.train.parallel import Anyone, devices_for
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
@@ -42,10 +43,6 @@ class Run:
       line each, and LabelIssues, or None where predictions were not kept.
     step: training steps done of the whole run.
   """
-
-  # In place: TrainState, and Metrics of the steps up to it that are not logged.
-  _state: TrainState
-  _totals: Metrics
 
   def __init__(
     self,
@@ -74,6 +71,7 @@ class Run:
     """
     say.wait("reading", "the data")
     self.config, self.options, self.pictures = resolve_and_load(config, source)
+    resume.check_alike(self.config, self.pictures)
     self.workdir = Workdir(workdir)
     try:
       self._begin(allow_config_change, signals, say)
@@ -102,13 +100,15 @@ class Run:
     self.notes += self._keeper.notes
     self.num_parameters = int(count_parameters(host_state.params))
     self.step = int(host_state.step)
+    # In place: TrainState, and Metrics of steps before it, not logged yet.
     self._state, self._totals = devices.put((host_state, totals))
     tip = faster(options, pictures, devices.platform)
     self._progress = epochs.Epochs(options, self.programs, self.step, say, tip)
     self.remarks: list[str] = []
     self.label_issues: LabelIssues | None = None
     self._end = EpochEnd(options, self.programs, pictures.train, self._progress)
-    self._stopwatch, self._stop = Stopwatch(), Stop()
+    self._stopwatch = Stopwatch()
+    self._stop = Stop(Anyone(devices) if processes.count() > 1 else None)
 
   @property
   def num_steps(self) -> int:
@@ -177,10 +177,7 @@ class Run:
       self._keeper.save(self.state, self._host_totals())
 
   def _train_epoch(self, epoch: int) -> None:
-    """The steps of an epoch, or what is left of them, and a save if it is due.
-
-    A stop leaves it in between.
-    """
+    """What is left of an epoch's steps, or up to a stop, and a save if due."""
     started, before = time.monotonic(), self.step
     self._end.outcomes.forget()
     self._progress.begin(epoch)
@@ -235,6 +232,7 @@ class Run:
     try:
       for done, self._state, newest in steps:
         self._stop.done_something()
+        self._stop.update()
         self._keeper.raise_errors()
         self._progress.called(epoch, done - before)
         # Of the call before, which is done: the device is not waited for.
@@ -291,9 +289,10 @@ class Run:
       self._end.outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(
-      self.workdir, self.programs, self.options.run, done
+      self._keeper.workdir, self.programs, self.options.run, done
     )
     sheet = pictures.sheet(self.label_issues, self.pictures.train)
     if sheet is not None and before.get("steps") != self.step:
       writer.picture(self.step, pictures.NAME, sheet)
-    return summary
+    # All know when the first has written it.
+    return processes.from_first(lambda: summary)

@@ -3,7 +3,9 @@
 Of several processes the first one keeps it all, and tells the others.
 """
 
+from collections.abc import Iterator
 import contextlib
+import time
 
 from ml_collections import ConfigDict
 
@@ -14,7 +16,9 @@ from fsr_jax.run import resume
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.watch.events import Nowhere, Scalars
+from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
@@ -34,6 +38,7 @@ class Keeper:
     options: Options,
     pictures: Data,
     allow_config_change: bool,
+    say: Screen = say,
   ):
     """Refuses to mix two runs; writes nothing.
 
@@ -43,6 +48,7 @@ class Keeper:
       options: Options that it stands for.
       pictures: Data as they were loaded.
       allow_config_change: continue a run that began with another config.
+      say: what is told of a save that failed.
 
     Raises:
       InputError: as `resume.check_same`.
@@ -50,6 +56,7 @@ class Keeper:
     self.workdir = workdir if processes.is_first() else None
     self._config, self._options, self._pictures = config, options, pictures
     self._checkpoints: Checkpoints | None = None
+    self._say, self._told = say, ""
 
     def look() -> list:
       notes = resume.check_same(workdir, config, pictures, allow_config_change)
@@ -57,29 +64,34 @@ class Keeper:
 
     self.notes, self._before = processes.from_first(look)
 
-  def claim(self, programs: Programs) -> TrainState:
+  def claim(self, programs: Programs) -> tuple[TrainState, Metrics]:
     """Makes the workdir this run's, and finds where it goes on.
 
     Args:
       programs: Programs.
 
     Returns:
-      TrainState of numpy arrays: of the newest checkpoint, or the first one.
+      (TrainState of numpy arrays: of the newest checkpoint, or the first one;
+      Metrics of numpy scalars, of the steps before it that are in no line of
+      metrics.jsonl: those of the present epoch so far, or of one that was left
+      before it was measured).
 
     Raises:
       InputError: another process trains there, a damaged checkpoint, one of
         another run or beyond the end of this one, pretrained weights that
         cannot be used.
     """
-    states = [programs.create_state()]
+    found = [(programs.create_state(), Metrics.zero())]
 
     def restore() -> None:
-      states.append(self._restored(programs, states[0]))
+      found.append(self._restored(programs, found[0][0]))
 
     processes.from_first(restore)
-    return processes.arrays_from_first(states[-1])
+    return processes.arrays_from_first(found[-1])
 
-  def _restored(self, programs: Programs, state: TrainState) -> TrainState:
+  def _restored(
+    self, programs: Programs, state: TrainState
+  ) -> tuple[TrainState, Metrics]:
     """`claim` in the first process; `state` is the first one."""
     workdir, options = self.workdir, self._options
     assert workdir is not None
@@ -94,22 +106,27 @@ class Keeper:
     self._checkpoints = Checkpoints(
       workdir.checkpoints, options.run.keep_checkpoints
     )
+    totals = Metrics.zero()
     if self._checkpoints.latest_step() is not None:
-      state = self._checkpoints.restore(state)
+      state, totals = self._checkpoints.restore(state)
     step = int(state.step)
+    if step % programs.steps_per_epoch == 0 and workdir.metrics_of(step):
+      totals = Metrics.zero()
     resume.check_length(workdir, step, programs.num_steps)
     self.notes += resume.rate_change(
       self._before, options, step, programs.steps_per_epoch
     )
     workdir.write_config(self._config)
     resume.remember(workdir, options.train, self._pictures)
-    return state
+    return state, totals
 
   def open_scalars(self, step: int) -> Scalars:
     """Writer of scalars that continues after `step`."""
-    if self.workdir is None:
-      return Nowhere()
-    return self.workdir.open_scalars(step)
+    self._scalars = (
+      Nowhere() if self.workdir is None else self.workdir.open_scalars(step)
+    )
+    self._saved = time.monotonic()
+    return self._scalars
 
   def saved(self, step: int) -> bool:
     """Whether the state of this step is saved, or another process's to save."""
@@ -117,15 +134,57 @@ class Keeper:
       return True
     return self._checkpoints.latest_step() == step
 
-  def save(self, state: TrainState) -> None:
-    """Saves a state of numpy arrays. Raises as `Checkpoints.save`."""
-    if self._checkpoints is not None:
-      self._checkpoints.save(state)
+  def due(self) -> bool:
+    """Whether it is time to save within an epoch, too."""
+    every = 60 * self._options.run.checkpoint_every_minutes
+    if self._checkpoints is None or not every:
+      return False
+    late = time.monotonic() - self._saved >= every
+    return late and not self._checkpoints.saving
+
+  def save(self, state: TrainState, totals: Metrics) -> None:
+    """Saves arrays; arguments as of `Checkpoints.save`.
+
+    What was logged before is on the disk first, if it can be: a run that
+    continues from there does not log it again.
+
+    Raises:
+      OSError: of this save or the one before, unless on_save_error=go_on.
+    """
+    if self._checkpoints is None:
+      return
+    self._saved = time.monotonic()
+    with self.trying():
+      self._checkpoints.wait()
+    with self.trying():
+      self._scalars.sync()
+    with self.trying():
+      self._checkpoints.save(state, totals)
 
   def raise_errors(self) -> None:
-    """As `Checkpoints.raise_errors`."""
+    """As `Checkpoints.raise_errors`, unless on_save_error=go_on."""
     if self._checkpoints is not None:
-      self._checkpoints.raise_errors()
+      with self.trying():
+        self._checkpoints.raise_errors()
+
+  @contextlib.contextmanager
+  def trying(self) -> Iterator[None]:
+    """What cannot be written stops the run, or is told, as on_save_error says.
+
+    The same twice in a row is told once.
+
+    Raises:
+      OSError: as it came.
+    """
+    try:
+      yield
+    except OSError as error:
+      if self._options.run.on_save_error == "stop":
+        raise
+      line = f"note: {' '.join(str(error).split())}; the run goes on"
+      if line != self._told:
+        self._say(line)
+      self._told = line
 
   def way_told(self) -> contextlib.AbstractContextManager:
     """As `resume.way_told`."""
@@ -135,10 +194,11 @@ class Keeper:
     return resume.way_told(rate, self._checkpoints)
 
   def close(self) -> None:
-    """Waits for the last save and gives the workdir back."""
+    """Waits for what is being written and gives the workdir back."""
     if self.workdir is None or self._checkpoints is None:
       return
-    try:
-      self._checkpoints.close()
-    finally:
-      self.workdir.unlock()
+    with contextlib.ExitStack() as ends:
+      ends.callback(self.workdir.unlock)
+      for close in (self._checkpoints.close, self._scalars.sync):
+        ends.enter_context(self.trying())
+        ends.callback(close)

@@ -85,7 +85,7 @@ class Run:
     """Everything between the data and the first step."""
     options, pictures = self.options, self.pictures
     self._keeper = Keeper(
-      self.workdir, self.config, options, pictures, allow_config_change
+      self.workdir, self.config, options, pictures, allow_config_change, say
     )
     train, run = options.train.on_features, options.run
     devices, note = devices_for(train, run.num_devices)
@@ -96,11 +96,12 @@ class Run:
     )
     say.wait("building", "the network")
     self.programs = Programs(train, self.data, devices, run.seed)
-    host_state = self._keeper.claim(self.programs)
+    host_state, totals = self._keeper.claim(self.programs)
     self.notes += self._keeper.notes
     self.num_parameters = int(count_parameters(host_state.params))
     self.step = int(host_state.step)
-    self._state = devices.put(host_state)
+    # In place: TrainState, and Metrics of steps before it, not logged yet.
+    self._state, self._totals = devices.put((host_state, totals))
     tip = faster(options, pictures, devices.platform)
     self._progress = epochs.Epochs(options, self.programs, self.step, say, tip)
     self.remarks: list[str] = []
@@ -139,7 +140,8 @@ class Run:
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
     scalars: dict = {}
-    with contextlib.closing(self._keeper.open_scalars(self.step)) as writer:
+    logged = self.step - self._unmeasured
+    with contextlib.closing(self._keeper.open_scalars(logged)) as writer:
       # Signals ask until the last save is done, too.
       with (
         self._stop.on(signals),
@@ -147,62 +149,77 @@ class Run:
         contextlib.closing(self._progress),
         self._keeper.way_told(),
       ):
-        while self.step < last_step and not self._stop.asked:
-          scalars = self._train_epoch(self.step // per_epoch, writer)
+        while not self._stop.asked:
+          if self._unmeasured:
+            scalars = self._end_epoch(self.step // per_epoch - 1, writer)
+          elif self.step < last_step:
+            self._train_epoch(self.step // per_epoch)
+          else:
+            break
         if self.step > first_step:
           self._save()
-      done = self.step == self.num_steps
+      done = self.step == self.num_steps and not self._unmeasured
       return self._finish(scalars, writer) if done else None
+
+  @property
+  def _unmeasured(self) -> bool:
+    """Whether an epoch is done whose end is not measured and logged."""
+    at_end = self.step % self.programs.steps_per_epoch == 0
+    return at_end and int(self._host_totals().steps) > 0
+
+  def _host_totals(self) -> Metrics:
+    """Numpy scalars; waits for the device."""
+    return self.programs.devices.get(self._totals)
 
   def _save(self) -> None:
     """Saves the state, unless this step is saved already."""
     if not self._keeper.saved(self.step):
-      self._keeper.save(self.state)
+      self._keeper.save(self.state, self._host_totals())
 
-  def _train_epoch(self, epoch: int, writer: Scalars) -> dict:
-    """One epoch, or what is left of it: train, save, measure, log.
+  def _train_epoch(self, epoch: int) -> None:
+    """What is left of an epoch's steps, or up to a stop, and a save if due."""
+    started, before = time.monotonic(), self.step
+    self._end.outcomes.forget()
+    self._progress.begin(epoch)
+    self._steps(epoch)
+    self._stopwatch.add(
+      epoch >= self.options.train.reweighting.warmup_epochs,
+      self.step - before,
+      time.monotonic() - started,
+    )
+    # Saved before it is measured: after a SIGTERM seconds count.
+    if self._stop.asked or epochs.saved(self.options, epoch):
+      self._save()
+      self._progress.saved()
+
+  def _end_epoch(self, epoch: int, writer: Scalars) -> dict:
+    """Measures and logs an epoch that is done.
 
     Returns:
       The scalars that `writer` was handed.
     """
-    started = time.monotonic()
-    self._end.outcomes.forget()
-    self._progress.begin(epoch)
-    first = self.step - epoch * self.programs.steps_per_epoch
-    finished, totals = self._steps(epoch, first)
-    require_finite(totals)
-    self._stopwatch.add(
-      epoch >= self.options.train.reweighting.warmup_epochs,
-      int(totals.steps),
-      time.monotonic() - started,
-    )
-    # Saved before it is measured: after a SIGTERM seconds count.
-    due = epochs.saved(self.options, epoch)
-    if self._stop.asked or due:
+    scalars: dict = epochs.averages(self._host_totals())
+    try:
+      scalars |= self._end.measure(self._state, self.step, epoch)
+    except Exception:  # E.g. a test image that cannot be read.
       self._save()
-      self._progress.saved()
-    scalars: dict[str, float | None] = {**epochs.averages(totals)}
-    if finished and not self._stop.asked:
-      try:
-        scalars |= self._end.measure(self._state, self.step, epoch)
-      except Exception:  # E.g. a test image that cannot be read.
-        self._save()
-        raise
-    writer.write(self.step, scalars)
-    if finished and due and not self._stop.asked and self.step < self.num_steps:
-      self._end.show_worst(self._state, self.step, writer)
-    if self._progress.due() or self.step == self.num_steps:
+      raise
+    with self._keeper.trying():
+      writer.write(self.step, scalars)
+    self._totals = self.programs.devices.put(Metrics.zero())
+    last = self.step == self.num_steps
+    if epochs.saved(self.options, epoch) and not (last or self._stop.asked):
+      with self._keeper.trying():
+        self._end.show_worst(self._state, self.step, writer)
+    if self._progress.due() or last:
       self._progress.line(self.step, epoch, scalars)
     return scalars
 
-  def _steps(self, epoch: int, first: int) -> tuple[bool, Metrics]:
-    """The steps of an epoch after `first` and, at its end, the refresh.
-
-    Returns:
-      (whether the epoch was finished, Metrics of numpy scalars).
-    """
+  def _steps(self, epoch: int) -> None:
+    """The steps that are left of an epoch and, at its end, the refresh."""
     devices, per_epoch = self.programs.devices, self.programs.steps_per_epoch
-    totals, before, done = Metrics.zero(), first, first
+    begin = epoch * per_epoch
+    first = before = self.step - begin
     steps = epoch_steps(
       self.programs,
       self._state,
@@ -210,6 +227,7 @@ class Run:
       self.options.run.seed,
       first,
       self.options.run.steps_per_call,
+      self._totals,
     )
     try:
       for done, self._state, newest in steps:
@@ -219,24 +237,30 @@ class Run:
         self._progress.called(epoch, done - before)
         # Of the call before, which is done: the device is not waited for.
         if before > first and self._progress.due():
-          self._show(epoch, before, devices.get(totals))
-        totals, before = newest, done
+          self._show(epoch, before, devices.get(self._totals))
+        self._totals, before, self.step = newest, done, begin + done
         # A stop at the last step would lose the refresh: it waits until then.
-        if self._stop.asked and done < per_epoch:
+        if done < per_epoch and self._stop.asked:
           break
+        if done < per_epoch and self._keeper.due():
+          self._save_midway(epoch)
     except NonFiniteError:
       raise
     except InputError:  # An image that cannot be read; what was done is kept.
-      require_finite(devices.get(totals) if done > first else totals)
-      self.step += done - first
+      require_finite(self._host_totals())
       self._save()
       raise
-    so_far = devices.get(totals)  # Waits for the device.
+    require_finite(self._host_totals())  # Waits for the device.
     self._progress.trained(epoch)
-    if done == per_epoch:
+    if self.step == begin + per_epoch:
       self._state = self.programs.end_epoch(self._state, epoch)
-    self.step += done - first
-    return done == per_epoch, so_far
+
+  def _save_midway(self, epoch: int) -> None:
+    """Saves within an epoch."""
+    require_finite(self._host_totals())  # Waits for the device.
+    self._progress.trained(epoch)
+    self._save()
+    self._progress.saved()
 
   def _show(self, epoch: int, done: int, totals: Metrics) -> None:
     """Shows what came of so many steps of an epoch."""
@@ -252,14 +276,15 @@ class Run:
   def _finish(self, scalars: dict, writer: Scalars) -> dict:
     """Writes what a finished run is worth; returns its summary.
 
-    `scalars` are of the last epoch; {} where nothing was left to train.
+    `scalars` are of the last epoch; {} where it was measured before.
     """
+    before = self.workdir.read_summary() or {}
     self._end.outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
-      scalars,
+      scalars or self.workdir.metrics_of(self.step),
       self.programs.devices.get(self._state.reweighting),
       self._end.outcomes.found,
     )
@@ -267,7 +292,7 @@ class Run:
       self._keeper.workdir, self.programs, self.options.run, done
     )
     sheet = pictures.sheet(self.label_issues, self.pictures.train)
-    if scalars and sheet is not None:
+    if sheet is not None and before.get("steps") != self.step:
       writer.picture(self.step, pictures.NAME, sheet)
     # All know when the first has written it.
     return processes.from_first(lambda: summary)

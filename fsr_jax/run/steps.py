@@ -21,6 +21,7 @@ def epoch_steps(
   seed: int,
   first: int = 0,
   steps_per_call: int = 0,
+  totals: Metrics | None = None,
 ) -> Iterator[tuple[int, TrainState, Metrics]]:
   """The training steps of one epoch, from the one after `first` on.
 
@@ -31,10 +32,11 @@ def epoch_steps(
     seed: of the run.
     first: steps of this epoch already done.
     steps_per_call: training steps of one compiled call; 0 = the most useful.
+    totals: Metrics in place of those already done; None for none.
 
   Yields:
     After each compiled call: (steps of this epoch done, TrainState in place,
-    Metrics in place of the steps of this epoch since `first`). Who stops
+    Metrics in place of the steps of this epoch so far). Who stops
     asking has the state as of then.
 
   Raises:
@@ -43,7 +45,8 @@ def epoch_steps(
   """
   batches = programs.batches(epoch, seed)[first:]
   size = steps_per_call or programs.steps_per_call(state.params)
-  totals = programs.devices.put(Metrics.zero())
+  if totals is None:
+    totals = programs.devices.put(Metrics.zero())
   feeds = programs.feeds(state, epoch, first, batches)
   for start in range(0, len(batches), size):
     chunk = batches[start : start + size]

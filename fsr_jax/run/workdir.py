@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import no_link, replacing, require_file
+from fsr_jax.files import no_link, replacing, require_file, sync
 from fsr_jax.run.checkpoint import has_checkpoint
 from fsr_jax.run.watch.events import Scalars, finite, logged
 from fsr_jax.spreadsheets import write_csv
@@ -111,6 +111,7 @@ class Workdir:
     if self._lock is not None:
       return
     self.path.mkdir(parents=True, exist_ok=True)
+    sync(self.path.parent)
     path = self.path / ".lock"
     self._lock = open(path, "a", opener=no_link)  # noqa: SIM115
     try:
@@ -201,6 +202,11 @@ class Workdir:
   def read_metrics(self) -> list[dict]:
     """Scalars of the epochs logged so far, without lines that are damaged."""
     return [scalars for scalars in self._logged() if scalars is not None]
+
+  def metrics_of(self, step: int) -> dict:
+    """Scalars logged of a step; {} where there are none."""
+    found = (line for line in self.read_metrics() if line["step"] == step)
+    return next(found, {})
 
   def count_damaged_metrics(self) -> int:
     """Lines of metrics.jsonl that are damaged."""

@@ -10,6 +10,7 @@ times are measured here: the median of some rounds, after one that is left out.
 
 from collections.abc import Callable, Sequence
 import functools
+import math
 import os
 import pathlib
 import statistics
@@ -61,7 +62,7 @@ _MEASURED_CLASSES = flags.DEFINE_integer("measured_classes", 1000, "C of them.")
 
 
 def text(size: float) -> str:
-  """A number of bytes in the unit that it is at least one of."""
+  """A number of bytes, in the unit that it is at least one of."""
   for unit, name in _UNITS:
     if size >= unit:
       return f"{size / unit:.3g} {name}"
@@ -75,7 +76,7 @@ def whole(number: str) -> int:
   except ValueError:
     found = -1.0
   check(
-    found >= 1 and found == int(found),
+    1 <= found < math.inf and found == int(found),
     f"{number!r} is no whole number; expected one as 1e6 or 1000000",
   )
   return int(found)
@@ -129,9 +130,10 @@ def pieces(
   return found
 
 
-def per_example(features: int) -> tuple[list[str], list[list[str]]]:
+def per_example(
+  sizes: Sequence[int], features: int
+) -> tuple[list[str], list[list[str]]]:
   """(header, rows) of all with a row an example and no column a class."""
-  sizes = [whole(n) for n in _EXAMPLES.value]
   found = pieces(sizes[0], 2, features)
   narrow = {
     name: size // sizes[0]
@@ -147,11 +149,13 @@ def per_example(features: int) -> tuple[list[str], list[list[str]]]:
   return ["array", "bytes an example", *(f"{n:.0e}" for n in sizes)], body
 
 
-def per_class(devices: Sequence[int]) -> tuple[list[str], list[list[str]]]:
+def per_class(
+  sizes: Sequence[int], classes: Sequence[int], devices: Sequence[int]
+) -> tuple[list[str], list[list[str]]]:
   """(header, rows) of one [N, C] table, whole and shared out."""
   body = []
-  for c in (whole(c) for c in _CLASSES.value):
-    for n in (whole(n) for n in _EXAMPLES.value):
+  for c in classes:
+    for n in sizes:
       size, _ = pieces(n, c, 1)["tables.mean_root"]
       body.append(
         [f"{n:.0e}", str(c), text(size), *(text(size / p) for p in devices)]
@@ -160,18 +164,31 @@ def per_class(devices: Sequence[int]) -> tuple[list[str], list[list[str]]]:
   return [*header, *(f"a device of {p}" for p in devices)], body
 
 
-def by_class(features: int) -> tuple[list[str], list[list[str]]]:
+def by_class(
+  classes: Sequence[int], features: int
+) -> tuple[list[str], list[list[str]]]:
   """(header, rows) of what does not grow with the examples."""
-  classes = [whole(c) for c in _CLASSES.value]
   names = ("dictionary", "queue", "noise")
   found = {c: pieces(10 * c, c, features) for c in classes}
   body = [[name, *(text(found[c][name][0]) for c in classes)] for name in names]
   return ["part", *(f"C = {c}" for c in classes)], body
 
 
-def refresh(num_examples: int, num_classes: int, **fields) -> tuple:
-  """(the end of an epoch, shapes of its arguments); its state is donated."""
-  options = reweighting.ReweightingOptions(predictions_gb=0.0, **fields)
+def refresh(
+  num_examples: int, num_classes: int, averages: bool = False, **fields
+) -> tuple:
+  """(the end of an epoch, what creates the state, shape of the labels); the
+  state is donated.
+
+  Args:
+    num_examples: N.
+    num_classes: C.
+    averages: whether there is a table [N, C], mean_root.
+    **fields: of ReweightingOptions.
+  """
+  options = reweighting.ReweightingOptions(
+    predictions_gb=1e9 if averages else 0.0, **fields
+  )
   ours = reweighting.reweighter(options, num_classes=num_classes)
   label = jax.ShapeDtypeStruct((num_examples,), jnp.int32)
   init = functools.partial(
@@ -180,18 +197,23 @@ def refresh(num_examples: int, num_classes: int, **fields) -> tuple:
   return jax.jit(ours.refresh, donate_argnums=0), init, label
 
 
-def memory() -> tuple[list[str], list[list[str]]]:
-  """(header, rows): what the compiler sets aside for the end of an epoch."""
-  sizes = [whole(n) for n in _EXAMPLES.value]
-  c = _MEASURED_CLASSES.value
-  body = []
-  for name, fields in ROWS.items():
-    needed = []
-    for n in sizes:
-      function, init, label = refresh(n, c, **fields)
-      compiled = function.lower(jax.eval_shape(init, label), label).compile()
-      needed.append(compiled.memory_analysis().temp_size_in_bytes)
-    body.append([name, *(text(size) for size in needed)])
+def set_aside(num_examples: int, num_classes: int, **fields) -> int:
+  """Bytes that the compiler sets aside for the end of an epoch."""
+  function, init, label = refresh(num_examples, num_classes, **fields)
+  compiled = function.lower(jax.eval_shape(init, label), label).compile()
+  return compiled.memory_analysis().temp_size_in_bytes
+
+
+def memory(sizes: Sequence[int], c: int) -> tuple[list[str], list[list[str]]]:
+  """(header, rows) of `set_aside`."""
+  rows = {
+    **ROWS,
+    "queue, with mean_root": {"rewards": "queue", "averages": True},
+  }
+  body = [
+    [name, *(text(set_aside(n, c, **fields)) for n in sizes)]
+    for name, fields in rows.items()
+  ]
   return ["end of an epoch", *(f"{n:.0e}" for n in sizes)], body
 
 
@@ -206,25 +228,20 @@ def seconds(function: Callable[[], object], rounds: int) -> float:
   return statistics.median(spent)
 
 
-def seen(state_, label):
-  """A state after an epoch: every sample seen, with a score of its own."""
-  rng = np.random.default_rng(0)
-  score = rng.normal(size=label.shape[0]).astype(np.float32)
-  table = state_.tables._replace(
-    score=jnp.asarray(score), visits=jnp.ones_like(state_.tables.visits)
-  )
-  return state_._replace(tables=table)
-
-
 def times(num_examples: int, num_classes: int, rounds: int) -> dict[str, float]:
   """Seconds of what is done once an epoch, by its name."""
   rng = np.random.default_rng(1)
   label = np.arange(num_examples, dtype=np.int32) % num_classes
   rng.shuffle(label)
+  score = rng.normal(size=num_examples).astype(np.float32)
   on_device, found = jnp.asarray(label), {}
   for name, fields in ROWS.items():
     function, init, _ = refresh(num_examples, num_classes, **fields)
-    held = [seen(jax.jit(init)(on_device), on_device)]
+    new = jax.jit(init)(on_device)
+    table = new.tables._replace(
+      score=jnp.asarray(score), visits=jnp.ones_like(new.tables.visits)
+    )
+    held = [new._replace(tables=table)]
 
     def once(function=function, held=held):
       held.append(function(held.pop(), on_device))
@@ -233,10 +250,8 @@ def times(num_examples: int, num_classes: int, rounds: int) -> dict[str, float]:
     found[f"refresh: {name}"] = seconds(once, rounds)
     if name == "queue":
       there = jax.tree.map(np.array, held[0])
-  image = np.broadcast_to(np.float32(0), (num_examples, 1))
-  split = Split(image, label)
-  names = tuple(map(str, range(num_classes)))
-  data = Data(split, split, names)
+  split = Split(np.broadcast_to(np.float32(0), (num_examples, 1)), label)
+  data = Data(split, split, tuple(map(str, range(num_classes))))
   options = reweighting.ReweightingOptions()
   found["host: measures of the tables"] = seconds(
     lambda: monitor.measure(there, data, options), rounds
@@ -252,24 +267,28 @@ def times(num_examples: int, num_classes: int, rounds: int) -> dict[str, float]:
 
 def main(argv):
   del argv
-  devices = [whole(p) for p in _DEVICES.value]
+  sizes, classes, devices = (
+    [whole(text) for text in flag.value]
+    for flag in (_EXAMPLES, _CLASSES, _DEVICES)
+  )
+  features, c = _FEATURES.value, _MEASURED_CLASSES.value
   print("Bytes, computed: one row an example\n")
-  print(tables.markdown(*per_example(_FEATURES.value)))
+  print(tables.markdown(*per_example(sizes, features)))
   print("\nBytes, computed: one [N, C] table\n")
-  print(tables.markdown(*per_class(devices)))
-  print(f"\nBytes, computed: by class, F = {_FEATURES.value}\n")
-  print(tables.markdown(*by_class(_FEATURES.value)))
-  print(f"\nMemory, compiled: C = {_MEASURED_CLASSES.value}\n")
-  print(tables.markdown(*memory()))
+  print(tables.markdown(*per_class(sizes, classes, devices)))
+  print(f"\nBytes, computed: by class, F = {features}\n")
+  print(tables.markdown(*by_class(classes, features)))
+  print(f"\nMemory, compiled: C = {c}\n")
+  print(tables.markdown(*memory(sizes, c)))
   if not _MEASURE.value:
     return
   sizes = [whole(n) for n in _MEASURE.value]
-  found = [times(n, _MEASURED_CLASSES.value, _ROUNDS.value) for n in sizes]
+  found = [times(n, c, _ROUNDS.value) for n in sizes]
   body = [
     [name, *(f"{column[name]:.3g} s" for column in found)] for name in found[0]
   ]
   print(
-    f"\nTimes, measured: C = {_MEASURED_CLASSES.value},"
+    f"\nTimes, measured: C = {c},"
     f" {jax.devices()[0].device_kind}, {os.cpu_count()} cores, jax"
     f" {jax.__version__}, numpy {np.__version__}, median of"
     f" {_ROUNDS.value}\n"

@@ -8,15 +8,12 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.maths.checks import expect
-from fsr_jax.maths.collectives import Tree
+from fsr_jax.maths.sweep import sweep
 
 # Bits of a digit. More make fewer sweeps over all samples, but tables that no
 # longer fit in a processor's cache; measured in docs/scaling.md.
 _BITS = 4
 _RADIX = 1 << _BITS
-# Samples are swept block by block, so that what a sweep computes on its way
-# takes next to no memory. An accelerator is slow at many small blocks.
-_LEAST_BLOCK, _MOST_BLOCKS = 1 << 15, 64
 
 
 class _Search(NamedTuple):
@@ -92,7 +89,7 @@ def at_rank(
     del new  # Nothing happens where a sample is noted twice.
     return found.at[cut(search.cell)].set(position, mode="drop")
 
-  found = _sweep(size, note, jnp.zeros(queries, jnp.int32))
+  found = sweep(size, note, jnp.zeros(queries, jnp.int32))
   return found[search.query_cell]
 
 
@@ -141,7 +138,7 @@ def _split(search: _Search, digit: _Key) -> _Search:
     place = cut(search.cell) * _RADIX + digit(cut, position)
     return count.at[jnp.where(new, place, bins)].add(1, mode="drop")
 
-  count = _sweep(size, count_block, jnp.zeros(bins, jnp.int32))
+  count = sweep(size, count_block, jnp.zeros(bins, jnp.int32))
   count = count.reshape(queries, _RADIX)
   at_least = jnp.cumsum(count[:, ::-1], axis=1)[:, ::-1][search.query_cell]
   # The largest digit that more samples reach than are better.
@@ -158,7 +155,7 @@ def _split(search: _Search, digit: _Key) -> _Search:
     moved = jnp.where(new, after, before)
     return jax.lax.dynamic_update_slice_in_dim(cell, moved, position[0], 0)
 
-  cell = _sweep(size, move, search.cell)
+  cell = sweep(size, move, search.cell)
   return _Search(cell, query_cell, search.rank - (reached - level), level)
 
 
@@ -175,28 +172,3 @@ def _numbered(bin_: jax.Array, bins: int) -> tuple[jax.Array, jax.Array]:
   asked = jnp.zeros(bins, bool).at[bin_].set(True)
   number = jnp.cumsum(asked, dtype=jnp.int32) - 1
   return jnp.where(asked, number, bin_.shape[0]), number[bin_]
-
-
-def _sweep(size: int, body: Callable, carry: Tree) -> Tree:
-  """Carries something over all samples, block by block.
-
-  Args:
-    size: N.
-    body: (carry, cut, positions int32 [b], new bool [b]) -> carry. The last
-      block begins early enough to be a whole one; what was in the block before
-      it is not new.
-    carry: what the first block is handed.
-  """
-  block = min(size, max(_LEAST_BLOCK, -(-size // _MOST_BLOCKS)))
-
-  def one(number, carry):
-    begin = number * block
-    start = jnp.minimum(begin, size - block)
-    position = start + jnp.arange(block, dtype=jnp.int32)
-
-    def cut(x):
-      return jax.lax.dynamic_slice_in_dim(x, start, block)
-
-    return body(carry, cut, position, position >= begin)
-
-  return jax.lax.fori_loop(0, -(-size // block), one, carry)

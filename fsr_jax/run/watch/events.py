@@ -9,7 +9,7 @@ import numpy as np
 import tensorboardX
 from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 
-from fsr_jax.files import no_link, replacing
+from fsr_jax.files import MOST_METRICS, no_link, read_file, replacing
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
 
 
@@ -26,8 +26,7 @@ class Scalars:
     """
     if metrics.exists():
       # What a killed run logged after its last checkpoint is done again.
-      lines = metrics.read_text("utf-8", errors="replace").splitlines()
-      kept = [line for line in lines if _step_of(line) <= step]
+      kept = [line for line in lines_of(metrics) if _step_of(line) <= step]
       with replacing(metrics) as partial:
         partial.write_text("".join(line + "\n" for line in kept), "utf-8")
     # Open as long as the run; closed by `close`.
@@ -99,6 +98,12 @@ def finite(values: dict) -> dict:
     key: None if isinstance(x, float) and not math.isfinite(x) else x
     for key, x in values.items()
   }
+
+
+def lines_of(metrics: pathlib.Path) -> list[str]:
+  """Lines of a metrics.jsonl, damaged ones too. Raises InputError."""
+  content = read_file(metrics, MOST_METRICS)
+  return content.decode("utf-8", errors="replace").splitlines()
 
 
 def logged(line: str) -> dict | None:

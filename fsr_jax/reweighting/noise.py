@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.label_issues import confusion
-from fsr_jax.maths import dictionary, tables
+from fsr_jax.maths import dictionary, shares, tables
 from fsr_jax.maths.checks import expect
 from fsr_jax.maths.sweep import sweep
 
@@ -167,7 +167,8 @@ _TINY = 1e-6
 
 def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
   """`label_issues.confusion.anchors` of what the network has said so far."""
-  size = seen.visits.shape[0]
+  assert seen.mean_root is not None, "these tables keep no predictions"
+  total, size = seen.visits.shape[0], seen.mean_root.shape[0]
 
   # Never all probabilities at a time: they would take as much as mean_root.
   def block(carry, cut, position, new):
@@ -182,7 +183,8 @@ def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
     )
 
   nothing = jnp.zeros(size, jnp.int32), jnp.zeros(size, jnp.float32)
-  said, sure = sweep(size, block, nothing, num_classes)
+  found = sweep(size, block, nothing, num_classes)
+  said, sure = (shares.joined(x, total) for x in found)
   sure = jnp.where(seen.visits > 0, sure, -jnp.inf)
   count = confusion.anchor_count(jnp.bincount(said, length=num_classes))
   chosen = dictionary.best(sure, said, count)
@@ -210,17 +212,18 @@ def _told_by(anchor: jax.Array, label: jax.Array, noise: Noise) -> Noise:
 
 def _predicted(seen: tables.Tables) -> jax.Array:
   """Mean over the samples of what the network has said, float32 [C]."""
-  there = (seen.visits > 0).astype(jnp.float32)
+  assert seen.mean_root is not None, "these tables keep no predictions"
+  there = shares.cut((seen.visits > 0).astype(jnp.float32), seen.mean_root)
 
   def block(total, cut, position, new):
     del position
     probabilities = tables.mean_probabilities(cut(seen.mean_root))
     return total + jnp.where(new, cut(there), 0) @ probabilities
 
-  assert seen.mean_root is not None, "these tables keep no predictions"
   size, num_classes = seen.mean_root.shape
   total = sweep(size, block, jnp.zeros(num_classes, jnp.float32), num_classes)
-  return total / jnp.maximum(jnp.sum(there), 1)
+  total = shares.summed(total, seen.mean_root, seen.visits.shape[0])
+  return total / jnp.maximum(jnp.sum(seen.visits > 0), 1)
 
 
 def _shares(label: jax.Array, num_classes: int) -> jax.Array:

@@ -2,6 +2,7 @@
 
 import time
 
+from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Split
 from fsr_jax.run import monitor, pictures
@@ -57,7 +58,7 @@ class EpochEnd:
     options, programs = self._options.train.reweighting, self._programs
     # Without what the list of wrong labels alone needs.
     tables = state.reweighting.tables._replace(mean_root=None)
-    found = programs.devices.get(state.reweighting._replace(tables=tables))
+    found = programs.place.get(state.reweighting._replace(tables=tables))
     scalars = {
       "epoch": epoch + 1,
       "learning_rate": programs.learning_rate(step - 1),
@@ -79,10 +80,11 @@ class EpochEnd:
     was trained since it was done before.
     """
     began = time.monotonic()
-    if began - self._drawn < self._cost / _SHARE:
+    due = began - self._drawn >= self._cost / _SHARE
+    if not processes.from_first(lambda: due):
       return
     sheet = pictures.worst(
-      self._programs.devices.get(state.reweighting),
+      self._programs.place.get(state.reweighting),
       self._programs.data,
       self._shown,
       self._options.train.reweighting,

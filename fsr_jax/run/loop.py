@@ -95,12 +95,14 @@ class Run:
       options, pictures, self.workdir, devices, signals, say
     )
     say.wait("building", "the network")
-    self.programs = Programs(train, self.data, devices, run.seed)
+    self.programs = Programs(
+      train, self.data, devices, run.seed, run.shard_tables
+    )
     host_state = self._keeper.claim(self.programs)
     self.notes += self._keeper.notes
     self.num_parameters = int(count_parameters(host_state.params))
     self.step = int(host_state.step)
-    self._state = devices.put(host_state)
+    self._state = self.programs.place.put(host_state)
     tip = faster(options, pictures, devices.platform)
     self._progress = epochs.Epochs(options, self.programs, self.step, say, tip)
     self.remarks: list[str] = []
@@ -247,7 +249,7 @@ class Run:
   @property
   def state(self) -> TrainState:
     """As of the last step, numpy arrays."""
-    return self.programs.devices.get(self._state)
+    return self.programs.place.get(self._state)
 
   def _finish(self, scalars: dict, writer: Scalars) -> dict:
     """Writes what a finished run is worth; returns its summary.
@@ -260,7 +262,7 @@ class Run:
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
       scalars,
-      self.programs.devices.get(self._state.reweighting),
+      self.programs.place.get(self._state.reweighting),
       self._end.outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(

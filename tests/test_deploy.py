@@ -10,6 +10,7 @@ import time
 
 from absl.testing import absltest, parameterized
 
+from fsr_jax.run import program
 from tests.pages import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -105,6 +106,7 @@ class JobSetTest(absltest.TestCase):
 
   def test_fits_together(self):
     (replicated,) = self.jobset["spec"]["replicatedJobs"]
+    known = {"config", "workdir", *program._READ_BY}
     job = replicated["template"]["spec"]
     pod = job["template"]["spec"]
     (container,) = pod["containers"]
@@ -113,6 +115,8 @@ class JobSetTest(absltest.TestCase):
       for word in container["command"]
       if word.startswith("--")
     )
+    for flag in flags:
+      self.assertIn(flag, known)
     processes = int(flags["num_processes"])
     self.assertEqual((job["parallelism"], job["completions"]), (processes,) * 2)
     # JobSet names a pod by set, job, number of the job and number of the pod.

@@ -7,9 +7,10 @@ from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingState
 from fsr_jax.run import issues as issues_lib
 from fsr_jax.run import monitor, results
+from fsr_jax.run.steps import skipped_steps
 from fsr_jax.run.watch.stopwatch import versions
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.evaluate import Outcome, named_scalars
+from fsr_jax.train.evaluate import Outcome, count_by_class, named_scalars
 from fsr_jax.train.programs import Programs
 
 
@@ -54,7 +55,13 @@ def write(
   summary: dict = {}
   for part, outcomes in done.outcomes.items():
     summary |= named_scalars(part, outcomes, data.num_classes)
-  reweighting = options.reweighting
+  reweighting, seen = options.reweighting, done.reweighting.tables
+  batch_size = options.optimization.batch_size
+  skipped = skipped_steps(done.step, seen.visits, batch_size)
+  there = seen.visits > 0
+  trained = count_by_class(
+    data.train.label[there], seen.predicted[there], data.num_classes
+  )
   found = issues_lib.label_issues(done.reweighting, data, reweighting)
   issues = found[0] if found else None
   summary |= {
@@ -65,11 +72,12 @@ def write(
       key: done.scalars.get(key, previous.get(key))
       for key in ("effective_batch", "reward_loss", "train_top1")
     },
+    "train_balanced_accuracy": trained.mean_accuracy,
     "seconds_per_step": seconds,
-    "examples_per_second": seconds
-    and options.optimization.batch_size / seconds,
+    "examples_per_second": seconds and batch_size / seconds,
     "epochs": options.optimization.num_epochs,
     "steps": done.step,
+    "skipped_steps": skipped,
     "parameters": done.num_parameters,
     "method": run.method,
     "pusher": reweighting.pusher if reweighting.keeps_dictionary else None,
@@ -84,8 +92,12 @@ def write(
       workdir.write_table(name, table)
   if found:
     issues_lib.write(workdir.path, *found, data.class_names)
-  train_top1 = summary["train_top1"]
-  remarks = results.remarks(tested.get(""), data, options, train_top1)
+  if tested:
+    train_top1 = summary["train_top1"]
+    remarks = results.remarks(tested[""], data, options, train_top1)
+  else:
+    remarks = results.untested(trained, data, options)
+  remarks += results.skipped(skipped, done.step)
   anchors = done.reweighting.anchors
   settled = anchors is not None and bool(anchors.settled)
   return summary, remarks + issues_lib.remarks(issues, settled), issues

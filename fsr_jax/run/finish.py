@@ -100,4 +100,10 @@ def write(
   remarks += results.skipped(skipped, done.step)
   anchors = done.reweighting.anchors
   settled = anchors is not None and bool(anchors.settled)
-  return summary, remarks + issues_lib.remarks(issues, settled), issues
+  remarks += issues_lib.remarks(issues, settled)
+  if issues and results.guesses(trained.examples, trained.mean_accuracy):
+    remarks.append(
+      "note: this list says nothing: a network that guesses the labels that it"
+      " was trained on tells no wrong one from a right one"
+    )
+  return summary, remarks, issues

@@ -97,7 +97,8 @@ class Finite:
       f"the loss or a gradient became infinite or NaN at step {step},"
       f" {self._where(totals)}"
     )
-    if 0 < spoilt < len(self._batch(step)):  # Others are not spoilt by chance.
+    # More are no matter of single examples; MixUp spoils their pairs too.
+    if 0 < spoilt <= max(2, len(self._batch(step)) // 10):
       what += "; --config.on_nonfinite=skip leaves such batches out"
     raise NonFiniteError(what)
 

@@ -17,11 +17,11 @@ In a training loop of one's own (examples/own_loop.py):
 
 As a program: `python main.py --help`.
 
-Layers, each importing only from those before it: `label_issues` (the list of
-wrong labels), `maths` (the paper's equations), `reweighting` (they together,
-over one state), `models`, `data`, `train` (one training step on any number of
-devices), `config`, `run` (time, files, the terminal), `api` (`fit` and what it
-gives).
+Layers, each importing only from those before it: `processes` (what several
+that train together tell each other), `label_issues` (the list of wrong
+labels), `maths` (the paper's equations), `reweighting` (they together, over one
+state), `models`, `data`, `train` (one training step on any number of devices),
+`config`, `run` (time, files, the terminal), `api` (`fit` and what it gives).
 """
 
 import importlib

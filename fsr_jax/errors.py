@@ -11,6 +11,11 @@ class InputError(ValueError):
     super().__init__(" ".join(line.strip() for line in message.splitlines()))
 
 
+def one_line(error: Exception) -> str:
+  """What is said of an error that ends the program."""
+  return "error: " + " ".join(str(error).splitlines())
+
+
 def check(condition: bool, message: str) -> None:
   """Raises InputError(message) unless `condition` holds."""
   if not condition:

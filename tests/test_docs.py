@@ -61,6 +61,8 @@ OF_MAIN = {"workdir", "mode", "allow_config_change", *program._READ_BY}
 # Runs of main.py that do not run here, and why.
 TOO_MUCH = {
   "*configs/cifar_*": "needs CIFAR; tests/config/test_configs.py runs it",
+  "*--coordinator_address=*": "needs two machines; tests/run/test_processes.py",
+  "*--workdir=s3://*": "needs a bucket; tests/run/test_remote.py stands in",
   "*pretrained=timm/*": "fetches weights; tests/run/test_hub.py stands in",
 }
 # Pages whose commands are only checked: what they are about is measured, not

@@ -17,6 +17,7 @@ from fsr_jax.errors import InputError, check
 from fsr_jax.files import place, read_file, replacing
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.label_issues.table import called, positions
+from fsr_jax.run.remote import at_hand
 from fsr_jax.run.use.inputs import load as load_inputs
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
@@ -171,7 +172,7 @@ def load(path: str, allow_code: bool = False) -> Fitted:
   """What `Fitted.save` saved, or a run in its workdir.
 
   Args:
-    path: of the folder.
+    path: of the folder, or its address in a bucket (gs://, s3://).
     allow_code: whether a network that is package.module:function, code that
       the folder names, may be imported and run; nothing else there is run.
 
@@ -182,7 +183,11 @@ def load(path: str, allow_code: bool = False) -> Fitted:
     InputError: nothing of that is there, it is damaged, the run is not done,
       or its network is code that is not allowed.
   """
-  directory = place(os.fspath(path))
+  with at_hand(os.fspath(path)) as folder:
+    return _loaded(place(folder), allow_code)
+
+
+def _loaded(directory: pathlib.Path, allow_code: bool) -> Fitted:
   model = Model.load(str(directory), allow_code=allow_code)
   if not (directory / _NAME).exists():
     return _of_workdir(directory, model)

@@ -12,6 +12,7 @@ from absl import logging
 import numpy as np
 
 from fsr_jax import fields as field_lib
+from fsr_jax import processes
 from fsr_jax.api import fitted as fitted_lib
 from fsr_jax.api.fitted import Fitted
 from fsr_jax.api.inputs import WHERE, arrays, is_place
@@ -32,6 +33,7 @@ from fsr_jax.label_issues import LabelIssues
 from fsr_jax.label_issues.table import called, positions
 from fsr_jax.run import account
 from fsr_jax.run.loop import Run
+from fsr_jax.run.remote import at_hand
 from fsr_jax.run.use.model import PARAMETERS, Model
 from fsr_jax.run.watch.screen import Screen
 
@@ -111,9 +113,9 @@ def fit(
     "ids": ids,
     "filepaths": filepaths,
   }
-  screen = Screen(in_keywords, silent=not progress)
+  screen = Screen(in_keywords, not (progress and processes.is_first()))
   choose("parameters", parameters, PARAMETERS)
-  with errors_in_keywords(), _quiet(), _folder(workdir) as folder:
+  with errors_in_keywords(), _quiet(), _folder(workdir, screen) as folder:
     config = settings(fields)
     found: dict[str, np.ndarray] = {}
     form, dtype, source = Form(), np.dtype(np.uint8).str, None
@@ -140,7 +142,7 @@ def fit(
       raise KeyboardInterrupt
     classes = _classes(found.get("label"), run.data.class_names)
     fitted = _fitted(run, summary, parameters, classes, form, dtype)
-    if workdir is not None:
+    if workdir is not None and processes.is_first():
       fitted_lib.write(run.workdir.path, fitted)
   return fitted
 
@@ -198,10 +200,11 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _folder(workdir: str | os.PathLike | None) -> Iterator[str]:
+def _folder(workdir: str | os.PathLike | None, screen: Screen) -> Iterator[str]:
   """The directory of a run; a temporary one where none is named."""
   if workdir is not None:
-    yield os.fspath(workdir)
+    with at_hand(os.fspath(workdir), trains=True, screen=screen) as folder:
+      yield folder
     return
   with tempfile.TemporaryDirectory(prefix="fsr_jax_") as folder:
     yield folder

@@ -1,5 +1,6 @@
 """What a run tells: what it is, and what came of it."""
 
+from fsr_jax import processes
 from fsr_jax.config.validation import notices
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
@@ -38,7 +39,7 @@ def carry_out(
     say(f"left at step {run.step}; the same command continues")
   else:
     conclude(summary, run.remarks, say)
-    if run.options.run.report:
+    if run.options.run.report and processes.is_first():
       _draw(run, say)
   return summary
 

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from fsr_jax import processes
 from fsr_jax.errors import InputError, check
 from fsr_jax.files import require_file
 from fsr_jax.maths.collectives import Tree
@@ -76,8 +77,18 @@ class Checkpoints:
       )
       if not path.is_dir():  # A pipe would never end.
         require_file(path)
+    if writing:
+      directory.mkdir(parents=True, exist_ok=True)
     options = ocp.CheckpointManagerOptions(
-      max_to_keep=keep, create=writing, cleanup_tmp_directories=writing
+      max_to_keep=keep,
+      create=False,
+      cleanup_tmp_directories=writing,
+      # It waits for no other process: none but this one comes here.
+      multiprocessing_options=ocp.options.MultiprocessingOptions(
+        primary_host=processes.index(), active_processes={processes.index()}
+      )
+      if processes.count() > 1
+      else ocp.options.MultiprocessingOptions(),
     )
     try:
       self._manager = ocp.CheckpointManager(

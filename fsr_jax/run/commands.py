@@ -91,7 +91,7 @@ def restore(
     work.path,
   )
   if missing:
-    print(
+    say(
       f"note: {work.path} is of an earlier version; fields that it lacks are as"
       f" by default: {', '.join(missing)}"
     )
@@ -103,7 +103,7 @@ def restore(
   for line in content.check_same(
     work.path, data, tests_too=not given, images_too=aside
   ):
-    print(f"note: {line}", flush=True)
+    say(f"note: {line}")
   # This machine's devices; they do not change the result.
   devices, _ = devices_for(options.train)
   train, run = options.train.on_features, options.run
@@ -189,7 +189,7 @@ def evaluate(
     scalars, [*lines, *evaluation.effect(prior, tau_norm, tested)]
   )
   evaluation.write(tables, tested)
-  print(f"\n{tables}", flush=True)
+  say(f"\n{tables}")
   return scalars
 
 
@@ -214,7 +214,7 @@ def _own_parts(
   found = {part: programs.outcomes(state, part=part) for part in programs.parts}
   say.waited()
   steps = options.optimization.num_epochs * programs.steps_per_epoch
-  print(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
+  say(f"{Workdir(workdir).path}, step {int(host_state.step)} of {steps}")
   account.describe(options.data, data)
   if shares is None and not tau_norm:
     return Tested(options, data, found)

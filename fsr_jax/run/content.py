@@ -26,7 +26,7 @@ _SAMPLE = 16
 def write(workdir: pathlib.Path, data: Data) -> None:
   """Writes data.json, over one that is there."""
   with replacing(workdir / _NAME) as partial:
-    partial.write_text(json.dumps(_digests(data), indent=2) + "\n")
+    partial.write_text(json.dumps(digests(data), indent=2) + "\n")
 
 
 def check_same(
@@ -49,7 +49,7 @@ def check_same(
   path = workdir / _NAME
   if not path.exists():
     return []
-  before, now = _read(path), _digests(data)
+  before, now = _read(path), digests(data)
   images = [before.get("train", {}).get("images"), now["train"]["images"]]
   check(
     not images_too or None in images or images[0] == images[1],
@@ -82,7 +82,8 @@ def _differing(before: dict, now: dict) -> str:
   )
 
 
-def _digests(data: Data) -> dict[str, dict]:
+def digests(data: Data) -> dict[str, dict]:
+  """What is compared of each part, as JSON has it."""
   splits = {"train": data.train, **parts(data)}
   return {name: _digests_of(split) for name, split in splits.items()}
 

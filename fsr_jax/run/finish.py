@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from fsr_jax import processes
 from fsr_jax.config.options import RunOptions
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingState
@@ -35,12 +36,15 @@ class Finished(NamedTuple):
 
 
 def write(
-  workdir: Workdir, programs: Programs, run: RunOptions, done: Finished
+  workdir: Workdir | None,
+  programs: Programs,
+  run: RunOptions,
+  done: Finished,
 ) -> tuple[dict, list[str], LabelIssues | None]:
   """Writes summary.json, the label issues and, of a test part, its tables.
 
   Args:
-    workdir: Workdir.
+    workdir: Workdir; None where another process writes.
     programs: of the run.
     run: RunOptions.
     done: Finished.
@@ -50,7 +54,7 @@ def write(
     labels, None where predictions were not kept).
   """
   data, options = programs.data, programs.options
-  previous = workdir.read_summary() or {}
+  previous = (workdir and workdir.read_summary()) or {}
   seconds = done.seconds_per_step or previous.get("seconds_per_step")
   summary: dict = {}
   for part, outcomes in done.outcomes.items():
@@ -83,15 +87,17 @@ def write(
     "pusher": reweighting.pusher if reweighting.keeps_dictionary else None,
     "seed": run.seed,
     "device": programs.devices.name,
+    "processes": processes.count(),
     "versions": versions(),
   }
-  workdir.write_summary(summary)
   tested = done.outcomes.get("test", {})
-  if tested:
-    for name, table in results.tables(tested, data).items():
+  if workdir is not None:
+    workdir.write_summary(summary)
+    tables = results.tables(tested, data) if tested else {}
+    for name, table in tables.items():
       workdir.write_table(name, table)
-  if found:
-    issues_lib.write(workdir.path, *found, data.class_names)
+    if found:
+      issues_lib.write(workdir.path, *found, data.class_names)
   if tested:
     train_top1 = summary["train_top1"]
     remarks = results.remarks(tested[""], data, options, train_top1)
@@ -101,7 +107,9 @@ def write(
   anchors = done.reweighting.anchors
   settled = anchors is not None and bool(anchors.settled)
   remarks += issues_lib.remarks(issues, settled)
-  if issues and results.guesses(trained.examples, trained.mean_accuracy):
+  if issues is not None and results.guesses(
+    trained.examples, trained.mean_accuracy
+  ):
     remarks.append(
       "note: this list says nothing: a network that guesses the labels that it"
       " was trained on tells no wrong one from a right one"

@@ -1,15 +1,19 @@
-"""What a run keeps in its workdir while it goes on, and how it is continued."""
+"""What a run keeps in its workdir while it goes on, and how it is continued.
+
+Of several processes the first one keeps it all, and tells the others.
+"""
 
 import contextlib
 
 from ml_collections import ConfigDict
 
+from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.run import resume
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.pretrained.start import start
-from fsr_jax.run.watch.events import Scalars
+from fsr_jax.run.watch.events import Nowhere, Scalars
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
@@ -19,7 +23,7 @@ class Keeper:
   """Keeps config, checkpoints and scalars of one run in its workdir.
 
   Attributes:
-    workdir: Workdir.
+    workdir: Workdir; None in every process but the first.
     notes: what is allowed but perhaps not expected, one line each.
   """
 
@@ -43,13 +47,15 @@ class Keeper:
     Raises:
       InputError: as `resume.check_same`.
     """
-    self.workdir = workdir
+    self.workdir = workdir if processes.is_first() else None
     self._config, self._options, self._pictures = config, options, pictures
-    self.notes = resume.check_same(
-      workdir, config, pictures, allow_config_change
-    )
-    self.notes += resume.damaged_lines(workdir)
-    self._before = workdir.read_config()
+    self._checkpoints: Checkpoints | None = None
+
+    def look() -> list:
+      notes = resume.check_same(workdir, config, pictures, allow_config_change)
+      return [notes + resume.damaged_lines(workdir), workdir.read_config()]
+
+    self.notes, self._before = processes.from_first(look)
 
   def claim(self, programs: Programs) -> TrainState:
     """Makes the workdir this run's, and finds where it goes on.
@@ -65,8 +71,18 @@ class Keeper:
         another run or beyond the end of this one, pretrained weights that
         cannot be used.
     """
+    states = [programs.create_state()]
+
+    def restore() -> None:
+      states.append(self._restored(programs, states[0]))
+
+    processes.from_first(restore)
+    return processes.arrays_from_first(states[-1])
+
+  def _restored(self, programs: Programs, state: TrainState) -> TrainState:
+    """`claim` in the first process; `state` is the first one."""
     workdir, options = self.workdir, self._options
-    state = programs.create_state()
+    assert workdir is not None
     if not workdir.has_checkpoint:
       state, notes = start(programs.options.network, state)
       self.notes += notes
@@ -91,27 +107,37 @@ class Keeper:
 
   def open_scalars(self, step: int) -> Scalars:
     """Writer of scalars that continues after `step`."""
+    if self.workdir is None:
+      return Nowhere()
     return self.workdir.open_scalars(step)
 
   def saved(self, step: int) -> bool:
-    """Whether the state of this step is saved already."""
+    """Whether the state of this step is saved, or another process's to save."""
+    if self._checkpoints is None:
+      return True
     return self._checkpoints.latest_step() == step
 
   def save(self, state: TrainState) -> None:
     """Saves a state of numpy arrays. Raises as `Checkpoints.save`."""
-    self._checkpoints.save(state)
+    if self._checkpoints is not None:
+      self._checkpoints.save(state)
 
   def raise_errors(self) -> None:
     """As `Checkpoints.raise_errors`."""
-    self._checkpoints.raise_errors()
+    if self._checkpoints is not None:
+      self._checkpoints.raise_errors()
 
   def way_told(self) -> contextlib.AbstractContextManager:
     """As `resume.way_told`."""
+    if self._checkpoints is None:
+      return contextlib.nullcontext()
     rate = self._options.train.optimization.learning_rate
     return resume.way_told(rate, self._checkpoints)
 
   def close(self) -> None:
     """Waits for the last save and gives the workdir back."""
+    if self.workdir is None or self._checkpoints is None:
+      return
     try:
       self._checkpoints.close()
     finally:

@@ -5,11 +5,12 @@ import time
 
 from clu.parameter_overview import count_parameters
 
+from fsr_jax import processes
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.sources import Source
 from fsr_jax.errors import InputError
 from fsr_jax.label_issues import LabelIssues
-from fsr_jax.run import finish, pictures
+from fsr_jax.run import finish, pictures, resume
 from fsr_jax.run.advice import faster
 from fsr_jax.run.epoch_end import EpochEnd
 from fsr_jax.run.keeper import Keeper
@@ -22,7 +23,7 @@ from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.watch.stopwatch import Stopwatch
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.metrics import Metrics
-from fsr_jax.train.parallel import devices_for
+from fsr_jax.train.parallel import Anyone, devices_for
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
@@ -70,6 +71,7 @@ class Run:
     """
     say.wait("reading", "the data")
     self.config, self.options, self.pictures = resolve_and_load(config, source)
+    resume.check_alike(self.config, self.pictures)
     self.workdir = Workdir(workdir)
     try:
       self._begin(allow_config_change, signals, say)
@@ -105,7 +107,8 @@ class Run:
     self.label_issues: LabelIssues | None = None
     self._end = EpochEnd(options, self.programs, pictures.train, self._progress)
     self._finite = Finite(self.programs, run.seed, say)
-    self._stopwatch, self._stop = Stopwatch(), Stop()
+    self._stopwatch = Stopwatch()
+    self._stop = Stop(Anyone(devices) if processes.count() > 1 else None)
 
   @property
   def num_steps(self) -> int:
@@ -212,6 +215,7 @@ class Run:
     try:
       for done, self._state, newest in steps:
         self._stop.done_something()
+        self._stop.update()
         self._keeper.raise_errors()
         self._progress.called(epoch, done - before)
         # Of the call before, which is done: the device is not waited for.
@@ -261,9 +265,10 @@ class Run:
       self._end.outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(
-      self.workdir, self.programs, self.options.run, done
+      self._keeper.workdir, self.programs, self.options.run, done
     )
     sheet = pictures.sheet(self.label_issues, self.pictures.train)
     if scalars and sheet is not None:
       writer.picture(self.step, pictures.NAME, sheet)
-    return summary
+    # All know when the first has written it.
+    return processes.from_first(lambda: summary)

@@ -1,6 +1,5 @@
 """The command line: `python main.py`, or `fsr-jax` where it is installed."""
 
-import difflib
 import os
 import re
 import sys
@@ -10,9 +9,8 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 # Nothing that imports JAX: the first line should come at once.
-from fsr_jax import shipped
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
+from fsr_jax.errors import InputError, check, one_line
+from fsr_jax.run.arguments import parse
 from fsr_jax.run.stop import Left, leave_at_once
 from fsr_jax.run.watch.screen import outlive_stdout, say
 
@@ -22,7 +20,11 @@ _CONFIG = config_flags.DEFINE_config_file(
   "Config file, or the name of one of the package's (quickstart,"
   " folder:IMAGES, ...); fields change by --config.FIELD=VALUE.",
 )
-_WORKDIR = flags.DEFINE_string("workdir", None, "Directory of the run.")
+_WORKDIR = flags.DEFINE_string(
+  "workdir",
+  None,
+  "Directory of the run, or an address in a bucket (gs://BUCKET/NAME, s3://...).",
+)
 _MODE = flags.DEFINE_enum(
   "mode",
   "train",
@@ -81,6 +83,19 @@ _ALLOW_CODE = flags.DEFINE_bool(
   " although it is --workdir that names it: it may be somebody else's. A"
   " training takes it from --config and needs no such leave.",
 )
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator_address",
+  None,
+  "Several processes that train together, where no cluster is found by itself:"
+  " HOST:PORT of process 0, the same for all. Each is started with the same"
+  " command but for --process_id.",
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  "num_processes", None, "How many train together; 1 looks for no cluster."
+)
+_PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "Which of them this is, from 0."
+)
 # Flag -> modes that read it.
 _READ_BY = {
   "config": ("train", "evaluate", "report"),
@@ -90,6 +105,9 @@ _READ_BY = {
   "tau_norm": ("predict", "evaluate", "export"),
   "parameters": ("predict", "export"),
   "on_error": ("predict", "evaluate"),
+  "coordinator_address": ("train",),
+  "num_processes": ("train",),
+  "process_id": ("train",),
   "allow_code": ("predict", "evaluate", "export"),
 }
 _ALLOW = flags.DEFINE_bool(
@@ -113,8 +131,31 @@ def main(argv):
   # in one with a traceback; it is raised as well.
   logging.set_verbosity(logging.FATAL)
   # Imported here, so that a wrong flag is answered at once.
+  from fsr_jax.processes import cluster
   from fsr_jax.run import commands
 
+  if _MODE.value != "train" and cluster.has_a_first():
+    say(
+      f"process 0 of this cluster does --mode={_MODE.value}; this one is done"
+    )
+    return
+  if _MODE.value != "train":
+    from fsr_jax.run.remote import at_hand
+
+    with at_hand(workdir) as folder:
+      _use(commands, folder)
+    return
+  check(
+    _CONFIG.value is not None,
+    "--config is missing, e.g. --config=quickstart",
+  )
+  summary = _train(commands, workdir)
+  # A run that was asked to leave has not failed, but is not done either.
+  sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
+
+
+def _use(commands, workdir: str) -> None:
+  """All modes but train."""
   if _MODE.value == "evaluate":
     _evaluate(commands, workdir)
     return
@@ -143,14 +184,21 @@ def main(argv):
     from fsr_jax.run.page.command import report
 
     report(workdir, **_where(commands))
-    return
-  check(
-    _CONFIG.value is not None,
-    "--config is missing, e.g. --config=quickstart",
+
+
+def _train(commands, workdir: str) -> dict | None:
+  """Trains, perhaps with other processes; the first one alone speaks."""
+  from fsr_jax import processes
+  from fsr_jax.processes import cluster, ending
+  from fsr_jax.run.remote import at_hand
+
+  cluster.connect(
+    _COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value, say
   )
-  summary = commands.train(_CONFIG.value, workdir, _ALLOW.value)
-  # A run that was asked to leave has not failed, but is not done either.
-  sys.exit(0 if summary is not None else os.EX_TEMPFAIL)
+  if not processes.is_first():
+    say.silence()
+  with ending.of_all(), at_hand(workdir, trains=True) as folder:
+    return commands.train(_CONFIG.value, folder, _ALLOW.value)
 
 
 def _where(commands) -> dict[str, str | None]:
@@ -177,76 +225,6 @@ def _evaluate(commands, workdir: str) -> None:
     allow_code=bool(_ALLOW_CODE.value),
     **where,
   )
-
-
-def parse(argv: list[str]) -> list[str]:
-  """Parses flags; what is wrong with them becomes one InputError.
-
-  Args:
-    argv: the command line.
-
-  Returns:
-    What is left of it.
-  """
-  argv = [*argv[:1], *shipped.with_files(argv[1:])]
-  _check_fields(argv[1:])
-  try:
-    rest = flags.FLAGS(argv)
-    if _CONFIG.value is not None:
-      _CONFIG.value.to_dict()  # A file that failed to load says so only now.
-    return rest
-  # A config file is executed Python: it can raise anything. What went wrong
-  # stands in the last line; before it there may be a traceback.
-  except Exception as error:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    line = lines[-1].strip().split("InputError: ")[-1]
-    raise InputError(_in_plain_words(line)) from error
-
-
-def _check_fields(arguments: list[str]) -> None:
-  """Refuses fields that no config has, and fields or files of no config."""
-  from fsr_jax.config.options import all_fields
-
-  known, first = all_fields(), ""
-  given = any(re.match("--?flagfile", argument) for argument in arguments)
-  for i, argument in enumerate(arguments):
-    field = re.match(r"--?(?:no)?config\.([\w.]+)", argument)
-    if field and field[1] not in known:
-      close = difflib.get_close_matches(field[1], known, n=1)
-      hint = f"; did you mean {close[0]}?" if close else ""
-      raise InputError(f"the config has no field {field[1]!r}{hint}")
-    if field:
-      first = first or argument
-    file = re.fullmatch(r"--?config(?:=(.*))?", argument, re.DOTALL)
-    if file:
-      given = True
-      path = file[1] if file[1] is not None else "".join(arguments[i + 1 :][:1])
-      require_file(path.partition(":")[0])
-  check(
-    given or not first,
-    f"{first} changes a field of a config, but --config is missing, e.g."
-    " --config=quickstart, or --config=folder:IMAGES for images of your own",
-  )
-
-
-def _in_plain_words(line: str) -> str:
-  """What absl says of a value that is of another type than its field."""
-  match = re.match(r"flag --config\.([\w.]+)=(.*?): ", line)
-  if match is None:
-    return line
-  from fsr_jax import fields
-  from fsr_jax.config.options import all_fields
-
-  name, value = match.groups()
-  group, entry = all_fields()[name]
-  expected = fields.expected(group, entry.name)
-  several = ""
-  if name == "seed" and "," in value:
-    several = (
-      "; a run has one seed: give each a --workdir of its own, or let"
-      f" benchmarks/sweep.py --seeds={value} do it"
-    )
-  return f"{name}={value}; expected {expected}{several}"
 
 
 def _known(error: BaseException | None) -> bool:
@@ -287,4 +265,4 @@ def start() -> None:
     sys.exit(os.EX_TEMPFAIL)
   # The file system's own words: no space left, permission denied, ...
   except (InputError, OSError) as error:
-    sys.exit("error: " + " ".join(str(error).splitlines()))
+    sys.exit(one_line(error))

@@ -6,7 +6,8 @@ import contextlib
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from fsr_jax import fields
+from fsr_jax import config as config_lib
+from fsr_jax import fields, processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import check
@@ -55,6 +56,18 @@ def check_same(
   workdir.check_config(config, allow_change)
   labels.check_same(workdir.path, data)
   return content.check_same(workdir.path, data, tests_too=False)
+
+
+def check_alike(config: ConfigDict, data: Data) -> None:
+  """Refuses processes that were started with other configs, or see other data.
+
+  Raises:
+    InputError: names what differs, and where.
+  """
+  if processes.count() > 1:
+    processes.check_alike("config", config_lib.flatten(config.to_dict()))
+    digests = content.digests(data)
+    processes.check_alike("data", config_lib.flatten(digests))
 
 
 def check_length(workdir: Workdir, step: int, num_steps: int) -> None:

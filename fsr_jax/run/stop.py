@@ -1,6 +1,6 @@
 """A wish to stop: signals ask for it, the loop looks whether it was asked."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import os
 import signal
@@ -21,12 +21,20 @@ class Stop:
   """Whether a run shall stop.
 
   Attributes:
-    asked: whether it was asked to.
+    asked: whether it was asked to. Of several processes any may have been
+      asked, and all know it after the same step: it changes in `update` alone.
   """
 
-  def __init__(self):
+  def __init__(self, anyone: Callable[[bool], bool] | None = None):
+    """Was not asked.
+
+    Args:
+      anyone: tells of what is true in this process whether it is in any; None
+        where there is one process.
+    """
     self.asked = False
-    self._count = 0
+    self._heard, self._count = False, 0
+    self._anyone = anyone
 
   @contextlib.contextmanager
   def on(self, signals: tuple[int, ...]) -> Iterator[None]:
@@ -40,14 +48,15 @@ class Stop:
     Args:
       signals: numbers of signals.
     """
-    self.asked, self._count = False, 0
+    self.asked, self._heard, self._count = False, False, 0
     if threading.current_thread() is not threading.main_thread():
       signals = ()
     before = {number: signal.getsignal(number) for number in _heard(signals)}
 
     def ask(number, frame):
       del frame
-      self.asked = True
+      self._heard = True
+      self.asked |= self._anyone is None
       self._count += 1
       if self._count == 2:
         _tell("what was done is being saved; a third signal would lose it")
@@ -68,6 +77,11 @@ class Stop:
   def done_something(self) -> None:
     """Says that from now on, within `on`, there is something to be saved."""
     _working.set()
+
+  def update(self) -> None:
+    """Asks the other processes; all do so at once."""
+    if self._anyone is not None:
+      self.asked = self._anyone(self._heard)
 
 
 def leave_at_once() -> None:

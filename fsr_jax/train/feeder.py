@@ -1,11 +1,13 @@
 """Images for sets that do not fit on the devices, read while steps run."""
 
 from collections.abc import Iterator
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from fsr_jax import processes
 from fsr_jax.data.dataset import Data, Split, channel_statistics
 from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.maths.randomness import StepKeys
@@ -16,6 +18,8 @@ from fsr_jax.train.parallel import Devices
 from fsr_jax.train.state import HeldOut, Resident, Statistics
 
 _GIGABYTE = 10**9
+# Pictures that a process reads for the others at a time.
+_READ = 1024
 
 
 def fits(options: TrainOptions, images) -> bool:
@@ -49,17 +53,40 @@ def residents(
   def resident(split, **more):
     if not fits(options, split.image):
       return Resident(None, None, split.label, *common, **more)
-    split = split.decoded()
+    split = _decoded(split)
     return Resident(split.image, split.aspect, split.label, *common, **more)
 
   held_out = None
   reweighting = options.reweighting
   if reweighting.learned and reweighting.rewards == "held_out":
     assert data.held_out is not None
-    clean = data.held_out.decoded()
+    clean = _decoded(data.held_out)
     held_out = HeldOut(clean.image, clean.aspect, clean.label)
   tested = {name: resident(split) for name, split in parts(data).items()}
   return resident(data.train, held_out=held_out), tested
+
+
+def _decoded(split: Split) -> Split:
+  """As `Split.decoded`; each process decodes its share."""
+  if not isinstance(split.image, Encoded):
+    return split.decoded()
+  image, aspect = _read(split.image, np.arange(len(split)))
+  return dataclasses.replace(split, image=image, aspect=aspect)
+
+
+def _read(images: Encoded, index: np.ndarray) -> Pictures:
+  """The pictures at `index`, int [n], of which each process reads its share."""
+  hosts = processes.count()
+  if hosts == 1 or not len(index):
+    return Pictures(*images.read(index))
+  found = []
+  for at in range(0, len(index), _READ * hosts):
+    rows = index[at : at + _READ * hosts]
+    # As many for each: the last one again.
+    rows = np.pad(rows, (0, -len(rows) % hosts), "edge")
+    own = rows[processes.share(len(rows))]
+    found.append([processes.rows_of_all(x) for x in images.read(own)])
+  return Pictures(*(np.concatenate(x)[: len(index)] for x in zip(*found)))
 
 
 def statistics(images) -> Statistics:
@@ -67,7 +94,7 @@ def statistics(images) -> Statistics:
   if isinstance(images, Encoded):
     size = min(2000, len(images))
     chosen = np.linspace(0, len(images) - 1, size).astype(int)
-    images, _ = images.read(chosen)
+    images, _ = _read(images, chosen)
   return Statistics(*channel_statistics(images))
 
 
@@ -89,7 +116,7 @@ class Feeder:
     self._options, self._devices, self._seed = options, devices, seed
     self._split, self._num_classes = split, num_classes
     assert isinstance(split.image, Encoded)
-    self._reader = Reader(split.image)
+    self._images, self._reader = split.image, Reader(split.image)
     # Images of the dictionary, in place or (on the host) as numpy arrays, and
     # the examples they are of.
     self._trusted: Pictures | None = None
@@ -128,10 +155,11 @@ class Feeder:
         slots = np.asarray(
           self._slots(np.uint32(self._seed), steps, dictionary.label)
         )
-    for number, pictures in enumerate(self._reader.ahead(indices)):
+    own = indices[:, processes.share(indices.shape[1])]
+    for number, pictures in enumerate(self._reader.ahead(own)):
       rewards = None
       if slots is not None:
-        chosen = slots[number]
+        chosen = slots[number, processes.share(slots.shape[1])]
         assert trusted is not None
         rewards = split(Pictures(*(x[chosen] for x in trusted)))
       yield Feed(
@@ -147,7 +175,7 @@ class Feeder:
     ):
       return
     self._trusted = None  # Before the new ones need memory.
-    pictures = Pictures(*self._reader.start(index)())
+    pictures = _read(self._images, index)
     if self._on_device:
       pictures = self._devices.put(pictures)
     self._trusted, self._trusted_index = pictures, index

@@ -2,7 +2,9 @@
 
 A tree "in place" is on the device (one) or carries a leading device axis with
 a copy on each (several). Data, state and indices are all in place; every
-compiled function takes and returns such trees.
+compiled function takes and returns such trees. Where several processes train
+together, each has the axis of its own devices in its hands, and the sums of
+`collectives` are over all devices of all processes.
 """
 
 from collections.abc import Callable
@@ -11,7 +13,9 @@ import functools
 import jax
 import numpy as np
 
+from fsr_jax import processes
 from fsr_jax.errors import check
+from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import AXIS, Tree
 from fsr_jax.train.options import TrainOptions
 
@@ -20,22 +24,32 @@ class Devices:
   """The devices of a run.
 
   Attributes:
-    devices: of this process.
+    devices: of all processes, each process's together and in their order.
+    local: those of this process.
   """
 
   def __init__(self, count: int = 0):
-    """Takes the first `count` local devices; 0 takes all.
+    """Takes `count` devices, as many of each process; 0 takes all.
 
     Raises:
-      InputError: more devices asked for than there are.
+      InputError: more devices asked for than there are, or other numbers of
+        them in the processes.
     """
-    local = jax.local_devices()
+    hosts = processes.count()
+    found: list[list[jax.Device]] = [[] for _ in range(hosts)]
+    for device in jax.devices() if hosts > 1 else jax.local_devices():
+      found[device.process_index if hosts > 1 else 0].append(device)
+    least = min(map(len, found))
+    where = "this machine has" if hosts == 1 else f"{hosts} processes have"
     check(
-      0 <= count <= len(local),
-      f"num_devices={count}, but this machine has {len(local)}"
-      f" {local[0].platform} device(s)",
+      0 <= count <= least * hosts and count % hosts == 0,
+      f"num_devices={count}, but {where} {sum(map(len, found))}"
+      f" {jax.local_devices()[0].platform} device(s)"
+      + (", of which each takes as many" if hosts > 1 else ""),
     )
-    self.devices = tuple(local[: count or len(local)])
+    each = count // hosts or least
+    self.devices = tuple(device for own in found for device in own[:each])
+    self.local = tuple(found[processes.index()][:each])
 
   def __eq__(self, other) -> bool:
     return isinstance(other, Devices) and self.devices == other.devices
@@ -58,31 +72,32 @@ class Devices:
   def put(self, tree: Tree) -> Tree:
     """Host arrays -> in place, a copy on every device."""
     if len(self) == 1:
-      return jax.device_put(tree, self.devices[0])
+      return jax.device_put(tree, self.local[0])
     sharding = self._sharding()
 
     def copy(x):
       x = np.asarray(x)[None]
       return jax.make_array_from_single_device_arrays(
-        (len(self), *x.shape[1:]),
+        (len(self.local), *x.shape[1:]),
         sharding,
-        [jax.device_put(x, device) for device in self.devices],
+        [jax.device_put(x, device) for device in self.local],
       )
 
     return jax.tree.map(copy, tree)
 
   def split(self, tree: Tree) -> Tree:
-    """Host arrays -> in place, the rows shared out among the devices."""
+    """Host arrays of this process's rows -> in place, shared out among its
+    devices; see `processes.share`."""
     if len(self) == 1:
-      return jax.device_put(tree, self.devices[0])
+      return jax.device_put(tree, self.local[0])
+    count = len(self.local)
     rows = jax.tree.map(
-      lambda x: x.reshape(len(self), x.shape[0] // len(self), *x.shape[1:]),
-      tree,
+      lambda x: x.reshape(count, x.shape[0] // count, *x.shape[1:]), tree
     )
     return jax.device_put(rows, self._sharding())
 
   def _sharding(self):
-    mesh = jax.sharding.Mesh(np.array(self.devices), (AXIS,))
+    mesh = jax.sharding.Mesh(np.array(self.local), (AXIS,))
     return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))
 
   def get(self, tree: Tree) -> Tree:
@@ -115,6 +130,28 @@ class Devices:
     )
 
 
+class Anyone:
+  """Asks all processes a question that they all ask at once."""
+
+  def __init__(self, devices: Devices):
+    """Asks nothing.
+
+    Args:
+      devices: of the run.
+    """
+    self._devices = devices
+    self._sum = devices.compile(collectives.psum)
+    self._before: Tree | None = None
+
+  def __call__(self, yes: bool) -> bool:
+    """Whether any of them said yes when it was asked before.
+
+    The answer to this time is on its way meanwhile: no step waits for it.
+    """
+    before, self._before = self._before, self._sum(self._devices.put(int(yes)))
+    return before is not None and bool(self._devices.get(before))
+
+
 def _misfit(options: TrainOptions, count: int) -> str | None:
   """Why batches cannot be split over `count` devices; None if they can."""
   sizes = {"batch_size": options.optimization.batch_size}
@@ -140,8 +177,8 @@ def devices_for(
 
   Args:
     options: TrainOptions.
-    count: num_devices; 0 takes as many of this machine's devices as the batch
-      sizes can be split over. The result is the same for any number.
+    count: num_devices; 0 takes as many devices as the batch sizes can be split
+      over. The result is the same for any number.
 
   Returns:
     (Devices, None or a line that says why not all are used).
@@ -154,6 +191,10 @@ def devices_for(
   if misfit is None:
     return devices, None
   check(not count, f"num_devices={len(devices)}: {misfit}")
-  fitting = (n for n in range(len(devices), 0, -1) if not _misfit(options, n))
-  most = next(fitting)  # One device always fits.
+  hosts = processes.count()  # Each takes part, with as many devices.
+  numbers = range(len(devices), 0, -hosts)
+  most = next((n for n in numbers if not _misfit(options, n)), 0)
+  check(
+    most > 0, f"{_misfit(options, hosts)}, one in each of {hosts} processes"
+  )
   return Devices(most), f"using {most} of {len(devices)} devices: {misfit}"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from fsr_jax import processes
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
 from fsr_jax.maths import randomness, transition
@@ -170,7 +171,7 @@ class Programs:
         data.train.clean_label, data.train.label, data.num_classes
       )
     statistics = feeder.statistics(data.train.image)
-    with jax.default_device(self.devices.devices[0]):
+    with jax.default_device(self.devices.local[0]):
       state = self._compiled.create(self._host_train, statistics, known)
       return jax.tree.map(np.asarray, state)
 
@@ -239,8 +240,9 @@ class Programs:
   def _images_of(self, split: Split, batches: np.ndarray):
     """Yields uint8 images of each row of `batches`, shared out."""
     assert isinstance(split.image, Encoded)
+    own = batches[:, processes.share(batches.shape[1])]
     with Reader(split.image) as reader:
-      for image, _ in reader.ahead(batches):
+      for image, _ in reader.ahead(own):
         yield self.devices.split(image)
 
   def outcomes(

@@ -18,7 +18,7 @@ from fsr_jax.models.pretrained import without_cut
 from fsr_jax.run import commands
 from fsr_jax.run.checkpoint import named
 from fsr_jax.run.loop import Run
-from fsr_jax.run.pretrained import extractors, features
+from fsr_jax.run.pretrained import extractors, feature_files, features
 from fsr_jax.run.stop import Left
 from fsr_jax.run.use.model import Model
 from tests import shrunk
@@ -51,7 +51,7 @@ class FrozenTest(parameterized.TestCase):
     super().setUpClass()
     cls.enterClassContext(shrunk.with_tiny_batch_norm())
     # Two files of features for the 18 training pictures, two calls a file.
-    cls.enterClassContext(mock.patch.object(features, "_SHARD", 12))
+    cls.enterClassContext(mock.patch.object(feature_files, "SHARD", 12))
     cls.enterClassContext(mock.patch.object(features, "_BATCH", 6))
 
   def setUp(self):

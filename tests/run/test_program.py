@@ -10,6 +10,7 @@ from absl import app
 from absl.testing import absltest, parameterized
 
 from fsr_jax.errors import InputError
+from fsr_jax.run import arguments as arguments_lib
 from fsr_jax.run import program
 from fsr_jax.run.stop import Left
 from fsr_jax.run.watch.screen import Screen
@@ -28,7 +29,7 @@ class CheckFieldsTest(parameterized.TestCase):
       r"^--(no)?config\.\S+ changes a field of a config, but --config is"
       r" missing, e\.g\. --config=quickstart, or --config=folder:IMAG",
     ):
-      program._check_fields([*arguments])
+      arguments_lib._check_fields([*arguments])
 
   def test_with_a_config(self):
     file = self.create_tempfile("a.py").full_path
@@ -40,11 +41,11 @@ class CheckFieldsTest(parameterized.TestCase):
       ["--flagfile=x", "--config.seed=1"],
       ["--workdir=x"],
     ):
-      program._check_fields(arguments)
+      arguments_lib._check_fields(arguments)
 
   def test_a_field_that_is_not_there(self):
     with self.assertRaisesRegex(InputError, "'num_epoch'; did you mean num_ep"):
-      program._check_fields(["--config.num_epoch=1"])
+      arguments_lib._check_fields(["--config.num_epoch=1"])
 
   def test_a_config_that_is_no_file(self):
     root = pathlib.Path(self.create_tempdir())
@@ -55,7 +56,7 @@ class CheckFieldsTest(parameterized.TestCase):
       ("nothing.py:x", r"^cannot read .*nothing\.py \(No such file"),
     ):
       with self.assertRaisesRegex(InputError, message):
-        program._check_fields([f"--config={root}/{name}"])
+        arguments_lib._check_fields([f"--config={root}/{name}"])
 
 
 class PlainWordsTest(parameterized.TestCase):
@@ -77,7 +78,7 @@ class PlainWordsTest(parameterized.TestCase):
     ("Unknown command line flag 'x'", "Unknown command line flag 'x'"),
   )
   def test_of_absl(self, line, expected):
-    self.assertEqual(program._in_plain_words(line), expected)
+    self.assertEqual(arguments_lib._in_plain_words(line), expected)
 
 
 class StartTest(parameterized.TestCase):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
+from fsr_jax import processes
 from fsr_jax.data.images import decode
 from fsr_jax.data.options import DataOptions
 from fsr_jax.errors import InputError, check
@@ -97,19 +98,24 @@ class Encoded:
 
 
 def unreadable(images: Encoded) -> dict[int, str]:
-  """Index of each image that cannot be read -> why; reads all of them."""
-  bad = {}
+  """Index of each image that cannot be read -> why; reads all of them.
+
+  Of several processes each reads its share, and all know the result.
+  """
+  bad = []
 
   def try_one(i):
     try:
       images.one(i)
     except InputError as error:
-      bad[i] = str(error)
+      bad.append((i, str(error)))
 
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    for done in pool.map(try_one, range(len(images))):
+    own = range(processes.index(), len(images), processes.count())
+    for done in pool.map(try_one, own):
       del done  # Waits.
-  return dict(sorted(bad.items()))
+  found = [pair for part in processes.from_each(bad) for pair in part]
+  return {i: why for i, why in sorted(found)}
 
 
 class Reader:

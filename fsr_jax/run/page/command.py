@@ -7,6 +7,7 @@ from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import InputError, check
 from fsr_jax.run import content, labels, page
+from fsr_jax.run.watch.screen import say
 from fsr_jax.run.workdir import Workdir
 
 
@@ -32,8 +33,8 @@ def report(workdir: str, **where: str | None) -> pathlib.Path:
     why_none = f"There are no pictures on this page: {error}."
   path = page.write(work, pictures, why_none)
   if why_none:
-    print(f"note: {why_none.removesuffix('.')}")
-  print(path, flush=True)
+    say(f"note: {why_none.removesuffix('.')}")
+  say(str(path))
   return path
 
 

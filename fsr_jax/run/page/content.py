@@ -12,6 +12,7 @@ from fsr_jax.run.page import charts, health, listed, pictures, settings, tables
 from fsr_jax.run.page.finished import Finished, Samples
 from fsr_jax.run.page.headline import headline
 from fsr_jax.run.page.words import plural
+from fsr_jax.run.remote import called
 
 _PARTS = (
   ("worst", "Worst labels"),
@@ -93,7 +94,7 @@ def content(
   return {
     "head": headline(run),
     "name": run.path.name,
-    "path": str(run.path),
+    "path": called(str(run.path)),
     "versions": run.summary.get("versions") or "",
     "facts": _facts(run),
     "parts": [p for p in _PARTS if run.samples is not None or p[0] != "review"],

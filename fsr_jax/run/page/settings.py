@@ -7,6 +7,7 @@ from fsr_jax import config as config_lib
 from fsr_jax.config import stored
 from fsr_jax.config.options import all_fields
 from fsr_jax.run.page.finished import Finished
+from fsr_jax.run.remote import called
 
 # What the page calls the file of corrections that it makes.
 CORRECTIONS = "labels_corrected.csv"
@@ -83,7 +84,7 @@ def commands(run: Finished) -> list[Command]:
   Args:
     run: Finished.
   """
-  at = f"--workdir={shlex.quote(str(run.path))}"
+  at = f"--workdir={shlex.quote(called(str(run.path)))}"
   main = "python main.py"
   data = run.config["data"]
   own = data.get("dataset") in _OWN and data.get("path")
@@ -111,6 +112,6 @@ def commands(run: Finished) -> list[Command]:
     Command(
       "Train on all labels as they are suggested, without looking.",
       f"{again} --config.data.labels_file="
-      + shlex.quote(str(run.path / "labels_suggested.csv")),
+      + shlex.quote(called(str(run.path / "labels_suggested.csv"))),
     ),
   ]

@@ -1,41 +1,31 @@
-"""Features of a run's pictures by a frozen backbone, taken once and kept.
-
-They lie in files below a folder whose name is a digest of all that they follow
-from: an interrupted extraction goes on where it was, a run with other options
-on the same pictures finds them, and changed pictures or weights do not.
-"""
+"""Features of a run's pictures by a frozen backbone, taken once and kept."""
 
 from collections.abc import Generator, Iterator
 import contextlib
 import dataclasses
-import hashlib
-import os
 import pathlib
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from fsr_jax import archives
+from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
-from fsr_jax.errors import InputError, check
-from fsr_jax.files import replacing
+from fsr_jax.errors import check
 from fsr_jax.maths import collectives
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run.checkpoint import named
-from fsr_jax.run.pretrained import extractors
-from fsr_jax.run.pretrained.fingerprints import fingerprints
+from fsr_jax.run.pretrained import extractors, feature_files
 from fsr_jax.run.stop import SIGNALS, Left, Stop
 from fsr_jax.run.watch.progress import Countdown
 from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.extractor import Extractor
-from fsr_jax.train.parallel import Devices
+from fsr_jax.train.parallel import Anyone, Devices
 
-# Pictures of one compiled call, which an interruption waits for, and of one
-# file, which a kill costs.
-_BATCH, _SHARD = 64, 512
+# Pictures of one compiled call, which an interruption waits for.
+_BATCH = 64
 
 
 class Frozen(NamedTuple):
@@ -67,9 +57,14 @@ def keep_backbone(options: Options, data: Data, workdir: Workdir) -> list[str]:
     InputError: weights that are not there or do not fit; nothing is written
       then.
   """
-  network = options.train.network
-  if not network.frozen_backbone:
+  if not options.train.network.frozen_backbone:
     return []
+  return processes.from_first(lambda: _keep(options, data, workdir))
+
+
+def _keep(options: Options, data: Data, workdir: Workdir) -> list[str]:
+  """`keep_backbone` in the first process."""
+  network = options.train.network
   # A run that was begun is trained on the features of the backbone it kept.
   if workdir.has_checkpoint:
     workdir.lock()
@@ -109,11 +104,30 @@ def features_of_run(
   network = options.train.network
   if not network.frozen_backbone:
     return Frozen(None, data)
-  extractor, arrays = extractors.load(workdir.path, network.network)
+  extractor, arrays = _loaded(workdir.path, network.network)
   cache, every = options.run.feature_cache, options.run.log_every_seconds
   folder = pathlib.Path(cache) if cache else workdir.path / "features"
   features = Features(extractor, arrays, folder, devices)
   return Frozen(arrays, features.of(data, every, signals, say))
+
+
+def _loaded(path: pathlib.Path, network: str) -> tuple[Extractor, Tree]:
+  """As `extractors.load`; the first process reads, all know."""
+  found: list[Tree] = []
+
+  def load() -> list:
+    extractor, arrays = extractors.load(path, network)
+    found.append(arrays)
+    return [extractor.network, extractor.image_shape, extractor.compute_dtype]
+
+  name, (height, width, channels), dtype = processes.from_first(load)
+  extractor = Extractor(name, (height, width, channels), dtype)
+  arrays = found[0] if found else _zeros(extractor.template())
+  return extractor, processes.arrays_from_first(arrays)
+
+
+def _zeros(like: Tree) -> Tree:
+  return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), like)
 
 
 class Features:
@@ -134,14 +148,11 @@ class Features:
       folder: where features are kept.
       devices: Devices.
     """
-    self._folder, self._devices = folder, devices
+    self._files = feature_files.FeatureFiles(folder, extractor, arrays)
+    self._devices = devices
     self._batch = -(-_BATCH // len(devices)) * len(devices)
     self._program = devices.compile(_features, extractor=extractor)
     self._arrays = devices.put(arrays)
-    self._source = hashlib.sha256(repr(extractor).encode())
-    for name, array in named(arrays).items():
-      self._source.update(name.encode())
-      self._source.update(np.ascontiguousarray(array).tobytes())
 
   def of(
     self, data: Data, every: float, signals: tuple[int, ...], say: Screen
@@ -158,19 +169,19 @@ class Features:
       InputError: a picture that cannot be read, features that are not finite.
       Left: one of the signals came; what was taken is kept.
     """
-    known: dict[str, dict[int, np.ndarray]] = {}
-    missing = 0
-    for name, split in data.splits().items():
-      known[name] = self._read(split)
-      missing += len(split) - sum(map(len, known[name].values()))
+    known = self._files.known(data)
+    missing = sum(
+      len(split) - sum(map(len, known[name].values()))
+      for name, split in data.splits().items()
+    )
     if missing:
       total = sum(len(split) for split in data.splits().values())
       say(
         f"features of {missing:,} of {total:,} pictures are to be taken; they"
-        f" are kept in {self._folder}"
+        f" are kept in {self._files.folder}"
       )
     clock = Countdown("features", missing, "images", every, say)
-    stop = Stop()
+    stop = Stop(Anyone(self._devices) if processes.count() > 1 else None)
 
     def with_features(name: str, split: Split) -> Split:
       found = known[name]
@@ -183,26 +194,6 @@ class Features:
     with clock, stop.on(signals if missing else ()):
       return data.each(with_features)
 
-  def _place(self, split: Split) -> pathlib.Path:
-    """Folder of the features of a split."""
-    digest = self._source.copy()
-    for piece in fingerprints(split):
-      digest.update(piece)
-    return self._folder / digest.hexdigest()[:32]
-
-  def _read(self, split: Split) -> dict[int, np.ndarray]:
-    """{first picture: float32 [n, F]} of the files that are there and not
-    damaged; one that was left before its end has fewer pictures."""
-    folder, found = self._place(split), {}
-    for start in range(0, len(split), _SHARD):
-      size = min(_SHARD, len(split) - start)
-      # Not there, or damaged, which the format's check sums tell.
-      with contextlib.suppress(InputError, KeyError):
-        features = archives.npz(folder / f"{start:08}.npz")["features"]
-        if features.ndim == 2 and 0 < len(features) <= size:
-          found[start] = features
-    return found
-
   def _make(
     self,
     split: Split,
@@ -210,17 +201,15 @@ class Features:
     clock: Countdown,
     stop: Stop,
   ) -> None:
-    """Takes what `found`, from `_read`, lacks, and writes the files of it."""
-    folder = self._place(split)
+    """Takes what `found` of `FeatureFiles.known` lacks, and keeps it."""
     spans = {}
-    for start in range(0, len(split), _SHARD):
+    for start in range(0, len(split), feature_files.SHARD):
       first = start + len(found.get(start, ()))
-      end = min(start + _SHARD, len(split))
+      end = min(start + feature_files.SHARD, len(split))
       if first < end:
         spans[start] = first, end
     if not spans:
       return
-    folder.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(
       self._take(split, list(spans.values()), clock)
     ) as taken:
@@ -229,11 +218,12 @@ class Features:
         for at in range(first, end, self._batch):
           rows.append(next(taken)[: end - at])
           stop.done_something()
+          stop.update()
           if stop.asked:
             break
         found[start] = np.concatenate(rows)
         _check_finite(found[start], start)
-        _write(folder / f"{start:08}.npz", found[start])
+        self._files.write(split, start, found[start])
         if stop.asked:
           raise Left(
             f"left while features were taken; those of"
@@ -251,7 +241,8 @@ class Features:
       for first, end in spans
       for at in range(first, end, self._batch)
     ]
-    for index, image in zip(batches, _images(split.image, batches)):
+    own = [index[processes.share(len(index))] for index in batches]
+    for index, image in zip(batches, _images(split.image, own)):
       placed = self._devices.split(image)
       features = self._devices.get(self._program(self._arrays, placed))
       clock.add(len(set(index.tolist())))
@@ -282,12 +273,3 @@ def _check_finite(features: np.ndarray, start: int) -> None:
     f"the features of picture {start + odd[0] if odd.size else ''} are"
     " infinite or no numbers; are the weights whole, and for pictures?",
   )
-
-
-def _write(path: pathlib.Path, features: np.ndarray) -> None:
-  # Several runs may share the folder.
-  with (
-    replacing(path, str(os.getpid())) as partial,
-    open(partial, "wb") as file,
-  ):
-    np.savez(file, features=features)

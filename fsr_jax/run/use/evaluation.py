@@ -20,6 +20,7 @@ from fsr_jax.run.use.description import Description
 from fsr_jax.run.use.head import tau_normalized
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.watch import opening
+from fsr_jax.run.watch.screen import say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.spreadsheets import write_csv
 from fsr_jax.train.evaluate import (
@@ -142,11 +143,11 @@ def elsewhere(
       f" {description.image_shape}",
     )
   data = _known_by(description, split)
-  print(f"{work.path}; its training data are not read")
-  print(opening.classes(data))
-  print(f"test part: {len(split):,} examples, from {source}")
+  say(f"{work.path}; its training data are not read")
+  say(opening.classes(data))
+  say(f"test part: {len(split):,} examples, from {source}")
   for line in (*notes, *opening.test_notes(data)):
-    print(f"note: {line}", flush=True)
+    say(f"note: {line}")
   if shares is not None:
     before, found = outcomes(models, split, None, shares)
     return Tested(options, data, {"test": found}, before)

@@ -16,6 +16,7 @@ from fsr_jax.models.pretrained import TORCHVISION, to_torch
 from fsr_jax.run.use import stages
 from fsr_jax.run.use.description import NAME, Description
 from fsr_jax.run.use.model import ARRAYS, Model
+from fsr_jax.run.watch.screen import say
 
 PROGRAM = "model.stablehlo"
 TORCH = "torchvision.safetensors"
@@ -93,11 +94,11 @@ def export(model: Model, directory: str) -> pathlib.Path:
     written.append(TORCH)
   shape = ", ".join(map(str, description.image_shape))
   kind = "float32" if description.vectors else "uint8"
-  print(
+  say(
     f"{description.network}: {kind} [b, {shape}] -> probabilities of"
     f" {description.num_classes:,} classes, float32"
   )
   for name in written:
-    print(f"  {name:<25} {(path / name).stat().st_size:>13,} bytes")
-  print(f"\n{path.absolute()}", flush=True)
+    say(f"  {name:<25} {(path / name).stat().st_size:>13,} bytes")
+  say(f"\n{path.absolute()}")
   return path

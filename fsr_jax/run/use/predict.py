@@ -13,6 +13,7 @@ from fsr_jax.run.use.inputs import check_ours, load
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.watch.opening import plural, shown
 from fsr_jax.run.watch.progress import Countdown
+from fsr_jax.run.watch.screen import say
 from fsr_jax.spreadsheets import write_csv
 
 NAME = "predictions.csv"
@@ -62,15 +63,15 @@ def predict(
   shares = priors.read(prior, model.description)
   split, notes = load(input_path, model.description, on_error, labelled=False)
   description = model.description
-  print(
+  say(
     f"{plural(len(split), 'example')} of {place(input_path)};"
     f" {description.network} of {place(where)},"
     f" {description.num_classes:,} classes"
   )
   for note in notes:
-    print(f"note: {note}", flush=True)
+    say(f"note: {note}")
   if shares is not None:
-    print(f"prior={prior}: probabilities are for these class shares")
+    say(f"prior={prior}: probabilities are for these class shares")
   names = [*_COLUMNS, *(f"p_{name}" for name in description.class_names)]
   said = np.zeros(description.num_classes, np.int64)
   try:
@@ -84,8 +85,8 @@ def predict(
     f"{shown(description.class_names[c])} {said[c]:,}" for c in common[:_NAMED]
   ]
   more = ", ..." if len(common) > _NAMED else ""
-  print(f"classes said: {', '.join(named)}{more}")
-  print(f"\n{path}", flush=True)
+  say(f"classes said: {', '.join(named)}{more}")
+  say(f"\n{path}")
   return path
 
 

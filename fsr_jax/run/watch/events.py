@@ -66,6 +66,22 @@ class Scalars:
       self._events.close()
 
 
+class Nowhere(Scalars):
+  """Writes nothing: the scalars are another process's to write."""
+
+  def __init__(self):
+    """Opens nothing."""
+
+  def write(self, step: int, scalars: dict[str, float | None]) -> None:
+    """Nothing."""
+
+  def picture(self, step: int, name: str, image: np.ndarray) -> None:
+    """Nothing."""
+
+  def close(self) -> None:
+    """Nothing."""
+
+
 def _described(name: str, value: float) -> Summary.Value:
   """A scalar with its meaning; --load_fast=false lets TensorBoard show it."""
   plugin = SummaryMetadata.PluginData(plugin_name="scalars")

@@ -27,6 +27,9 @@ class Screen:
 
   That is in a terminal and in a notebook; anywhere else, a file or a pipe for
   example, there are only lines.
+
+  Attributes:
+    words: what is done to each text before it is shown.
   """
 
   def __init__(
@@ -35,10 +38,10 @@ class Screen:
     """Shows nothing yet.
 
     Args:
-      words: what is done to each text before it is shown.
+      words: see above; None = nothing.
       silent: show nothing ever.
     """
-    self._words, self._silent = words or str, silent
+    self.words, self._silent = words or str, silent
     self._bar: Any = None
     # (what, since when) of that which takes a while.
     self._waiting: tuple[str, float] | None = None
@@ -48,10 +51,14 @@ class Screen:
     if self._silent:
       return
     if self._bar is None:
-      print(self._words(line), flush=True)
+      print(self.words(line), flush=True)
     else:
-      self._bar.write(self._words(line), file=self._bar.fp)
+      self._bar.write(self.words(line), file=self._bar.fp)
       self._bar.fp.flush()
+
+  def silence(self) -> None:
+    """Shows nothing from now on: of several processes one speaks."""
+    self._silent = True
 
   def wait(self, doing: str, rest: str = "") -> None:
     """Says what begins and takes a while, and how long that before it took.
@@ -97,7 +104,7 @@ class Screen:
     if self._bar is None:
       self._bar = _bar()
     width = self._bar.format_dict["ncols"] or sys.maxsize
-    texts = [self._words(text) for text in (before, *parts)]
+    texts = [self.words(text) for text in (before, *parts)]
     while len(texts) > 1 and len(" ".join(texts)) + _BAR > width:
       del texts[1]
     before, after = (

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from fsr_jax import processes
 from fsr_jax.config.options import RunOptions
+from fsr_jax.data.dataset import Data
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingState
 from fsr_jax.run import issues as issues_lib
@@ -11,7 +12,12 @@ from fsr_jax.run import monitor, results
 from fsr_jax.run.steps import skipped_steps
 from fsr_jax.run.watch.stopwatch import versions
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.evaluate import Outcome, count_by_class, named_scalars
+from fsr_jax.train.evaluate import (
+  ByClass,
+  Outcome,
+  count_by_class,
+  named_scalars,
+)
 from fsr_jax.train.programs import Programs
 
 
@@ -59,13 +65,8 @@ def write(
   summary: dict = {}
   for part, outcomes in done.outcomes.items():
     summary |= named_scalars(part, outcomes, data.num_classes)
-  reweighting, seen = options.reweighting, done.reweighting.tables
-  batch_size = options.optimization.batch_size
-  skipped = skipped_steps(done.step, seen.visits, batch_size)
-  there = seen.visits > 0
-  trained = count_by_class(
-    data.train.label[there], seen.predicted[there], data.num_classes
-  )
+  reweighting, batch_size = options.reweighting, options.optimization.batch_size
+  trained = _trained(done.reweighting, data)
   found = issues_lib.label_issues(done.reweighting, data, reweighting)
   issues = found[0] if found else None
   summary |= {
@@ -81,7 +82,9 @@ def write(
     "examples_per_second": seconds and batch_size / seconds,
     "epochs": options.optimization.num_epochs,
     "steps": done.step,
-    "skipped_steps": skipped,
+    "skipped_steps": skipped_steps(
+      done.step, done.reweighting.tables.visits, batch_size
+    ),
     "parameters": done.num_parameters,
     "method": run.method,
     "pusher": reweighting.pusher if reweighting.keeps_dictionary else None,
@@ -103,15 +106,31 @@ def write(
     remarks = results.remarks(tested[""], data, options, train_top1)
   else:
     remarks = results.untested(trained, data, options)
-  remarks += results.skipped(skipped, done.step)
-  anchors = done.reweighting.anchors
+  remarks += results.skipped(summary["skipped_steps"], done.step)
+  remarks += _of_list(issues, done.reweighting, trained)
+  return summary, remarks, issues
+
+
+def _trained(reweighting: ReweightingState, data: Data) -> ByClass:
+  """The training examples, as they were predicted when they came last."""
+  tables = reweighting.tables
+  there = tables.visits > 0
+  return count_by_class(
+    data.train.label[there], tables.predicted[there], data.num_classes
+  )
+
+
+def _of_list(
+  issues: LabelIssues | None, reweighting: ReweightingState, trained: ByClass
+) -> list[str]:
+  """What to know about the list of wrong labels."""
+  anchors = reweighting.anchors
   settled = anchors is not None and bool(anchors.settled)
-  remarks += issues_lib.remarks(issues, settled)
-  if issues is not None and results.guesses(
-    trained.examples, trained.mean_accuracy
-  ):
-    remarks.append(
+  lines = issues_lib.remarks(issues, settled)
+  guessed = results.guesses(trained.examples, trained.mean_accuracy)
+  if issues is not None and guessed:
+    lines.append(
       "note: this list says nothing: a network that guesses the labels that it"
       " was trained on tells no wrong one from a right one"
     )
-  return summary, remarks, issues
+  return lines

@@ -114,7 +114,7 @@ class Finite:
     """
     self.require(totals)
     skipped, steps = int(totals.skipped), int(totals.steps)
-    if not skipped:
+    if not (self._skips and skipped):
       return
     epoch = 1 + int(totals.bad_step) // self._programs.steps_per_epoch
     where = f"the first is step {totals.bad_step}, {self._where(totals)}"

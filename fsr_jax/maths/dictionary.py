@@ -35,7 +35,8 @@ def select(
   sample of rank s // C. So every class has K/C slots, the K mod C extra ones
   rotate through the classes, and with fewer slots than classes (K < C) each
   epoch serves the next K classes with one sample each. A class with fewer
-  members than slots repeats them from its best.
+  members than slots repeats them from its best. Samples with the same score
+  come in the order of the data.
 
   Args:
     score: float [N], higher is better; -inf for samples never seen.
@@ -76,7 +77,8 @@ def select_from_pool(
 
   Args:
     score, label, dictionary_size, num_classes, epoch: as for `select`.
-    share: fraction 0-1 of each class that may be trusted.
+    share: fraction 0-1 of each class that may be trusted; of samples with the
+      same score the first.
     u: float [N], uniform in 0-1, drawn anew each epoch.
 
   Returns:

@@ -231,6 +231,29 @@ def update(
   )
 
 
+def unless_spoilt(
+  old: Tables, new: Tables, index: jax.Array, finite: jax.Array
+) -> Tables:
+  """The tables after a step, or before it where the step was not finite.
+
+  Args:
+    old, new: before and after `update`.
+    index: int32 [B], the global batch.
+    finite: bool scalar.
+
+  Returns:
+    Tables. Rows of the batch alone are looked at, however many there are.
+  """
+
+  def rows(before, after):
+    if after is before:  # `update` leaves it as it is.
+      return after
+    kept = jnp.where(finite, after[index], before[index])
+    return after.at[index].set(kept)
+
+  return jax.tree.map(rows, old, new)
+
+
 def mean_probabilities(mean_root: Array) -> Array:
   """What a network said of each example in the mean of all its visits.
 

@@ -7,6 +7,7 @@ from fsr_jax.config import Options
 from fsr_jax.data.dataset import Split
 from fsr_jax.run import monitor, pictures
 from fsr_jax.run.outcomes import Outcomes
+from fsr_jax.run.steps import skipped_steps
 from fsr_jax.run.watch import epochs
 from fsr_jax.run.watch.events import Scalars
 from fsr_jax.train.programs import Programs
@@ -62,6 +63,11 @@ class EpochEnd:
     scalars = {
       "epoch": epoch + 1,
       "learning_rate": programs.learning_rate(step - 1),
+      "skipped_steps": skipped_steps(
+        step,
+        found.tables.visits,
+        self._options.train.optimization.batch_size,
+      ),
       **monitor.measure(found, programs.data, options),
     }
     self._progress.refreshed()

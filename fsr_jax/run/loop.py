@@ -15,7 +15,7 @@ from fsr_jax.run.advice import faster
 from fsr_jax.run.epoch_end import EpochEnd
 from fsr_jax.run.keeper import Keeper
 from fsr_jax.run.pretrained.features import features_of_run, keep_backbone
-from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
+from fsr_jax.run.steps import Finite, NonFiniteError, epoch_steps
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.watch import epochs
 from fsr_jax.run.watch.events import Scalars
@@ -108,6 +108,7 @@ class Run:
     self.remarks: list[str] = []
     self.label_issues: LabelIssues | None = None
     self._end = EpochEnd(options, self.programs, pictures.train, self._progress)
+    self._finite = Finite(self.programs, run.seed, say)
     self._stopwatch = Stopwatch()
     self._stop = Stop(Anyone(devices) if processes.count() > 1 else None)
 
@@ -132,8 +133,8 @@ class Run:
       its end (the same call in the same workdir continues it).
 
     Raises:
-      NonFiniteError: names the step and what can be done; the checkpoint
-        before it is kept.
+      NonFiniteError: names the step, its batch and what can be done; the
+        checkpoint before it is kept.
       InputError: an image cannot be read; what was done before it is saved.
     """
     first_step, per_epoch = self.step, self.programs.steps_per_epoch
@@ -172,7 +173,7 @@ class Run:
     self._progress.begin(epoch)
     first = self.step - epoch * self.programs.steps_per_epoch
     finished, totals = self._steps(epoch, first)
-    require_finite(totals)
+    self._finite.end_epoch(totals, finished)
     self._stopwatch.add(
       epoch >= self.options.train.reweighting.warmup_epochs,
       int(totals.steps),
@@ -229,7 +230,7 @@ class Run:
     except NonFiniteError:
       raise
     except InputError:  # An image that cannot be read; what was done is kept.
-      require_finite(devices.get(totals) if done > first else totals)
+      self._finite.require(devices.get(totals) if done > first else totals)
       self.step += done - first
       self._save()
       raise
@@ -242,7 +243,7 @@ class Run:
 
   def _show(self, epoch: int, done: int, totals: Metrics) -> None:
     """Shows what came of so many steps of an epoch."""
-    require_finite(totals)
+    self._finite.require(totals)
     step = epoch * self.programs.steps_per_epoch + done
     self._progress.line(step, epoch, epochs.averages(totals))
 

@@ -38,12 +38,12 @@ from fsr_jax.maths import randomness  # noqa: E402
 from fsr_jax.run.loop import Run  # noqa: E402
 from fsr_jax.train.metrics import Metrics  # noqa: E402
 
-_FILE = "folder.py:{}"
+FILE = "folder.py:{}"
 # name -> (config below configs/, fields, shape of random inputs if any).
 ROWS = {
   "digits": ("quickstart.py", {}, None),
-  "features": (_FILE, {}, (50_000, 256)),
-  "resnet8": (_FILE, {"network": "resnet8"}, (1_000, 32, 32, 3)),
+  "features": (FILE, {}, (50_000, 256)),
+  "resnet8": (FILE, {"network": "resnet8"}, (1_000, 32, 32, 3)),
 }
 # Neither the end of the run nor an evaluation nor a checkpoint comes near.
 _FAR = 10_000
@@ -52,6 +52,7 @@ _QUIET = {
   "warmup_epochs": 0,
   "eval_every_epochs": _FAR,
   "checkpoint_every_epochs": _FAR,
+  "checkpoint_every_minutes": 0.0,
 }
 
 _ROWS = flags.DEFINE_list("rows", list(ROWS), "Which rows.")
@@ -86,14 +87,19 @@ def random_file(folder: pathlib.Path, shape: tuple[int, ...]) -> pathlib.Path:
   return path
 
 
-def pair(name: str, folder: pathlib.Path) -> Pair:
-  """An epoch of a row, both ways, on states of their own."""
-  file, fields, shape = ROWS[name]
+def begin(row: tuple, workdir: pathlib.Path) -> Run:
+  """The run of a row of ROWS, of which nothing is trained yet."""
+  file, fields, shape = row
   if shape is not None:
-    file = file.format(random_file(folder, shape))
+    file = file.format(random_file(workdir.parent, shape))
   arguments = [f"--config={ROOT / 'configs' / file}"]
   arguments += scales.as_flags({**_QUIET, **fields, "num_devices": 1})
-  run = Run(scales.load(arguments), str(folder / name))
+  return Run(scales.load(arguments), str(workdir))
+
+
+def pair(name: str, folder: pathlib.Path) -> Pair:
+  """An epoch of a row, both ways, on states of their own."""
+  run = begin(ROWS[name], folder / name)
   programs, per_epoch = run.programs, run.programs.steps_per_epoch
   seed, epoch = run.options.run.seed, iter(range(_FAR))
   step = programs._compiled.steps[programs.rewarded(0)]
@@ -103,10 +109,12 @@ def pair(name: str, folder: pathlib.Path) -> Pair:
   )
   chunks = [order[i : i + size] for i in range(0, per_epoch, size)]
   held = [programs.devices.put(programs.create_state())]
-  writer = run.workdir.open_scalars(0)
+  writer = run._keeper.open_scalars(0)
 
   def whole():
-    run._train_epoch(next(epoch), writer)
+    run.step = per_epoch * (number := next(epoch))
+    run._train_epoch(number)
+    run._end_epoch(number, writer)
     jax.block_until_ready(run._state)
 
   def bare():

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import contextlib
+import errno
 import os
 import pathlib
 import stat
@@ -15,6 +16,9 @@ _KINDS = {
   stat.S_IFBLK: "a device",
   stat.S_IFSOCK: "a socket",
 }
+# Of file systems that cannot be told to write a folder, mounted buckets for
+# example, and of folders that may be written to and not be read.
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM)
 
 # Bytes of a file of JSON that a run has written and reads again, config.json
 # for example, and of metrics.jsonl: hundreds of times what they grow to.
@@ -142,13 +146,50 @@ def no_link(path: str | pathlib.Path, mode: int) -> int:
   return descriptor
 
 
+def sync(path: str | pathlib.Path) -> None:
+  """Waits until a file, or the names in a folder, would outlive a power loss.
+
+  Raises:
+    OSError: they could not be written; not where a folder cannot be waited for.
+  """
+  folder = os.path.isdir(path)
+  try:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+      os.fsync(descriptor)
+    finally:
+      os.close(descriptor)
+  except OSError as error:
+    if not folder or error.errno not in _NO_SYNC:
+      raise
+
+
+def sync_tree(path: str | pathlib.Path) -> None:
+  """`sync` of a folder and of everything in it."""
+  for folder, _, names in os.walk(path):
+    for name in names:
+      sync(os.path.join(folder, name))
+    sync(folder)
+
+
+@contextlib.contextmanager
+def naming(path: pathlib.Path) -> Iterator[None]:
+  """Adds a path to an OSError that has none: a disk is full, of all files."""
+  try:
+    yield
+  except OSError as error:
+    if error.errno is None or error.filename is not None:
+      raise
+    raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path, own: str = "") -> Iterator[pathlib.Path]:
   """Where to write a file that takes the place of `path` once it is whole.
 
-  What fails before that, or a kill, leaves `path` as it was. What lay under the
-  name of the unfinished file is removed first, and that file made anew: a link
-  there is never written through.
+  What fails before that, a kill or a power loss leaves `path` as it was; after
+  it, it is there for good. What lay under the name of the unfinished file is
+  removed first, and that file made anew: a link there is never written through.
 
   Args:
     path: of the file; its folder is made if it is missing.
@@ -163,7 +204,10 @@ def replacing(path: pathlib.Path, own: str = "") -> Iterator[pathlib.Path]:
   partial.unlink(missing_ok=True)
   os.close(no_link(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
   try:
-    yield partial
+    with naming(path):
+      yield partial
+      sync(partial)
     os.replace(partial, path)
+    sync(path.parent)
   finally:
     partial.unlink(missing_ok=True)

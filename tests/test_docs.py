@@ -53,6 +53,7 @@ PROGRAMS = {
   "benchmarks/loop.py": "tests/benchmarks",
   "benchmarks/pipeline.py": "tests/benchmarks",
   "benchmarks/scaling.py": "tests/benchmarks/test_scaling.py",
+  "benchmarks/saving.py": "tests/benchmarks/test_cost.py",
   "benchmarks/sweep.py": "tests/benchmarks/test_sweep.py",
   "examples/own_loop.py": "tests/test_examples.py",
   "examples/nnx_text.py": "tests/test_examples.py",

@@ -76,6 +76,22 @@ class RunOptions:
     unit="epochs",
     free=True,
   )
+  checkpoint_every_minutes: float = field(
+    10.0,
+    "How often the state is saved within an epoch, too, in the background while"
+    " the training goes on; 0 = never.",
+    bound=NOT_NEGATIVE,
+    unit="minutes",
+    free=True,
+  )
+  on_save_error: str = field(
+    "stop",
+    "What to do where a checkpoint, or what is logged, cannot be written, to a"
+    " full disk for example: stop with an error, or go_on after a note and try"
+    " again at the next one. Earlier checkpoints stay whole.",
+    choices=("stop", "go_on"),
+    free=True,
+  )
   keep_checkpoints: int = field(
     2,
     "How many checkpoints are kept, the newest.",

@@ -7,43 +7,22 @@ of each array is stored beside the state and compared.
 from collections.abc import Iterator
 import contextlib
 import pathlib
-from typing import Any
-import zlib
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from fsr_jax import processes
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import require_file
-from fsr_jax.maths.collectives import Tree
+from fsr_jax.files import require_file, sync
+from fsr_jax.run import durable
+from fsr_jax.run.digests import digest, named
+from fsr_jax.run.stop import save_failed
+from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.state import TrainState
 
-# Name of the array that says which step a state is of.
-_STEP = "step"
-
-
-def named(tree: Tree) -> dict[str, np.ndarray]:
-  """{"params.head.kernel": array, ...}; Orbax saves no empty subtrees."""
-  leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
-  return {
-    jax.tree_util.keystr(path, simple=True, separator="."): leaf
-    for path, leaf in leaves
-  }
-
-
-def _digest(array: np.ndarray) -> int:
-  """CRC-32 of dtype, shape and bytes."""
-  head = f"{array.dtype}{array.shape}".encode()
-  # NumPy declares its buffers from Python 3.12 on.
-  data: Any = np.ascontiguousarray(array)
-  return zlib.crc32(data, zlib.crc32(head))
-
-
-def _reason(error: Exception) -> str:
-  """One line."""
-  return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+# Name of the array that says which step a state is of, and beginning of those
+# of an epoch's totals.
+_STEP, _TOTALS = "step", "totals"
 
 
 def has_checkpoint(directory: pathlib.Path) -> bool:
@@ -66,60 +45,56 @@ class Checkpoints:
       InputError: a checkpoint without readable dates, no files in it, or, to
         be written beside, links.
     """
-    self._directory = directory
-    writing = keep is not None
+    self._directory, self._keep = directory, keep
     for path in directory.rglob("*"):
       # In a shared folder a link could lead what is written anywhere.
       check(
-        not (writing and path.is_symlink()),
+        not (keep is not None and path.is_symlink()),
         f"{path} is a symbolic link; expected the files of checkpoints alone:"
         " move it away",
       )
       if not path.is_dir():  # A pipe would never end.
         require_file(path)
-    if writing:
-      directory.mkdir(parents=True, exist_ok=True)
-    options = ocp.CheckpointManagerOptions(
-      max_to_keep=keep,
-      create=False,
-      cleanup_tmp_directories=writing,
-      # It waits for no other process: none but this one comes here.
-      multiprocessing_options=ocp.options.MultiprocessingOptions(
-        primary_host=processes.index(), active_processes={processes.index()}
-      )
-      if processes.count() > 1
-      else ocp.options.MultiprocessingOptions(),
-    )
-    try:
-      self._manager = ocp.CheckpointManager(
-        directory, options=options, item_names=("state", "digests")
-      )
-    except OSError:
-      raise
-    # Orbax reads the dates of all steps.
-    except Exception as error:
-      raise InputError(
-        f"cannot read the checkpoints in {directory} ({_reason(error)}); move"
-        " the damaged one away to use the one before it"
-      ) from error
+    self._open()
+    # Step of the save that was begun last.
+    self._begun = self.latest_step()
+    if keep is not None:
+      sync(directory.parent)
+
+  def _open(self) -> None:
+    """Looks at what there is."""
+    self._manager = durable.manager(self._directory, self._keep)
+    self._closed = False
 
   def latest_step(self) -> int | None:
     """Step of the newest checkpoint; None where there is none."""
     return self._manager.latest_step()
 
-  def save(self, state: TrainState) -> None:
-    """Saves a state of numpy arrays; a step that is there already is kept.
+  @property
+  def saving(self) -> bool:
+    """Whether a save is in flight."""
+    return self._manager.is_saving_in_progress()
+
+  def save(self, state: TrainState, totals: Metrics) -> None:
+    """Begins to save arrays; a step that is there already is kept.
+
+    Args:
+      state: TrainState of numpy arrays.
+      totals: Metrics of numpy scalars, of the steps of the epoch so far.
 
     Raises:
       OSError: of this save or the one before.
     """
     step = int(state.step)
-    self._wait()
+    self.wait()
     if step == self.latest_step():
       return
-    arrays = named(state)
-    digests = {name: _digest(array) for name, array in arrays.items()}
+    self._begun = step
+    arrays = named(state) | named({_TOTALS: totals})
+    digests = {name: digest(array) for name, array in arrays.items()}
     with self._saving():
+      if self._closed:
+        self._open()
       saved = self._manager.save(
         step,
         args=ocp.args.Composite(
@@ -135,51 +110,82 @@ class Checkpoints:
 
   def raise_errors(self) -> None:
     """Raises what went wrong in a save that has ended; waits for none."""
-    if not self._manager.is_saving_in_progress():
-      self._wait()
+    if not self.saving:
+      self.wait()
 
-  def _wait(self) -> None:
-    """Waits for the save in flight. Raises what went wrong in it."""
+  def wait(self) -> None:
+    """Waits for the save in flight. Raises what went wrong in it, once."""
     with self._saving():
       self._manager.wait_until_finished()
 
   @contextlib.contextmanager
   def _saving(self) -> Iterator[None]:
-    """Makes what goes wrong while a checkpoint is saved an OSError."""
+    """Makes what goes wrong while a checkpoint is saved an OSError.
+
+    What was written of it is removed, and Orbax, which takes a checkpoint for
+    removed as soon as one is begun in its place, looks at what there is.
+    """
     try:
       yield
     # Orbax and TensorStore raise many types when a file cannot be written.
     except Exception as error:
+      save_failed()
+      with contextlib.suppress(Exception):
+        self._closed = True
+        self._manager.close()
+      with contextlib.suppress(InputError, OSError):
+        self._open()
       raise OSError(
-        f"cannot save a checkpoint in {self._directory} ({_reason(error)});"
-        " those before it are whole, and the same command continues from them"
+        f"cannot save the checkpoint of step {self._begun} in"
+        f" {self._directory} ({durable.why_not_saved(error)}); those before it"
+        " are whole, and the same command continues from them"
       ) from error
 
-  def restore(self, template: TrainState) -> TrainState:
+  def restore(self, template: TrainState) -> tuple[TrainState, Metrics]:
     """The newest checkpoint.
 
     Args:
       template: a state of numpy arrays with the run's structure.
 
     Returns:
-      TrainState of numpy arrays.
+      As handed to `save`; what it has not of totals, from an earlier version,
+      is as before the first step.
 
     Raises:
       InputError: damaged, or of another structure.
     """
-    wanted = named(template)
-    self._check_structure(wanted)
-    arrays = self._read(ocp.args.StandardRestore(wanted))
+    wanted, zero = named(template), Metrics.zero()
+    totals = self._check_structure(wanted)
+    arrays = self._read(ocp.args.StandardRestore(wanted | totals))
     # In the template's order, whatever order the files came back in.
     leaves = [arrays[name] for name in wanted]
-    return jax.tree.unflatten(jax.tree.structure(template), leaves)
+    sums = [arrays.get(k, x) for k, x in named({_TOTALS: zero}).items()]
+    return (
+      jax.tree.unflatten(jax.tree.structure(template), leaves),
+      jax.tree.unflatten(jax.tree.structure(zero), sums),
+    )
 
-  def _check_structure(self, arrays: dict[str, np.ndarray]) -> None:
-    """Refuses arrays of other names or shapes; Orbax cuts and pads them."""
+  def _check_structure(
+    self, arrays: dict[str, np.ndarray]
+  ) -> dict[str, np.ndarray]:
+    """Refuses arrays of other names or shapes; Orbax cuts and pads them.
+
+    Returns:
+      What there is of totals, as zeros.
+    """
     with self._explained():
       state = self._directory / str(self.latest_step()) / "state"
       stored = ocp.StandardCheckpointHandler().metadata(state).tree
-      theirs = {name: tuple(array.shape) for name, array in stored.items()}
+      totals = {
+        name: np.zeros(array.shape, array.dtype)
+        for name, array in stored.items()
+        if name.split(".")[0] == _TOTALS
+      }
+      theirs = {
+        name: tuple(array.shape)
+        for name, array in stored.items()
+        if name not in totals
+      }
     ours = {name: array.shape for name, array in arrays.items()}
     differing = sorted(
       name
@@ -194,6 +200,7 @@ class Checkpoints:
       f" {theirs.get(first, 'absent')} there and"
       f" {ours.get(first, 'absent')} now",
     )
+    return totals
 
   def read(self, *fields: str) -> dict[str, np.ndarray]:
     """Some fields of the newest checkpoint, whatever their structure.
@@ -236,7 +243,7 @@ class Checkpoints:
       damaged = [
         name
         for name, array in restored.state.items()
-        if restored.digests.get(name) != _digest(array)
+        if restored.digests.get(name) != digest(array)
       ]
     check(
       not damaged,
@@ -268,11 +275,13 @@ class Checkpoints:
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
       raise InputError(
-        f"cannot restore {self._where} ({_reason(error)}); move it away to use"
-        " the one before it"
+        f"cannot restore {self._where} ({durable.reason(error)}); move it away"
+        " to use the one before it"
       ) from error
 
   def close(self) -> None:
     """Waits for the last save. Raises what went wrong in it."""
-    self._wait()
-    self._manager.close()
+    try:
+      self.wait()
+    finally:
+      self._manager.close()

@@ -111,7 +111,7 @@ def restore(
   say.wait("building", "the network")
   programs = Programs(train, data, devices, run.seed)
   template = programs.create_state()
-  return programs, Checkpoints(work.checkpoints).restore(template)
+  return programs, Checkpoints(work.checkpoints).restore(template)[0]
 
 
 def _load(config: ConfigDict, given: dict[str, str]) -> tuple[Options, Data]:

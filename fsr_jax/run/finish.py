@@ -28,7 +28,7 @@ class Finished(NamedTuple):
     step: training steps done.
     num_parameters: of the network.
     seconds_per_step: None where nothing was left to train.
-    scalars: of the last epoch; {} where nothing was left to train.
+    scalars: of the last epoch; {} where they are not known.
     reweighting: ReweightingState of numpy arrays.
     outcomes: name of a part -> Programs.outcomes of it.
   """

@@ -3,7 +3,9 @@
 Of several processes the first one keeps it all, and tells the others.
 """
 
+from collections.abc import Callable, Iterator
 import contextlib
+import time
 
 from ml_collections import ConfigDict
 
@@ -14,7 +16,10 @@ from fsr_jax.run import resume
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.watch.events import Nowhere, Scalars
+from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
+from fsr_jax.train.metrics import Metrics
+from fsr_jax.train.parallel import Anyone
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
@@ -34,6 +39,7 @@ class Keeper:
     options: Options,
     pictures: Data,
     allow_config_change: bool,
+    say: Screen = say,
   ):
     """Refuses to mix two runs; writes nothing.
 
@@ -43,6 +49,7 @@ class Keeper:
       options: Options that it stands for.
       pictures: Data as they were loaded.
       allow_config_change: continue a run that began with another config.
+      say: what is told of a save that failed.
 
     Raises:
       InputError: as `resume.check_same`.
@@ -50,6 +57,8 @@ class Keeper:
     self.workdir = workdir if processes.is_first() else None
     self._config, self._options, self._pictures = config, options, pictures
     self._checkpoints: Checkpoints | None = None
+    self._say, self._told = say, ""
+    self._any_due: Callable[[bool], bool] = bool
 
     def look() -> list:
       notes = resume.check_same(workdir, config, pictures, allow_config_change)
@@ -57,29 +66,39 @@ class Keeper:
 
     self.notes, self._before = processes.from_first(look)
 
-  def claim(self, programs: Programs) -> TrainState:
+  def claim(self, programs: Programs) -> tuple[TrainState, Metrics]:
     """Makes the workdir this run's, and finds where it goes on.
 
     Args:
       programs: Programs.
 
     Returns:
-      TrainState of numpy arrays: of the newest checkpoint, or the first one.
+      (TrainState of numpy arrays: of the newest checkpoint, or the first one;
+      Metrics of numpy scalars, of the steps before it that are in no line of
+      metrics.jsonl: those of the present epoch so far, or of one that was left
+      before it was measured).
 
     Raises:
       InputError: another process trains there, a damaged checkpoint, one of
         another run or beyond the end of this one, pretrained weights that
         cannot be used.
     """
-    states = [programs.create_state()]
+    self._programs = programs
+    # To save is the first process's alone, unless others have a share of it.
+    self._all_save = processes.count() > 1 and programs.place.shares
+    if self._all_save:
+      self._any_due = Anyone(programs.devices)
+    found = [(programs.create_state(), Metrics.zero())]
 
     def restore() -> None:
-      states.append(self._restored(programs, states[0]))
+      found.append(self._restored(programs, found[0][0]))
 
     processes.from_first(restore)
-    return processes.arrays_from_first(states[-1])
+    return processes.arrays_from_first(found[-1])
 
-  def _restored(self, programs: Programs, state: TrainState) -> TrainState:
+  def _restored(
+    self, programs: Programs, state: TrainState
+  ) -> tuple[TrainState, Metrics]:
     """`claim` in the first process; `state` is the first one."""
     workdir, options = self.workdir, self._options
     assert workdir is not None
@@ -94,38 +113,97 @@ class Keeper:
     self._checkpoints = Checkpoints(
       workdir.checkpoints, options.run.keep_checkpoints
     )
+    totals = Metrics.zero()
     if self._checkpoints.latest_step() is not None:
-      state = self._checkpoints.restore(state)
+      state, totals = self._checkpoints.restore(state)
     step = int(state.step)
+    if step % programs.steps_per_epoch == 0 and workdir.metrics_of(step):
+      totals = Metrics.zero()
     resume.check_length(workdir, step, programs.num_steps)
     self.notes += resume.rate_change(
       self._before, options, step, programs.steps_per_epoch
     )
     workdir.write_config(self._config)
     resume.remember(workdir, options.train, self._pictures)
-    return state
+    return state, totals
 
   def open_scalars(self, step: int) -> Scalars:
     """Writer of scalars that continues after `step`."""
-    if self.workdir is None:
-      return Nowhere()
-    return self.workdir.open_scalars(step)
+    self._scalars = (
+      Nowhere() if self.workdir is None else self.workdir.open_scalars(step)
+    )
+    self._saved = time.monotonic()
+    return self._scalars
 
-  def saved(self, step: int) -> bool:
-    """Whether the state of this step is saved, or another process's to save."""
-    if self._checkpoints is None:
-      return True
-    return self._checkpoints.latest_step() == step
+  def due(self) -> bool:
+    """Whether it is time to save within an epoch, too. All processes ask."""
+    every, late = 60 * self._options.run.checkpoint_every_minutes, False
+    if self._checkpoints is not None and every:
+      late = time.monotonic() - self._saved >= every
+      late &= not self._checkpoints.saving
+    return self._any_due(late)
 
-  def save(self, state: TrainState) -> None:
-    """Saves a state of numpy arrays. Raises as `Checkpoints.save`."""
-    if self._checkpoints is not None:
-      self._checkpoints.save(state)
+  def save(
+    self, step: int, state: TrainState, totals: Metrics, alone: bool = False
+  ) -> None:
+    """Saves what is in place, unless this step is saved already.
+
+    What was logged before is on the disk first, if it can be: a run that
+    continues from there does not log it again.
+
+    Args:
+      step: of the run.
+      state: TrainState in place.
+      totals: Metrics in place, as `claim` gives them.
+      alone: whether other processes do not call this now. Those that have a
+        share of the tables are needed; then nothing is saved.
+
+    Raises:
+      OSError: of this save or the one before, unless on_save_error=go_on.
+    """
+    if alone and self._all_save:
+      return
+    first = self._checkpoints
+    saved = first is None or first.latest_step() == step
+    if self._all_save:
+      saved = processes.from_first(lambda: saved)
+    if saved:
+      return
+    host_state = self._programs.place.get(state)
+    if first is None:
+      return
+    self._saved = time.monotonic()
+    with self.trying():
+      first.wait()
+    with self.trying():
+      self._scalars.sync()
+    with self.trying():
+      first.save(host_state, self._programs.devices.get(totals))
 
   def raise_errors(self) -> None:
-    """As `Checkpoints.raise_errors`."""
+    """As `Checkpoints.raise_errors`, unless on_save_error=go_on."""
     if self._checkpoints is not None:
-      self._checkpoints.raise_errors()
+      with self.trying():
+        self._checkpoints.raise_errors()
+
+  @contextlib.contextmanager
+  def trying(self) -> Iterator[None]:
+    """What cannot be written stops the run, or is told, as on_save_error says.
+
+    The same twice in a row is told once.
+
+    Raises:
+      OSError: as it came.
+    """
+    try:
+      yield
+    except OSError as error:
+      if self._options.run.on_save_error == "stop":
+        raise
+      line = f"note: {' '.join(str(error).split())}; the run goes on"
+      if line != self._told:
+        self._say(line)
+      self._told = line
 
   def way_told(self) -> contextlib.AbstractContextManager:
     """As `resume.way_told`."""
@@ -135,10 +213,11 @@ class Keeper:
     return resume.way_told(rate, self._checkpoints)
 
   def close(self) -> None:
-    """Waits for the last save and gives the workdir back."""
+    """Waits for what is being written and gives the workdir back."""
     if self.workdir is None or self._checkpoints is None:
       return
-    try:
-      self._checkpoints.close()
-    finally:
-      self.workdir.unlock()
+    with contextlib.ExitStack() as ends:
+      ends.callback(self.workdir.unlock)
+      for close in (self._checkpoints.close, self._scalars.sync):
+        ends.enter_context(self.trying())
+        ends.callback(close)

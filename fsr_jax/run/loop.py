@@ -85,7 +85,7 @@ class Run:
     """Everything between the data and the first step."""
     options, pictures = self.options, self.pictures
     self._keeper = Keeper(
-      self.workdir, self.config, options, pictures, allow_config_change
+      self.workdir, self.config, options, pictures, allow_config_change, say
     )
     train, run = options.train.on_features, options.run
     devices, note = devices_for(train, run.num_devices)
@@ -98,17 +98,19 @@ class Run:
     self.programs = Programs(
       train, self.data, devices, run.seed, run.shard_tables
     )
-    host_state = self._keeper.claim(self.programs)
+    self._finite = Finite(self.programs, run.seed, say)
+    host_state, totals = self._keeper.claim(self.programs)
     self.notes += self._keeper.notes
     self.num_parameters = int(count_parameters(host_state.params))
     self.step = int(host_state.step)
+    # In place: TrainState, and Metrics of steps before it, not logged yet.
     self._state = self.programs.place.put(host_state)
+    self._totals = devices.put(self._finite.begun(totals))
     tip = faster(options, pictures, devices.platform)
     self._progress = epochs.Epochs(options, self.programs, self.step, say, tip)
     self.remarks: list[str] = []
     self.label_issues: LabelIssues | None = None
     self._end = EpochEnd(options, self.programs, pictures.train, self._progress)
-    self._finite = Finite(self.programs, run.seed, say)
     self._stopwatch = Stopwatch()
     self._stop = Stop(Anyone(devices) if processes.count() > 1 else None)
 
@@ -142,7 +144,8 @@ class Run:
     if stop_after_epochs is not None:
       last_step = min(last_step, stop_after_epochs * per_epoch)
     scalars: dict = {}
-    with contextlib.closing(self._keeper.open_scalars(self.step)) as writer:
+    logged = self.step - self._unmeasured
+    with contextlib.closing(self._keeper.open_scalars(logged)) as writer:
       # Signals ask until the last save is done, too.
       with (
         self._stop.on(signals),
@@ -150,70 +153,82 @@ class Run:
         contextlib.closing(self._progress),
         self._keeper.way_told(),
       ):
-        while self.step < last_step and not self._stop.asked:
-          scalars = self._train_epoch(self.step // per_epoch, writer)
+        while not self._stop.asked:
+          if self._unmeasured:
+            scalars = self._end_epoch(self.step // per_epoch - 1, writer)
+          elif self.step < last_step:
+            self._train_epoch(self.step // per_epoch)
+          else:
+            break
         if self.step > first_step:
           self._save()
-      done = self.step == self.num_steps
+      done = self.step == self.num_steps and not self._unmeasured
       return self._finish(scalars, writer) if done else None
 
-  def _save(self) -> None:
-    """Saves the state, unless this step is saved already."""
-    if not self._keeper.saved(self.step):
-      self._keeper.save(self.state)
+  @property
+  def _unmeasured(self) -> bool:
+    """Whether an epoch is done whose end is not measured and logged."""
+    at_end = self.step % self.programs.steps_per_epoch == 0
+    totals = self._host_totals()
+    return at_end and int(totals.steps + totals.skipped) > 0
 
-  def _train_epoch(self, epoch: int, writer: Scalars) -> dict:
-    """One epoch, or what is left of it: train, save, measure, log.
+  def _host_totals(self) -> Metrics:
+    """Numpy scalars; waits for the device."""
+    return self.programs.devices.get(self._totals)
+
+  def _save(self, alone: bool = False) -> None:
+    """As `Keeper.save`."""
+    self._keeper.save(self.step, self._state, self._totals, alone)
+
+  def _train_epoch(self, epoch: int) -> None:
+    """What is left of an epoch's steps, or up to a stop, and a save if due."""
+    started, before = time.monotonic(), self.step
+    self._end.outcomes.forget()
+    self._progress.begin(epoch)
+    self._steps(epoch)
+    at_end = self.step % self.programs.steps_per_epoch == 0
+    self._finite.end_epoch(self._host_totals(), at_end)
+    self._stopwatch.add(
+      epoch >= self.options.train.reweighting.warmup_epochs,
+      self.step - before,
+      time.monotonic() - started,
+    )
+    # Saved before it is measured: after a SIGTERM seconds count.
+    if self._stop.asked or epochs.saved(self.options, epoch):
+      self._save()
+      self._progress.saved()
+
+  def _end_epoch(self, epoch: int, writer: Scalars) -> dict:
+    """Measures and logs an epoch that is done.
 
     Returns:
       The scalars that `writer` was handed.
     """
-    started = time.monotonic()
-    self._end.outcomes.forget()
-    self._progress.begin(epoch)
-    first = self.step - epoch * self.programs.steps_per_epoch
-    finished, totals = self._steps(epoch, first)
-    self._finite.end_epoch(totals, finished)
-    self._stopwatch.add(
-      epoch >= self.options.train.reweighting.warmup_epochs,
-      int(totals.steps),
-      time.monotonic() - started,
-    )
-    # Saved before it is measured: after a SIGTERM seconds count.
-    due = epochs.saved(self.options, epoch)
-    if self._stop.asked or due:
-      self._save()
-      self._progress.saved()
-    scalars: dict[str, float | None] = {**epochs.averages(totals)}
-    if finished and not self._stop.asked:
-      try:
-        scalars |= self._end.measure(self._state, self.step, epoch)
-      except Exception:  # E.g. a test image that cannot be read.
-        self._save()
-        raise
-    writer.write(self.step, scalars)
-    if finished and due and not self._stop.asked and self.step < self.num_steps:
-      self._end.show_worst(self._state, self.step, writer)
-    if self._progress.due() or self.step == self.num_steps:
+    scalars: dict = epochs.averages(self._host_totals())
+    try:
+      scalars |= self._end.measure(self._state, self.step, epoch)
+    except Exception:  # E.g. a test image that cannot be read.
+      self._save(alone=True)
+      raise
+    with self._keeper.trying():
+      writer.write(self.step, scalars)
+    self._totals = self.programs.devices.put(Metrics.zero())
+    last = self.step == self.num_steps
+    if epochs.saved(self.options, epoch) and not (last or self._stop.asked):
+      with self._keeper.trying():
+        self._end.show_worst(self._state, self.step, writer)
+    if self._progress.due() or last:
       self._progress.line(self.step, epoch, scalars)
     return scalars
 
-  def _steps(self, epoch: int, first: int) -> tuple[bool, Metrics]:
-    """The steps of an epoch after `first` and, at its end, the refresh.
-
-    Returns:
-      (whether the epoch was finished, Metrics of numpy scalars).
-    """
+  def _steps(self, epoch: int) -> None:
+    """The steps that are left of an epoch and, at its end, the refresh."""
     devices, per_epoch = self.programs.devices, self.programs.steps_per_epoch
-    totals, before, done = Metrics.zero(), first, first
-    steps = epoch_steps(
-      self.programs,
-      self._state,
-      epoch,
-      self.options.run.seed,
-      first,
-      self.options.run.steps_per_call,
-    )
+    begin = epoch * per_epoch
+    first = before = self.step - begin
+    run = self.options.run
+    rest = epoch, run.seed, first, run.steps_per_call, self._totals
+    steps = epoch_steps(self.programs, self._state, *rest)
     try:
       for done, self._state, newest in steps:
         self._stop.done_something()
@@ -222,24 +237,30 @@ class Run:
         self._progress.called(epoch, done - before)
         # Of the call before, which is done: the device is not waited for.
         if before > first and self._progress.due():
-          self._show(epoch, before, devices.get(totals))
-        totals, before = newest, done
+          self._show(epoch, before, devices.get(self._totals))
+        self._totals, before, self.step = newest, done, begin + done
         # A stop at the last step would lose the refresh: it waits until then.
-        if self._stop.asked and done < per_epoch:
+        if done < per_epoch and self._stop.asked:
           break
+        if self._keeper.due() and done < per_epoch:
+          self._save_midway(epoch)
     except NonFiniteError:
       raise
     except InputError:  # An image that cannot be read; what was done is kept.
-      self._finite.require(devices.get(totals) if done > first else totals)
-      self.step += done - first
-      self._save()
+      self._finite.require(self._host_totals())
+      self._save(alone=True)
       raise
-    so_far = devices.get(totals)  # Waits for the device.
+    self._finite.require(self._host_totals())  # Waits for the device.
     self._progress.trained(epoch)
-    if done == per_epoch:
+    if self.step == begin + per_epoch:
       self._state = self.programs.end_epoch(self._state, epoch)
-    self.step += done - first
-    return done == per_epoch, so_far
+
+  def _save_midway(self, epoch: int) -> None:
+    """Saves within an epoch."""
+    self._finite.require(self._host_totals())  # Waits for the device.
+    self._progress.trained(epoch)
+    self._save()
+    self._progress.saved()
 
   def _show(self, epoch: int, done: int, totals: Metrics) -> None:
     """Shows what came of so many steps of an epoch."""
@@ -255,22 +276,24 @@ class Run:
   def _finish(self, scalars: dict, writer: Scalars) -> dict:
     """Writes what a finished run is worth; returns its summary.
 
-    `scalars` are of the last epoch; {} where nothing was left to train.
+    `scalars` are of the last epoch; {} where it was measured before.
     """
+    workdir = self._keeper.workdir
+    before = (workdir and workdir.read_summary()) or {}
     self._end.outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
-      scalars,
+      scalars or (workdir.metrics_of(self.step) if workdir else {}),
       self.programs.place.get(self._state.reweighting),
       self._end.outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(
-      self._keeper.workdir, self.programs, self.options.run, done
+      workdir, self.programs, self.options.run, done
     )
     sheet = pictures.sheet(self.label_issues, self.pictures.train)
-    if scalars and sheet is not None:
+    if sheet is not None and before.get("steps") != self.step:
       writer.picture(self.step, pictures.NAME, sheet)
     # All know when the first has written it.
     return processes.from_first(lambda: summary)

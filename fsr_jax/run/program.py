@@ -11,7 +11,7 @@ from ml_collections import config_flags
 # Nothing that imports JAX: the first line should come at once.
 from fsr_jax.errors import InputError, check, one_line
 from fsr_jax.run.arguments import parse
-from fsr_jax.run.stop import Left, leave_at_once
+from fsr_jax.run.stop import Left, leave_at_once, never_stuck
 from fsr_jax.run.watch.screen import outlive_stdout, say
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -230,11 +230,13 @@ def _evaluate(commands, workdir: str) -> None:
 def _known(error: BaseException | None) -> bool:
   """Whether it follows from what the main thread says in its one line.
 
-  A file that cannot be written stops tensorboardX's thread too, and leaves
-  TensorStore calling an event loop of Orbax that is closed.
+  A file that cannot be written stops a thread of Orbax too, and leaves
+  TensorStore calling an event loop of it that is closed, or half made.
   """
-  closed = isinstance(error, RuntimeError) and "loop is closed" in str(error)
-  return closed or isinstance(error, OSError)
+  loop = isinstance(error, RuntimeError | AttributeError) and (
+    re.search("loop is closed|EventLoop", str(error)) is not None
+  )
+  return loop or isinstance(error, OSError)
 
 
 def _no_tracebacks() -> None:
@@ -248,6 +250,7 @@ def _no_tracebacks() -> None:
   )
 
 
+@never_stuck()
 def start() -> None:
   """Runs the command line; what a user can mend is one line on stderr."""
   leave_at_once()

@@ -29,6 +29,7 @@ def epoch_steps(
   seed: int,
   first: int = 0,
   steps_per_call: int = 0,
+  totals: Metrics | None = None,
 ) -> Iterator[tuple[int, TrainState, Metrics]]:
   """The training steps of one epoch, from the one after `first` on.
 
@@ -39,10 +40,11 @@ def epoch_steps(
     seed: of the run.
     first: steps of this epoch already done.
     steps_per_call: training steps of one compiled call; 0 = the most useful.
+    totals: Metrics in place of those already done; None for none.
 
   Yields:
     After each compiled call: (steps of this epoch done, TrainState in place,
-    Metrics in place of the steps of this epoch since `first`). Who stops
+    Metrics in place of the steps of this epoch so far). Who stops
     asking has the state as of then.
 
   Raises:
@@ -51,7 +53,8 @@ def epoch_steps(
   """
   batches = programs.batches(epoch, seed)[first:]
   size = steps_per_call or programs.steps_per_call(state.params)
-  totals = programs.devices.put(Metrics.zero())
+  if totals is None:
+    totals = programs.devices.put(Metrics.zero())
   feeds = programs.feeds(state, epoch, first, batches)
   for start in range(0, len(batches), size):
     chunk = batches[start : start + size]
@@ -79,6 +82,17 @@ class Finite:
     """
     self._programs, self._seed, self._say = programs, seed, say
     self._skips = programs.options.optimization.on_nonfinite == "skip"
+
+  def begun(self, totals: Metrics) -> Metrics:
+    """What a run goes on with.
+
+    Args:
+      totals: of the epoch so far, numpy scalars. A step that was skipped then
+        is no reason to stop now.
+    """
+    if self._skips:
+      return totals
+    return totals.replace(bad_step=np.array(ALL_FINITE, np.int32))
 
   def require(self, totals: Metrics) -> None:
     """Stops at numbers that are not finite, before they reach a checkpoint.

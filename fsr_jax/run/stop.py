@@ -1,9 +1,11 @@
 """A wish to stop: signals ask for it, the loop looks whether it was asked."""
 
+import atexit
 from collections.abc import Callable, Iterator
 import contextlib
 import os
 import signal
+import sys
 import threading
 
 # Those that a scheduler, a person and a terminal that is closed send.
@@ -11,6 +13,8 @@ SIGNALS: tuple[int, ...] = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 # Set while something would be lost if the process ended at once.
 _working = threading.Event()
+# Set once threads may be left that wait for ever.
+_stuck = threading.Event()
 
 
 class Left(KeyboardInterrupt):
@@ -114,6 +118,28 @@ def leave_at_once() -> None:
     signal.signal(number, leave)
   signal.set_wakeup_fd(written, warn_on_full_buffer=False)
   threading.Thread(target=listen, name="signals", daemon=True).start()
+
+
+def save_failed() -> None:
+  """Says that Orbax may have left threads that wait for the rest of a save."""
+  _stuck.set()
+
+
+@contextlib.contextmanager
+def never_stuck() -> Iterator[None]:
+  """A SystemExit within it ends the process, whatever threads wait for."""
+  try:
+    yield
+  except SystemExit as end:
+    if not _stuck.is_set():
+      raise
+    status = end.code
+    with contextlib.suppress(OSError, ValueError):
+      sys.stdout.flush()
+      if isinstance(status, str):
+        print(status, file=sys.stderr, flush=True)
+    atexit._run_exitfuncs()  # Other processes wait for it.
+    os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def _heard(signals: tuple[int, ...]) -> list[int]:

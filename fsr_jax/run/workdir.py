@@ -18,6 +18,7 @@ from fsr_jax.files import (
   read_file,
   replacing,
   require_file,
+  sync,
 )
 from fsr_jax.run.checkpoint import has_checkpoint
 from fsr_jax.run.watch.events import Scalars, finite, lines_of, logged
@@ -117,6 +118,7 @@ class Workdir:
     if self._lock is not None:
       return
     self.path.mkdir(parents=True, exist_ok=True)
+    sync(self.path.parent)
     path = self.path / ".lock"
     self._lock = open(path, "a", opener=no_link)  # noqa: SIM115
     try:
@@ -207,6 +209,11 @@ class Workdir:
   def read_metrics(self) -> list[dict]:
     """Scalars of the epochs logged so far, without lines that are damaged."""
     return [scalars for scalars in self._logged() if scalars is not None]
+
+  def metrics_of(self, step: int) -> dict:
+    """Scalars logged of a step; {} where there are none."""
+    found = (line for line in self.read_metrics() if line["step"] == step)
+    return next(found, {})
 
   def count_damaged_metrics(self) -> int:
     """Lines of metrics.jsonl that are damaged."""

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 import pytest
 
-from benchmarks import cost, loop
+from benchmarks import cost, loop, saving
 from tests import shrunk
+from tests.run import workdirs
 
 
 class FiguresTest(absltest.TestCase):
@@ -97,6 +98,15 @@ class LoopTest(absltest.TestCase):
       (whole.step, whole.params, whole.reweighting.queue),
       (bare.step, bare.params, bare.reweighting.queue),
     )
+
+  @pytest.mark.slow
+  def test_a_save_takes_longer_than_it_holds_up(self):
+    run = loop.begin(
+      saving.ROWS["digits"], pathlib.Path(self.create_tempdir()) / "run"
+    )
+    held, taken = saving.measure(run, rounds=2)
+    self.assertBetween(held, 1e-6, taken)
+    self.assertEqual(int(workdirs.restored(run.workdir.path).step), 2)
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ _SLOW_SAVES = """
 import time
 from fsr_jax.run import checkpoint, program
 save = checkpoint.Checkpoints.save
-def slow(self, state):
+def slow(self, *saved):
   print("saving", flush=True)
   time.sleep(3)
-  save(self, state)
+  save(self, *saved)
 checkpoint.Checkpoints.save = slow
 program.start()
 """
@@ -32,11 +32,25 @@ _FULL_DISK = """
 import resource
 from fsr_jax.run import checkpoint, program
 save, saves = checkpoint.Checkpoints.save, []
-def limited(self, state):
-  saves.append(state)
+def limited(self, *saved):
+  saves.append(saved)
   if len(saves) == 2:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
-  save(self, state)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+  save(self, *saved)
+checkpoint.Checkpoints.save = limited
+program.start()
+"""
+# From the second save on only a few files can be opened.
+_FEW_FILES = """
+import os, resource
+from fsr_jax.run import checkpoint, program
+save, saves = checkpoint.Checkpoints.save, []
+def limited(self, *saved):
+  saves.append(saved)
+  if len(saves) == 2:
+    files = len(os.listdir("/proc/self/fd")) + 4
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+  save(self, *saved)
 checkpoint.Checkpoints.save = limited
 program.start()
 """
@@ -153,7 +167,7 @@ class SignalsTest(absltest.TestCase):
     self.assertEqual(process.returncode, 1)
     self.assertRegex(
       said,
-      r"^error: cannot save a checkpoint in .*; those before.*from them\n$",
+      r"^error: cannot save the checkpoint of .*; those before.*from them\n$",
     )
     # The next save would be after the last epoch.
     self.assertNotIn("epoch  99/", out)
@@ -162,6 +176,14 @@ class SignalsTest(absltest.TestCase):
     out, said = again.communicate(timeout=60)
     self.assertEqual(again.returncode, 0, said)
     self.assertIn("continuing from step 560", out)
+
+  @pytest.mark.slow
+  def test_few_files_can_be_opened_while_it_saves(self):
+    process = self.start(_FEW_FILES, num_epochs=9, checkpoint_every_epochs=4)
+    _, said = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 1)
+    self.assertRegex(said, r"\Aerror: cannot save .*Too many open files.*\n\Z")
+    self.assertEqual(int(workdirs.restored(self.workdir).step), 4 * 14)
 
   @pytest.mark.slow
   def test_nobody_reads_what_it_says(self):

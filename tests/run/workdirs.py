@@ -23,8 +23,11 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def event_values(workdir) -> dict:
-  """{(step, name): Summary.Value} of the TensorBoard events, read as the format
-  has it: length, its CRC, the event, its CRC."""
+  """{(step, name): Summary.Value} of the TensorBoard events, as it shows them.
+
+  Read as the format has it: length, its CRC, the event, its CRC. Where a run
+  goes on, what was logged from there on is forgotten; nothing comes twice.
+  """
   found = {}
   for path in sorted(pathlib.Path(workdir).glob("events.out.tfevents.*")):
     blob, at = path.read_bytes(), 0
@@ -32,7 +35,10 @@ def event_values(workdir) -> dict:
       length = int.from_bytes(blob[at : at + 8], "little")
       event = event_pb2.Event.FromString(blob[at + 12 : at + 12 + length])
       at += 16 + length
+      if event.session_log.status == event_pb2.SessionLog.START:
+        found = {key: x for key, x in found.items() if key[0] < event.step}
       for value in event.summary.value:
+        assert (event.step, value.tag) not in found, (event.step, value.tag)
         found[event.step, value.tag] = value
   return found
 

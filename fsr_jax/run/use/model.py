@@ -13,7 +13,8 @@ from fsr_jax.errors import check, choose
 from fsr_jax.files import place, replacing
 from fsr_jax.maths import prior as priors
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint, named
+from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.digests import named
 from fsr_jax.run.pretrained import extractors
 from fsr_jax.run.use import description as descriptions
 from fsr_jax.run.use.description import Description, describe
@@ -103,9 +104,8 @@ class Model:
     description = descriptions.read_allowed(work.path, allow_code)
     fields = {**PARAMETERS[parameters], "statistics": "statistics"}
     ours = {field: name for name, field in fields.items()}
-    found = Checkpoints(work.checkpoints).read(*ours)
     given = {}
-    for name, array in found.items():
+    for name, array in Checkpoints(work.checkpoints).read(*ours).items():
       field, _, rest = name.partition(".")
       given[f"{NETWORK}.{ours[field]}.{rest}"] = array
     if description.extractor is not None:

@@ -3,14 +3,29 @@
 import contextlib
 import json
 import math
+import os
 import pathlib
+import socket
+import struct
+import time
 
 import numpy as np
-import tensorboardX
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboardX.record_writer import masked_crc32c
+from tensorboardX.summary import image as image_summary
 
-from fsr_jax.files import MOST_METRICS, no_link, read_file, replacing
+from fsr_jax.files import (
+  MOST_METRICS,
+  naming,
+  no_link,
+  read_file,
+  replacing,
+  sync,
+)
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
+
+_VERSION = "brain.Event:2"
 
 
 class Scalars:
@@ -29,11 +44,14 @@ class Scalars:
       kept = [line for line in lines_of(metrics) if _step_of(line) <= step]
       with replacing(metrics) as partial:
         partial.write_text("".join(line + "\n" for line in kept), "utf-8")
-    # Open as long as the run; closed by `close`.
-    self._lines = open(  # noqa: SIM115
-      metrics, "a", encoding="utf-8", opener=no_link
-    )
-    self._events = tensorboardX.SummaryWriter(str(path), purge_step=step + 1)
+    self._lines = _Appended(metrics)
+    now = f"{int(time.time()):010}.{socket.gethostname()}"
+    self._events = _Appended(path / f"events.out.tfevents.{now}")
+    sync(path)
+    # TensorBoard forgets the events from this step on of earlier files.
+    start = SessionLog(status=SessionLog.START)
+    self._add(Event(file_version=_VERSION))
+    self._add(Event(step=step + 1, session_log=start))
 
   def write(self, step: int, scalars: dict[str, float | None]) -> None:
     """Writes a line, without the speed, and an event for each scalar.
@@ -41,28 +59,83 @@ class Scalars:
     Args:
       step: of the run.
       scalars: name in SCALARS -> value; None is left out of events.
+
+    Raises:
+      OSError: what is not written is written with what comes next.
     """
     scalars = finite(scalars)
-    line = {name: value for name, value in scalars.items() if in_metrics(name)}
-    self._lines.write(json.dumps({"step": step, **line}) + "\n")
-    self._lines.flush()
     found = [
       _described(name, value)
       for name, value in scalars.items()
       if value is not None
     ]
-    self._events.file_writer.add_summary(Summary(value=found), step)
-    self._events.flush()
+    line = {name: value for name, value in scalars.items() if in_metrics(name)}
+    # The line last: a run that was killed knows by it that both are there.
+    try:
+      self._add(Event(step=step, summary=Summary(value=found)))
+    finally:
+      self._lines.write(f"{json.dumps({'step': step, **line})}\n".encode())
 
   def picture(self, step: int, name: str, image: np.ndarray) -> None:
     """Writes a picture for TensorBoard, uint8 [H, W, 3]."""
-    self._events.add_image(name, image, step, dataformats="HWC")
+    summary = image_summary(name, image, dataformats="HWC")
+    self._add(Event(step=step, summary=summary))
+
+  def _add(self, event: Event) -> None:
+    """Writes it as TensorBoard's files have it: length, CRC, event, CRC."""
+    event.wall_time = time.time()
+    data = event.SerializeToString()
+    head = struct.pack("<Q", len(data))
+    self._events.write(head + _crc(head) + data + _crc(data))
+
+  def sync(self) -> None:
+    """Waits until all that was logged would outlive a power loss.
+
+    Raises:
+      OSError: something is not written.
+    """
+    try:
+      self._events.sync()
+    finally:
+      self._lines.sync()
 
   def close(self) -> None:
-    self._lines.close()
-    # What is flushed is there; no run ends because its disk is full here.
-    with contextlib.suppress(OSError):
-      self._events.close()
+    """Closes both; that something cannot be written was said by then."""
+    for file in (self._events, self._lines):
+      with contextlib.suppress(OSError):
+        file.close()
+
+
+class _Appended:
+  """A file that is appended to; what cannot be written is tried again."""
+
+  def __init__(self, path: pathlib.Path):
+    # Open as long as the run; closed by `close`.
+    self._file = open(path, "ab", 0, opener=no_link)  # noqa: SIM115
+    self._path, self._left = path, b""
+
+  def write(self, data: bytes) -> None:
+    """Writes what is left of before, and `data`. Raises OSError."""
+    self._left += data
+    with naming(self._path):
+      while self._left:
+        self._left = self._left[self._file.write(self._left) :]
+
+  def sync(self) -> None:
+    """Waits until it is on the disk. Raises OSError."""
+    self.write(b"")
+    os.fsync(self._file.fileno())
+
+  def close(self) -> None:
+    """Writes what is left, and closes the file. Raises OSError."""
+    try:
+      self.write(b"")
+    finally:
+      self._file.close()
+
+
+def _crc(data: bytes) -> bytes:
+  return struct.pack("<I", masked_crc32c(data))
 
 
 class Nowhere(Scalars):
@@ -75,6 +148,9 @@ class Nowhere(Scalars):
     """Nothing."""
 
   def picture(self, step: int, name: str, image: np.ndarray) -> None:
+    """Nothing."""
+
+  def sync(self) -> None:
     """Nothing."""
 
   def close(self) -> None:

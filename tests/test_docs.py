@@ -55,6 +55,7 @@ PROGRAMS = {
   "benchmarks/scaling.py": "tests/benchmarks/test_scaling.py",
   "benchmarks/saving.py": "tests/benchmarks/test_cost.py",
   "benchmarks/sweep.py": "tests/benchmarks/test_sweep.py",
+  "tests.faults": "tests/test_faults.py",
   "examples/own_loop.py": "tests/test_examples.py",
   "examples/nnx_text.py": "tests/test_examples.py",
 }

@@ -253,12 +253,12 @@ def _no_tracebacks() -> None:
 @never_stuck()
 def start() -> None:
   """Runs the command line; what a user can mend is one line on stderr."""
+  outlive_stdout()
   leave_at_once()
   _no_tracebacks()
   for name in ("workdir", "mode", "allow_config_change", *_READ_BY):
     # --help tells the flags of the script that was started.
     flags.FLAGS.register_key_flag_for_module(sys.argv[0], flags.FLAGS[name])
-  outlive_stdout()
   if not any(re.match("--?help", argument) for argument in sys.argv[1:]):
     say.wait("importing", "JAX and Flax, which takes some seconds")
   try:

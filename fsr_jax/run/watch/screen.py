@@ -147,10 +147,18 @@ class _Outlived(io.FileIO):
 def outlive_stdout() -> None:
   """Makes standard output one whose loss ends no run.
 
-  And one that shows the names of files and classes that are no text.
+  And one that shows the names of files and classes that are no text. Call it
+  before a file is opened.
   """
-  if sys.stdout is None:  # It was closed before the program began.
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+  for descriptor in (0, 1, 2):
+    try:
+      os.fstat(descriptor)
+    except OSError:
+      # Closed before the program began: the next file of a run would get its
+      # number, and what is said would be written into it.
+      os.open(os.devnull, os.O_RDWR)
+  if sys.stdout is None:
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
   if not isinstance(sys.stdout, io.TextIOWrapper):
     return  # A notebook's.
   sys.stdout.reconfigure(errors="backslashreplace")

@@ -20,6 +20,10 @@ _KINDS = {
 # example, and of folders that may be written to and not be read.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM)
 
+# Bytes of a file of JSON that a run has written and reads again, config.json
+# for example, and of metrics.jsonl: hundreds of times what they grow to.
+MOST_JSON, MOST_METRICS = 1 << 26, 1 << 28
+
 
 def place(path: str) -> pathlib.Path:
   """A path with ~ for a home; as it is where nobody is called so."""

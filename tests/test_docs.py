@@ -52,6 +52,7 @@ PROGRAMS = {
   "benchmarks/gradients.py": "tests/benchmarks",
   "benchmarks/loop.py": "tests/benchmarks",
   "benchmarks/pipeline.py": "tests/benchmarks",
+  "benchmarks/scaling.py": "tests/benchmarks/test_scaling.py",
   "benchmarks/saving.py": "tests/benchmarks/test_cost.py",
   "benchmarks/sweep.py": "tests/benchmarks/test_sweep.py",
   "tests.faults": "tests/test_faults.py",

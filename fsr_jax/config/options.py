@@ -39,6 +39,13 @@ class RunOptions:
     bound=NOT_NEGATIVE,
     free=True,
   )
+  shard_tables: bool = field(
+    False,
+    "Whether each device keeps a share of the averages of predictions [N, C] in"
+    " place of all of them, for sets with many examples and classes"
+    " (docs/scaling.md). Nothing else changes.",
+    free=True,
+  )
   steps_per_call: int = field(
     0,
     "Training steps of one compiled call; 0 = 100, and 1 for convolutions on a"

@@ -77,6 +77,11 @@ def validate(options: Options, with_networks: bool = True) -> None:
   _check_rewards(options)
   _check_passes(options)
   _check_loss(options)
+  check(
+    not options.run.shard_tables or not train.estimates_transition,
+    "shard_tables=True and transition=estimated: the transition matrix is"
+    " estimated from the whole table; expected one of them",
+  )
 
 
 def _check_frozen(o: NetworkOptions) -> None:

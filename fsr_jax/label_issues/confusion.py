@@ -145,7 +145,8 @@ def _rising(counts, start, xp, most: int):
     xp: as for `transition`.
     most: int.
   """
-  steps = np.arange(most)
+  # Of xp, so that JAX keeps no table [S, most] in its program.
+  start, steps = xp.asarray(start), xp.arange(most)
   # How many counts exceed 0, 1, 2, ...
   at_most = xp.searchsorted(xp.sort(counts.ravel()), steps, side="right")
   return xp.log(start[:, None] + steps) @ (counts.size - at_most)

@@ -82,6 +82,25 @@ def local_slice(x: jax.Array) -> jax.Array:
   return jax.lax.dynamic_slice_in_dim(x, start, size)
 
 
+def scatter_sum(x: jax.Array) -> jax.Array:
+  """Sum over devices, of which each gets its share of the rows.
+
+  Args:
+    x: float [B, ...], B divisible by the number of devices.
+
+  Returns:
+    [b, ...], what `local_slice` of the `psum` would be.
+  """
+  if axis() is None:
+    return x
+  return jax.lax.psum_scatter(x, AXIS, tiled=True)
+
+
+def device_index() -> jax.Array | int:
+  """Which of the devices this is, from 0."""
+  return 0 if axis() is None else jax.lax.axis_index(AXIS)
+
+
 def global_norm(tree: Tree) -> jax.Array:
   """Euclidean norm of all leaves together, float32 scalar."""
   leaves = jax.tree.leaves(tree)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from fsr_jax.maths import ranks
 from fsr_jax.maths.checks import expect
 
 
@@ -34,7 +35,8 @@ def select(
   sample of rank s // C. So every class has K/C slots, the K mod C extra ones
   rotate through the classes, and with fewer slots than classes (K < C) each
   epoch serves the next K classes with one sample each. A class with fewer
-  members than slots repeats them from its best.
+  members than slots repeats them from its best. Samples with the same score
+  come in the order of the data.
 
   Args:
     score: float [N], higher is better; -inf for samples never seen.
@@ -49,10 +51,11 @@ def select(
   Source: eq. 4, section 4.1; balance from Algorithm 1's names; the rotation
   and the repeats are ours (the released code leaves stale entries).
   """
-  best_first, start, count = _rank(score, label, num_classes)
+  expect(score=(score, "float N"), label=(label, "int N"))
+  count = jnp.bincount(label, length=num_classes)
   rank, slot_class = _slots(dictionary_size, num_classes, epoch)
   rank %= jnp.maximum(count[slot_class], 1)
-  return best_first[start[slot_class] + rank]
+  return ranks.at_rank(score, label, slot_class, rank, num_classes)
 
 
 def select_from_pool(
@@ -74,7 +77,8 @@ def select_from_pool(
 
   Args:
     score, label, dictionary_size, num_classes, epoch: as for `select`.
-    share: fraction 0-1 of each class that may be trusted.
+    share: fraction 0-1 of each class that may be trusted; of samples with the
+      same score the first.
     u: float [N], uniform in 0-1, drawn anew each epoch.
 
   Returns:
@@ -82,15 +86,26 @@ def select_from_pool(
 
   Source: ours; measured in docs/measured/weights.md.
   """
-  expect(label=(label, "int N"), u=(u, "float N"))
-  best_first, start, count = _rank(score, label, num_classes)
-  pool = _pool_size(count, share)
-  in_pool = _rank_in_class(best_first, label, start) < pool[label[best_first]]
-  # The pool's samples in random order, before the rest of their class.
-  shuffled = jnp.lexsort((jnp.where(in_pool, u, 2.0), label[best_first]))
+  expect(score=(score, "float N"), label=(label, "int N"), u=(u, "float N"))
+  size = label.shape[0]
+  count = jnp.bincount(label, length=num_classes)
+  pool_size = _pool_size(count, share)
+  # Places in the order by class and falling score, which u belongs to.
+  start = jnp.cumsum(count) - count
+  place_class = jnp.repeat(
+    jnp.arange(num_classes), count, total_repeat_length=size
+  )
+  in_pool = jnp.arange(size) - start[place_class] < pool_size[place_class]
   rank, slot_class = _slots(dictionary_size, num_classes, epoch)
-  rank %= pool[slot_class]
-  return best_first[shuffled[start[slot_class] + rank]]
+  place = ranks.at_rank(
+    -u,
+    jnp.where(in_pool, place_class, num_classes),
+    slot_class,
+    rank % pool_size[slot_class],
+    num_classes,
+  )
+  rank = place - start[slot_class]
+  return ranks.at_rank(score, label, slot_class, rank, num_classes)
 
 
 def pool(
@@ -124,84 +139,19 @@ def best(score: jax.Array, label: jax.Array, size: jax.Array) -> jax.Array:
     bool [N]; of samples with the same score the first.
   """
   expect(score=(score, "float N"), label=(label, "int N"))
-  key = _ordered(score)
-  everybody = jnp.ones(label.shape, bool)
-  # The score of each class's last member, found digit by digit: sorting all N
-  # samples to know where the boundary lies takes many times as long.
-  last, room = _kth_largest(key, label, everybody, size, 32)
-  better, equal = key > last[label], key == last[label]
-  # Of those that are level with it the first ones have what room is left.
-  earlier = label.shape[0] - 1 - jnp.arange(label.shape[0], dtype=jnp.uint32)
-  bits = max(1, (label.shape[0] - 1).bit_length())
-  end, _ = _kth_largest(earlier, label, equal, room, bits)
-  return better | (equal & (earlier >= end[label]))
-
-
-def _ordered(score: jax.Array) -> jax.Array:
-  """uint32 numbers in the same order as float32 scores."""
-  score = score.astype(jnp.float32)
-  score = jnp.where(score == 0, 0.0, score)  # -0.0 is as good as 0.0.
-  bits = jax.lax.bitcast_convert_type(score, jnp.uint32)
-  negative = bits >> 31 == 1
-  return jnp.where(negative, ~bits, bits | jnp.uint32(1 << 31))
-
-
-# Bits of a digit of `_kth_largest`.
-_DIGIT = 8
-
-
-def _kth_largest(
-  key: jax.Array,
-  label: jax.Array,
-  candidate: jax.Array,
-  rank: jax.Array,
-  bits: int,
-) -> tuple[jax.Array, jax.Array]:
-  """The key of rank k among each class's candidates, by radix selection.
-
-  Args:
-    key: uint32 [N], of at most `bits` bits.
-    label: int32 [N], classes.
-    candidate: bool [N].
-    rank: int32 [C], k in 1..number of the class's candidates.
-    bits: at most 32.
-
-  Returns:
-    (that key of each class, uint32 [C]; how many of the k are not above it,
-    int32 [C]).
-  """
-  num_classes, radix = rank.shape[0], 1 << _DIGIT
-  found = jnp.zeros(num_classes, jnp.uint32)
-  for shift in range((bits - 1) // _DIGIT * _DIGIT, -1, -_DIGIT):
-    digit = (key >> shift).astype(jnp.int32) & (radix - 1)
-    count = jnp.zeros((num_classes, radix), jnp.int32)
-    count = count.at[label, digit].add(candidate)
-    at_least = jnp.cumsum(count[:, ::-1], axis=1)[:, ::-1]
-    # The largest digit that enough candidates reach.
-    best = jnp.sum(at_least >= rank[:, None], axis=1) - 1
-    above = jnp.pad(at_least, ((0, 0), (0, 1)))
-    rank -= jnp.take_along_axis(above, best[:, None] + 1, axis=1)[:, 0]
-    found |= best.astype(jnp.uint32) << shift
-    candidate = candidate & (digit == best[label])
-  return found, rank
+  num_classes = size.shape[0]
+  last = ranks.at_rank(
+    score, label, jnp.arange(num_classes), jnp.maximum(size - 1, 0), num_classes
+  )
+  key, position = ranks.order(score), jnp.arange(label.shape[0])
+  end = key[last][label]
+  level = (key == end) & (position <= last[label])
+  return ((key > end) | level) & (size > 0)[label]
 
 
 def _pool_size(count, share):
   """int32 [C], samples of each class that may be trusted."""
   return jnp.maximum(1, jnp.floor(share * count)).astype(jnp.int32)
-
-
-def _rank_in_class(best_first, label, start):
-  """int32 [N], of samples in the order `best_first`; 0 = a class's best."""
-  return jnp.arange(label.shape[0]) - start[label[best_first]]
-
-
-def _rank(score, label, num_classes):
-  """(samples by class and falling score [N], first position [C], size [C])."""
-  expect(score=(score, "float N"), label=(label, "int N"))
-  best_first = jnp.lexsort((-score, label)).astype(jnp.int32)
-  count = jnp.bincount(label, length=num_classes)
-  return best_first, jnp.cumsum(count) - count, count
 
 
 def _slots(dictionary_size, num_classes, epoch):

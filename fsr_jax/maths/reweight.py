@@ -191,7 +191,8 @@ def relative(g: jax.Array, weight_lr: float) -> jax.Array:
   The paper's text, max(0, 1/B - alpha g), hardly moves the weights because
   alpha g is far below 1/B. Measured in units of its root mean square over the
   global batch, alpha says how far they move: 0 is plain training, infinity is
-  `clip`.
+  `clip`. Where all g are the same, all samples get the same: something where
+  they help, where they do not with alpha 1 nothing, but for rounding.
 
   Source: ours; measured in docs/measured/weights.md.
   """

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from fsr_jax.maths import collectives
+from fsr_jax.maths import collectives, shares
 from fsr_jax.maths.checks import expect
 from fsr_jax.maths.collectives import Array
 
@@ -19,7 +19,8 @@ _NEVER_ZERO = 1e-8
 
 
 class Tables(NamedTuple):
-  """One row an example, the same on every device.
+  """One row an example, the same on every device, of the tables [N, C] perhaps
+  each device's share of the rows (`shares`).
 
   Attributes:
     visits: int32 [N], times seen; 0 means that every other entry is void.
@@ -46,6 +47,10 @@ class Tables(NamedTuple):
   predicted: jax.Array
   pseudo_label: jax.Array | None
   mean_root: jax.Array | None = None
+
+
+# Fields of Tables that are [N, C], of which each device may keep a share.
+PER_CLASS = ("pseudo_label", "mean_root")
 
 
 class Observation(NamedTuple):
@@ -141,7 +146,24 @@ def pseudo_labels(tables: Tables, index: jax.Array, decay: float) -> jax.Array:
   Source: eq. 7; read before the step's own update, as the released code does.
   """
   assert tables.pseudo_label is not None, "these tables keep no predictions"
-  return debias(tables.pseudo_label[index], tables.visits[index], decay)
+  size = tables.visits.shape[0]
+  average = shares.rows(tables.pseudo_label, index, size)
+  return debias(average, tables.visits[index], decay)
+
+
+def mean_probabilities_of(tables: Tables, index: jax.Array) -> jax.Array:
+  """`mean_probabilities` of the batch.
+
+  Args:
+    tables: with mean_root.
+    index: int32 [b].
+
+  Returns:
+    float32 [b, C].
+  """
+  assert tables.mean_root is not None, "these tables keep no predictions"
+  size = tables.visits.shape[0]
+  return mean_probabilities(shares.rows(tables.mean_root, index, size))
 
 
 def update(
@@ -159,7 +181,7 @@ def update(
     pseudo_label_momentum: beta.
 
   Returns:
-    Tables, the same on every device.
+    Tables; each device has seen the whole batch.
 
   Source: Algorithm 1 (score), eq. 7 (pseudo-label).
   """
@@ -174,9 +196,14 @@ def update(
   index = seen.index
   scaled = seen.weights * index.shape[0]  # 1 = plain training.
 
+  size = tables.visits.shape[0]
+
+  def changed(table, change):
+    at, before = shares.own_rows(table, index, size)
+    return table.at[at].set(change(before).astype(table.dtype), mode="drop")
+
   def averaged(table, value, decay):
-    new = moving_average(table[index], value, decay)
-    return table.at[index].set(new.astype(table.dtype))
+    return changed(table, lambda old: moving_average(old, value, decay))
 
   missed = jnp.minimum(tables.recall[index], FORGOTTEN)
   pseudo_label = None
@@ -186,10 +213,10 @@ def update(
     )
   mean_root = None
   if seen.root is not None and tables.mean_root is not None:
-    before = tables.mean_root[index]
-    count = (tables.visits[index] + 1)[:, None]
-    moved = before + (seen.root - before) / count
-    mean_root = tables.mean_root.at[index].set(moved.astype(before.dtype))
+    root, count = seen.root, (tables.visits[index] + 1)[:, None]
+    mean_root = changed(
+      tables.mean_root, lambda old: old + (root - old) / count
+    )
   return tables._replace(
     visits=tables.visits.at[index].add(1),
     score=averaged(tables.score, seen.score, score_momentum),
@@ -202,6 +229,29 @@ def update(
     pseudo_label=pseudo_label,
     mean_root=mean_root,
   )
+
+
+def unless_spoilt(
+  old: Tables, new: Tables, index: jax.Array, finite: jax.Array
+) -> Tables:
+  """The tables after a step, or before it where the step was not finite.
+
+  Args:
+    old, new: before and after `update`.
+    index: int32 [B], the global batch.
+    finite: bool scalar.
+
+  Returns:
+    Tables. Rows of the batch alone are looked at, however many there are.
+  """
+
+  def rows(before, after):
+    if after is before:  # `update` leaves it as it is.
+      return after
+    kept = jnp.where(finite, after[index], before[index])
+    return after.at[index].set(kept)
+
+  return jax.tree.map(rows, old, new)
 
 
 def mean_probabilities(mean_root: Array) -> Array:

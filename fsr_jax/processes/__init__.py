@@ -61,6 +61,9 @@ def from_first(function: Callable[[], Any]) -> Any:
   """
   if count() == 1:
     return function()
+  # All wait for each other as JAX starts what computes. Left to later, one
+  # could wait for that, and another for what the first one has to say.
+  jax.devices()
   key = f"fsr_jax/from_first/{next(_number)}"
   if is_first():
     try:

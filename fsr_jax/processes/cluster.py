@@ -138,6 +138,3 @@ def _initialize(**given: Any) -> None:
     ) from error
   ending.exit_when_aborted()
   ending.listen()
-  # All wait for each other here, as JAX starts what computes. Left to later,
-  # one could wait for that, and another for what the first one has to say.
-  jax.devices()

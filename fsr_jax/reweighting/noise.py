@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from fsr_jax.label_issues import confusion
-from fsr_jax.maths import dictionary, tables
+from fsr_jax.maths import dictionary, shares, tables
 from fsr_jax.maths.checks import expect
+from fsr_jax.maths.sweep import sweep
 
 # Anchors are settled at the end of one of these epochs, counted from 1: by then
 # a network knows the clear cases. Later it has learned labels by heart: of the
@@ -166,11 +167,27 @@ _TINY = 1e-6
 
 def _surest(seen: tables.Tables, num_classes: int) -> jax.Array:
   """`label_issues.confusion.anchors` of what the network has said so far."""
-  probabilities = tables.mean_probabilities(seen.mean_root)
-  said = jnp.argmax(probabilities, axis=1).astype(jnp.int32)
-  sure = jnp.where(seen.visits > 0, jnp.max(probabilities, axis=1), -jnp.inf)
-  size = confusion.anchor_count(jnp.bincount(said, length=num_classes))
-  chosen = dictionary.best(sure, said, size)
+  assert seen.mean_root is not None, "these tables keep no predictions"
+  total, size = seen.visits.shape[0], seen.mean_root.shape[0]
+
+  # Never all probabilities at a time: they would take as much as mean_root.
+  def block(carry, cut, position, new):
+    del new  # Nothing happens where a sample is noted twice.
+    probabilities = tables.mean_probabilities(cut(seen.mean_root))
+    found = jnp.argmax(probabilities, axis=1), jnp.max(probabilities, axis=1)
+    return tuple(
+      jax.lax.dynamic_update_slice_in_dim(
+        old, part.astype(old.dtype), position[0], 0
+      )
+      for old, part in zip(carry, found)
+    )
+
+  nothing = jnp.zeros(size, jnp.int32), jnp.zeros(size, jnp.float32)
+  found = sweep(size, block, nothing, num_classes)
+  said, sure = (shares.joined(x, total) for x in found)
+  sure = jnp.where(seen.visits > 0, sure, -jnp.inf)
+  count = confusion.anchor_count(jnp.bincount(said, length=num_classes))
+  chosen = dictionary.best(sure, said, count)
   return jnp.where(chosen & (seen.visits > 0), said, confusion.NO_ANCHOR)
 
 
@@ -195,9 +212,18 @@ def _told_by(anchor: jax.Array, label: jax.Array, noise: Noise) -> Noise:
 
 def _predicted(seen: tables.Tables) -> jax.Array:
   """Mean over the samples of what the network has said, float32 [C]."""
-  there = (seen.visits > 0).astype(jnp.float32)
-  probabilities = tables.mean_probabilities(seen.mean_root)
-  return there @ probabilities / jnp.maximum(jnp.sum(there), 1)
+  assert seen.mean_root is not None, "these tables keep no predictions"
+  there = shares.cut((seen.visits > 0).astype(jnp.float32), seen.mean_root)
+
+  def block(total, cut, position, new):
+    del position
+    probabilities = tables.mean_probabilities(cut(seen.mean_root))
+    return total + jnp.where(new, cut(there), 0) @ probabilities
+
+  size, num_classes = seen.mean_root.shape
+  total = sweep(size, block, jnp.zeros(num_classes, jnp.float32), num_classes)
+  total = shares.summed(total, seen.mean_root, seen.visits.shape[0])
+  return total / jnp.maximum(jnp.sum(seen.visits > 0), 1)
 
 
 def _shares(label: jax.Array, num_classes: int) -> jax.Array:

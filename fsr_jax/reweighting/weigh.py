@@ -192,7 +192,7 @@ def _by_label_score(options, state, index, label, weights) -> jax.Array:
   """
   if not options.label_scores or state.anchors is None:
     return weights
-  said = tables.mean_probabilities(state.tables.mean_root[index])
+  said = tables.mean_probabilities_of(state.tables, index)
   score = noise.label_score(state.noise, said, label)
   total = collectives.psum(jnp.sum(weights))
   if options.weigh_by_wrong_share:

@@ -14,7 +14,7 @@ import numpy as np
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import replacing
+from fsr_jax.files import MOST_JSON, read_file, replacing
 from fsr_jax.train.evaluate import parts
 
 _NAME = "data.json"
@@ -122,17 +122,16 @@ def _sample(images: np.ndarray | Encoded):
 
 
 def _read(path: pathlib.Path) -> dict[str, dict]:
+  advice = "; move it away to continue without comparing the data"
   try:
-    found = json.loads(path.read_text())
-  except (OSError, ValueError, RecursionError) as error:
-    raise InputError(
-      f"cannot read {path} ({error}); move it away to continue without"
-      " comparing the data"
-    ) from error
+    found = json.loads(read_file(path, MOST_JSON))
+  except InputError as error:
+    raise InputError(f"{error}{advice}") from error
+  except (ValueError, RecursionError) as error:
+    raise InputError(f"cannot read {path} ({error}){advice}") from error
   check(
     isinstance(found, dict)
     and all(isinstance(part, dict) for part in found.values()),
-    f"{path} is not the JSON of digests; move it away to continue without"
-    " comparing the data",
+    f"{path} is not the JSON of digests{advice}",
   )
   return found

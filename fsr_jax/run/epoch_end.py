@@ -2,10 +2,12 @@
 
 import time
 
+from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Split
 from fsr_jax.run import monitor, pictures
 from fsr_jax.run.outcomes import Outcomes
+from fsr_jax.run.steps import skipped_steps
 from fsr_jax.run.watch import epochs
 from fsr_jax.run.watch.events import Scalars
 from fsr_jax.train.programs import Programs
@@ -57,10 +59,15 @@ class EpochEnd:
     options, programs = self._options.train.reweighting, self._programs
     # Without what the list of wrong labels alone needs.
     tables = state.reweighting.tables._replace(mean_root=None)
-    found = programs.devices.get(state.reweighting._replace(tables=tables))
+    found = programs.place.get(state.reweighting._replace(tables=tables))
     scalars = {
       "epoch": epoch + 1,
       "learning_rate": programs.learning_rate(step - 1),
+      "skipped_steps": skipped_steps(
+        step,
+        found.tables.visits,
+        self._options.train.optimization.batch_size,
+      ),
       **monitor.measure(found, programs.data, options),
     }
     self._progress.refreshed()
@@ -79,10 +86,11 @@ class EpochEnd:
     was trained since it was done before.
     """
     began = time.monotonic()
-    if began - self._drawn < self._cost / _SHARE:
+    due = began - self._drawn >= self._cost / _SHARE
+    if not processes.from_first(lambda: due):
       return
     sheet = pictures.worst(
-      self._programs.devices.get(state.reweighting),
+      self._programs.place.get(state.reweighting),
       self._programs.data,
       self._shown,
       self._options.train.reweighting,

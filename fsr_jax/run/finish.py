@@ -4,13 +4,20 @@ from typing import NamedTuple
 
 from fsr_jax import processes
 from fsr_jax.config.options import RunOptions
+from fsr_jax.data.dataset import Data
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.reweighting import ReweightingState
 from fsr_jax.run import issues as issues_lib
 from fsr_jax.run import monitor, results
+from fsr_jax.run.steps import skipped_steps
 from fsr_jax.run.watch.stopwatch import versions
 from fsr_jax.run.workdir import Workdir
-from fsr_jax.train.evaluate import Outcome, named_scalars
+from fsr_jax.train.evaluate import (
+  ByClass,
+  Outcome,
+  count_by_class,
+  named_scalars,
+)
 from fsr_jax.train.programs import Programs
 
 
@@ -58,7 +65,8 @@ def write(
   summary: dict = {}
   for part, outcomes in done.outcomes.items():
     summary |= named_scalars(part, outcomes, data.num_classes)
-  reweighting = options.reweighting
+  reweighting, batch_size = options.reweighting, options.optimization.batch_size
+  trained = _trained(done.reweighting, data)
   found = issues_lib.label_issues(done.reweighting, data, reweighting)
   issues = found[0] if found else None
   summary |= {
@@ -69,11 +77,14 @@ def write(
       key: done.scalars.get(key, previous.get(key))
       for key in ("effective_batch", "reward_loss", "train_top1")
     },
+    "train_balanced_accuracy": trained.mean_accuracy,
     "seconds_per_step": seconds,
-    "examples_per_second": seconds
-    and options.optimization.batch_size / seconds,
+    "examples_per_second": seconds and batch_size / seconds,
     "epochs": options.optimization.num_epochs,
     "steps": done.step,
+    "skipped_steps": skipped_steps(
+      done.step, done.reweighting.tables.visits, batch_size
+    ),
     "parameters": done.num_parameters,
     "method": run.method,
     "pusher": reweighting.pusher if reweighting.keeps_dictionary else None,
@@ -90,8 +101,36 @@ def write(
       workdir.write_table(name, table)
     if found:
       issues_lib.write(workdir.path, *found, data.class_names)
-  train_top1 = summary["train_top1"]
-  remarks = results.remarks(tested.get(""), data, options, train_top1)
-  anchors = done.reweighting.anchors
+  if tested:
+    train_top1 = summary["train_top1"]
+    remarks = results.remarks(tested[""], data, options, train_top1)
+  else:
+    remarks = results.untested(trained, data, options)
+  remarks += results.skipped(summary["skipped_steps"], done.step)
+  remarks += _of_list(issues, done.reweighting, trained)
+  return summary, remarks, issues
+
+
+def _trained(reweighting: ReweightingState, data: Data) -> ByClass:
+  """The training examples, as they were predicted when they came last."""
+  tables = reweighting.tables
+  there = tables.visits > 0
+  return count_by_class(
+    data.train.label[there], tables.predicted[there], data.num_classes
+  )
+
+
+def _of_list(
+  issues: LabelIssues | None, reweighting: ReweightingState, trained: ByClass
+) -> list[str]:
+  """What to know about the list of wrong labels."""
+  anchors = reweighting.anchors
   settled = anchors is not None and bool(anchors.settled)
-  return summary, remarks + issues_lib.remarks(issues, settled), issues
+  lines = issues_lib.remarks(issues, settled)
+  guessed = results.guesses(trained.examples, trained.mean_accuracy)
+  if issues is not None and guessed:
+    lines.append(
+      "note: this list says nothing: a network that guesses the labels that it"
+      " was trained on tells no wrong one from a right one"
+    )
+  return lines

@@ -3,7 +3,7 @@
 Of several processes the first one keeps it all, and tells the others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 import contextlib
 import time
 
@@ -19,6 +19,7 @@ from fsr_jax.run.watch.events import Nowhere, Scalars
 from fsr_jax.run.watch.screen import Screen, say
 from fsr_jax.run.workdir import Workdir
 from fsr_jax.train.metrics import Metrics
+from fsr_jax.train.parallel import Anyone
 from fsr_jax.train.programs import Programs
 from fsr_jax.train.state import TrainState
 
@@ -57,6 +58,7 @@ class Keeper:
     self._config, self._options, self._pictures = config, options, pictures
     self._checkpoints: Checkpoints | None = None
     self._say, self._told = say, ""
+    self._any_due: Callable[[bool], bool] = bool
 
     def look() -> list:
       notes = resume.check_same(workdir, config, pictures, allow_config_change)
@@ -81,6 +83,11 @@ class Keeper:
         another run or beyond the end of this one, pretrained weights that
         cannot be used.
     """
+    self._programs = programs
+    # To save is the first process's alone, unless others have a share of it.
+    self._all_save = processes.count() > 1 and programs.place.shares
+    if self._all_save:
+      self._any_due = Anyone(programs.devices)
     found = [(programs.create_state(), Metrics.zero())]
 
     def restore() -> None:
@@ -128,38 +135,50 @@ class Keeper:
     self._saved = time.monotonic()
     return self._scalars
 
-  def saved(self, step: int) -> bool:
-    """Whether the state of this step is saved, or another process's to save."""
-    if self._checkpoints is None:
-      return True
-    return self._checkpoints.latest_step() == step
-
   def due(self) -> bool:
-    """Whether it is time to save within an epoch, too."""
-    every = 60 * self._options.run.checkpoint_every_minutes
-    if self._checkpoints is None or not every:
-      return False
-    late = time.monotonic() - self._saved >= every
-    return late and not self._checkpoints.saving
+    """Whether it is time to save within an epoch, too. All processes ask."""
+    every, late = 60 * self._options.run.checkpoint_every_minutes, False
+    if self._checkpoints is not None and every:
+      late = time.monotonic() - self._saved >= every
+      late &= not self._checkpoints.saving
+    return self._any_due(late)
 
-  def save(self, state: TrainState, totals: Metrics) -> None:
-    """Saves arrays; arguments as of `Checkpoints.save`.
+  def save(
+    self, step: int, state: TrainState, totals: Metrics, alone: bool = False
+  ) -> None:
+    """Saves what is in place, unless this step is saved already.
 
     What was logged before is on the disk first, if it can be: a run that
     continues from there does not log it again.
 
+    Args:
+      step: of the run.
+      state: TrainState in place.
+      totals: Metrics in place, as `claim` gives them.
+      alone: whether other processes do not call this now. Those that have a
+        share of the tables are needed; then nothing is saved.
+
     Raises:
       OSError: of this save or the one before, unless on_save_error=go_on.
     """
-    if self._checkpoints is None:
+    if alone and self._all_save:
+      return
+    first = self._checkpoints
+    saved = first is None or first.latest_step() == step
+    if self._all_save:
+      saved = processes.from_first(lambda: saved)
+    if saved:
+      return
+    host_state = self._programs.place.get(state)
+    if first is None:
       return
     self._saved = time.monotonic()
     with self.trying():
-      self._checkpoints.wait()
+      first.wait()
     with self.trying():
       self._scalars.sync()
     with self.trying():
-      self._checkpoints.save(state, totals)
+      first.save(host_state, self._programs.devices.get(totals))
 
   def raise_errors(self) -> None:
     """As `Checkpoints.raise_errors`, unless on_save_error=go_on."""

@@ -15,7 +15,7 @@ from fsr_jax.run.advice import faster
 from fsr_jax.run.epoch_end import EpochEnd
 from fsr_jax.run.keeper import Keeper
 from fsr_jax.run.pretrained.features import features_of_run, keep_backbone
-from fsr_jax.run.steps import NonFiniteError, epoch_steps, require_finite
+from fsr_jax.run.steps import Finite, NonFiniteError, epoch_steps
 from fsr_jax.run.stop import SIGNALS, Stop
 from fsr_jax.run.watch import epochs
 from fsr_jax.run.watch.events import Scalars
@@ -95,13 +95,17 @@ class Run:
       options, pictures, self.workdir, devices, signals, say
     )
     say.wait("building", "the network")
-    self.programs = Programs(train, self.data, devices, run.seed)
+    self.programs = Programs(
+      train, self.data, devices, run.seed, run.shard_tables
+    )
+    self._finite = Finite(self.programs, run.seed, say)
     host_state, totals = self._keeper.claim(self.programs)
     self.notes += self._keeper.notes
     self.num_parameters = int(count_parameters(host_state.params))
     self.step = int(host_state.step)
     # In place: TrainState, and Metrics of steps before it, not logged yet.
-    self._state, self._totals = devices.put((host_state, totals))
+    self._state = self.programs.place.put(host_state)
+    self._totals = devices.put(self._finite.begun(totals))
     tip = faster(options, pictures, devices.platform)
     self._progress = epochs.Epochs(options, self.programs, self.step, say, tip)
     self.remarks: list[str] = []
@@ -131,8 +135,8 @@ class Run:
       its end (the same call in the same workdir continues it).
 
     Raises:
-      NonFiniteError: names the step and what can be done; the checkpoint
-        before it is kept.
+      NonFiniteError: names the step, its batch and what can be done; the
+        checkpoint before it is kept.
       InputError: an image cannot be read; what was done before it is saved.
     """
     first_step, per_epoch = self.step, self.programs.steps_per_epoch
@@ -165,16 +169,16 @@ class Run:
   def _unmeasured(self) -> bool:
     """Whether an epoch is done whose end is not measured and logged."""
     at_end = self.step % self.programs.steps_per_epoch == 0
-    return at_end and int(self._host_totals().steps) > 0
+    totals = self._host_totals()
+    return at_end and int(totals.steps + totals.skipped) > 0
 
   def _host_totals(self) -> Metrics:
     """Numpy scalars; waits for the device."""
     return self.programs.devices.get(self._totals)
 
-  def _save(self) -> None:
-    """Saves the state, unless this step is saved already."""
-    if not self._keeper.saved(self.step):
-      self._keeper.save(self.state, self._host_totals())
+  def _save(self, alone: bool = False) -> None:
+    """As `Keeper.save`."""
+    self._keeper.save(self.step, self._state, self._totals, alone)
 
   def _train_epoch(self, epoch: int) -> None:
     """What is left of an epoch's steps, or up to a stop, and a save if due."""
@@ -182,6 +186,8 @@ class Run:
     self._end.outcomes.forget()
     self._progress.begin(epoch)
     self._steps(epoch)
+    at_end = self.step % self.programs.steps_per_epoch == 0
+    self._finite.end_epoch(self._host_totals(), at_end)
     self._stopwatch.add(
       epoch >= self.options.train.reweighting.warmup_epochs,
       self.step - before,
@@ -202,7 +208,7 @@ class Run:
     try:
       scalars |= self._end.measure(self._state, self.step, epoch)
     except Exception:  # E.g. a test image that cannot be read.
-      self._save()
+      self._save(alone=True)
       raise
     with self._keeper.trying():
       writer.write(self.step, scalars)
@@ -220,15 +226,9 @@ class Run:
     devices, per_epoch = self.programs.devices, self.programs.steps_per_epoch
     begin = epoch * per_epoch
     first = before = self.step - begin
-    steps = epoch_steps(
-      self.programs,
-      self._state,
-      epoch,
-      self.options.run.seed,
-      first,
-      self.options.run.steps_per_call,
-      self._totals,
-    )
+    run = self.options.run
+    rest = epoch, run.seed, first, run.steps_per_call, self._totals
+    steps = epoch_steps(self.programs, self._state, *rest)
     try:
       for done, self._state, newest in steps:
         self._stop.done_something()
@@ -242,54 +242,55 @@ class Run:
         # A stop at the last step would lose the refresh: it waits until then.
         if done < per_epoch and self._stop.asked:
           break
-        if done < per_epoch and self._keeper.due():
+        if self._keeper.due() and done < per_epoch:
           self._save_midway(epoch)
     except NonFiniteError:
       raise
     except InputError:  # An image that cannot be read; what was done is kept.
-      require_finite(self._host_totals())
-      self._save()
+      self._finite.require(self._host_totals())
+      self._save(alone=True)
       raise
-    require_finite(self._host_totals())  # Waits for the device.
+    self._finite.require(self._host_totals())  # Waits for the device.
     self._progress.trained(epoch)
     if self.step == begin + per_epoch:
       self._state = self.programs.end_epoch(self._state, epoch)
 
   def _save_midway(self, epoch: int) -> None:
     """Saves within an epoch."""
-    require_finite(self._host_totals())  # Waits for the device.
+    self._finite.require(self._host_totals())  # Waits for the device.
     self._progress.trained(epoch)
     self._save()
     self._progress.saved()
 
   def _show(self, epoch: int, done: int, totals: Metrics) -> None:
     """Shows what came of so many steps of an epoch."""
-    require_finite(totals)
+    self._finite.require(totals)
     step = epoch * self.programs.steps_per_epoch + done
     self._progress.line(step, epoch, epochs.averages(totals))
 
   @property
   def state(self) -> TrainState:
     """As of the last step, numpy arrays."""
-    return self.programs.devices.get(self._state)
+    return self.programs.place.get(self._state)
 
   def _finish(self, scalars: dict, writer: Scalars) -> dict:
     """Writes what a finished run is worth; returns its summary.
 
     `scalars` are of the last epoch; {} where it was measured before.
     """
-    before = self.workdir.read_summary() or {}
+    workdir = self._keeper.workdir
+    before = (workdir and workdir.read_summary()) or {}
     self._end.outcomes.scalars(self._state, self.programs.parts)
     done = finish.Finished(
       self.step,
       self.num_parameters,
       self._stopwatch.seconds_per_step(),
-      scalars or self.workdir.metrics_of(self.step),
-      self.programs.devices.get(self._state.reweighting),
+      scalars or (workdir.metrics_of(self.step) if workdir else {}),
+      self.programs.place.get(self._state.reweighting),
       self._end.outcomes.found,
     )
     summary, self.remarks, self.label_issues = finish.write(
-      self._keeper.workdir, self.programs, self.options.run, done
+      workdir, self.programs, self.options.run, done
     )
     sheet = pictures.sheet(self.label_issues, self.pictures.train)
     if sheet is not None and before.get("steps") != self.step:

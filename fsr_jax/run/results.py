@@ -12,7 +12,6 @@ from fsr_jax.train.evaluate import (
   Outcome,
   by_class,
   confusions,
-  scalars,
 )
 from fsr_jax.train.options import TrainOptions
 
@@ -145,9 +144,42 @@ def remarks(
     return []
   counts = by_class(outcome, data.num_classes)
   lines = [f"note: {line}" for line in test_notes(data)]
-  if _guesses(outcome, counts):
-    return [*lines, f"note: {_advice(counts, data, options, train_top1)}"]
+  if guesses(counts.examples, counts.mean_accuracy):
+    told = _told(counts, data, "test")
+    return [*lines, f"note: {told}{_advice(data, options, train_top1)}"]
   return [*_weak(outcome, counts, data), *lines]
+
+
+def untested(counts: ByClass, data: Data, options: TrainOptions) -> list[str]:
+  """The same of a run that has no test part, by what it was trained on.
+
+  Args:
+    counts: of the training examples, by their given labels.
+    data: Data.
+    options: of the run.
+
+  Returns:
+    A line where the network guesses.
+  """
+  if not guesses(counts.examples, counts.mean_accuracy):
+    return []
+  return [f"note: {_told(counts, data, 'training')}{_advice(data, options)}"]
+
+
+def skipped(count: int, steps: int) -> list[str]:
+  """What is said at the end of steps that were skipped.
+
+  Args:
+    count: of them.
+    steps: of the run.
+  """
+  if not count:
+    return []
+  were = plural(count, "step was", "steps were")
+  return [
+    f"note: {were} skipped of {steps:,}, because the loss or a gradient was"
+    " infinite or NaN (on_nonfinite=skip)"
+  ]
 
 
 def _weak(outcome: Outcome, counts: ByClass, data: Data) -> list[str]:
@@ -176,40 +208,49 @@ def _weak(outcome: Outcome, counts: ByClass, data: Data) -> list[str]:
   return lines
 
 
-def _guesses(outcome: Outcome, counts: ByClass) -> bool:
+def guesses(examples: np.ndarray, mean_accuracy: float) -> bool:
   """Whether predictions tell no more of the labels than chance.
 
   Whoever guesses without looking is right on 1/C of the mean class, even by
   always naming the commonest; what exceeds it by two standard errors (or by a
   tenth of what is left, where few examples make those large) is more.
+
+  Args:
+    examples: [C], how many of each class were predicted.
+    mean_accuracy: over the classes that have any.
   """
-  examples = counts.examples[counts.examples > 0]
+  examples = examples[examples > 0]
   if examples.size < 2:
     return False  # One class alone tells nothing.
   chance = 1 / examples.size
   error = math.sqrt(np.sum(chance * (1 - chance) / examples)) / examples.size
-  balanced = scalars(outcome, len(counts.examples))["balanced_accuracy"]
-  return balanced <= chance + min(2 * error, 0.1 * (1 - chance))
+  return mean_accuracy <= chance + min(2 * error, 0.1 * (1 - chance))
 
 
-def _advice(
-  counts: ByClass, data: Data, options: TrainOptions, train_top1: float | None
-) -> str:
-  """In plain words, that the network guesses and what to look at."""
-  tested = int((counts.examples > 0).sum())
-  balanced = float(np.nanmean(counts.accuracy))
+def _told(counts: ByClass, data: Data, part: str) -> str:
+  """In plain words, that the network guesses the examples of a part."""
+  there = int((counts.examples > 0).sum())
+  on = " the labels that it was trained on" if part == "training" else ""
   text = (
-    f"the network does no better than guessing: its mean accuracy over"
-    f" {tested:,} classes is {balanced:.3f}, and guessing gives"
-    f" {1 / tested:.3f}."
+    f"the network does no better than guessing{on}: its mean accuracy over"
+    f" {there:,} classes is {counts.mean_accuracy:.3f}, and guessing gives"
+    f" {1 / there:.3f}."
   )
   common = int(counts.predicted.argmax())
   share = counts.predicted[common] / counts.predicted.sum()
   if share >= _ONLY_CLASS:
     text += (
-      f" It says {shown(data.class_names[common])} of {share:.0%} of the test"
+      f" It says {shown(data.class_names[common])} of {share:.0%} of the {part}"
       " images."
     )
+  return text
+
+
+def _advice(
+  data: Data, options: TrainOptions, train_top1: float | None = None
+) -> str:
+  """What to look at where the network guesses."""
+  text = ""
   rate = options.optimization.learning_rate
   epochs = options.optimization.num_epochs
   looks = [

@@ -12,9 +12,16 @@ from typing import IO, Any, NamedTuple
 from fsr_jax import config as config_lib
 from fsr_jax.config import places, stored
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import no_link, replacing, require_file, sync
+from fsr_jax.files import (
+  MOST_JSON,
+  no_link,
+  read_file,
+  replacing,
+  require_file,
+  sync,
+)
 from fsr_jax.run.checkpoint import has_checkpoint
-from fsr_jax.run.watch.events import Scalars, finite, logged
+from fsr_jax.run.watch.events import Scalars, finite, lines_of, logged
 from fsr_jax.spreadsheets import write_csv
 
 # Names of files that are not UTF-8 are written as they are.
@@ -216,8 +223,7 @@ class Workdir:
     """`logged` of every line of metrics.jsonl."""
     if not self._metrics.exists():
       return []
-    lines = self._metrics.read_text("utf-8", errors="replace").splitlines()
-    return [logged(line) for line in lines]
+    return [logged(line) for line in lines_of(self._metrics)]
 
   def write_table(self, name: str, table: Table) -> None:
     """Writes a table as CSV that spreadsheets can open, under this name."""
@@ -235,9 +241,12 @@ class Workdir:
 
 def _read_json(path: pathlib.Path) -> Any:
   """What the file holds; None where there is none or it is no JSON."""
+  if not path.exists():
+    return None
+  content = read_file(path, MOST_JSON)
   try:
-    return json.loads(path.read_bytes())
-  except (FileNotFoundError, ValueError, RecursionError):
+    return json.loads(content)
+  except (ValueError, RecursionError):
     return None
 
 

@@ -187,6 +187,11 @@ class ByClass(NamedTuple):
     return _share(self.correct, self.examples)
 
   @property
+  def mean_accuracy(self) -> float:
+    """Mean of that over the classes that have examples."""
+    return float(np.nanmean(self.accuracy))
+
+  @property
   def precision(self) -> np.ndarray:
     """Share of the predictions of a class that are right, float64 [C], 0-1;
     NaN where it is never predicted."""
@@ -198,17 +203,21 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def by_class(outcome: Outcome, num_classes: int) -> ByClass:
+  """`count_by_class` of an Outcome."""
+  return count_by_class(outcome.label, outcome.predicted, num_classes)
+
+
+def count_by_class(label: Array, predicted: Array, num_classes: int) -> ByClass:
   """Counts of each class.
 
   Args:
-    outcome: Outcome.
+    label, predicted: numpy int [n], of n examples.
     num_classes: C.
   """
-  right = outcome.predicted == outcome.label
   return ByClass(
     *(
       np.bincount(classes, minlength=num_classes)
-      for classes in (outcome.label, outcome.predicted, outcome.label[right])
+      for classes in (label, predicted, label[predicted == label])
     )
   )
 
@@ -240,12 +249,11 @@ def scalars(outcome: Outcome, num_classes: int) -> dict[str, float]:
     loss (nats), top1, top5 and balanced_accuracy (the mean over the classes
     that have examples of the accuracy on each; fractions 0-1).
   """
-  accuracy = by_class(outcome, num_classes).accuracy
   return {
     "loss": outcome.loss,
     "top1": float(np.mean(outcome.predicted == outcome.label)),
     "top5": outcome.top5,
-    "balanced_accuracy": float(np.nanmean(accuracy)),
+    "balanced_accuracy": by_class(outcome, num_classes).mean_accuracy,
   }
 
 

@@ -12,6 +12,7 @@ from fsr_jax.fields import (
 )
 
 SCHEDULES = ("cosine_restarts", "cosine", "step")
+ON_NONFINITE = ("stop", "skip")
 OPTIMIZERS = ("sgd", "nesterov", "adam", "adamw", "lion", "lamb")
 
 
@@ -100,6 +101,15 @@ class OptimizationOptions:
     " are shortened to it. 0 = no bound.",
     bound=NOT_NEGATIVE,
     usual=Bound(0.001, 1000),
+  )
+  on_nonfinite: str = field(
+    "stop",
+    "What is done at a step whose loss or gradient is infinite or NaN: the run"
+    " stops and names it (`stop`), or goes on as if its batch had not been"
+    " there (`skip`), and stops only after an epoch of nothing but such steps.",
+    choices=ON_NONFINITE,
+    source="ours",
+    free=True,
   )
   ema_decay: float = field(
     0.999,

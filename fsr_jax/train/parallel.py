@@ -96,6 +96,31 @@ class Devices:
     )
     return jax.device_put(rows, self._sharding())
 
+  def put_rows(self, x: np.ndarray) -> jax.Array:
+    """[N, ...] on the host, in every process -> in place, each device with its
+    share of the rows as `maths.shares` has them."""
+    if len(self) == 1:
+      return self.put(x)
+    each = -(-x.shape[0] // len(self))
+    first = processes.index() * len(self.local) * each
+    own = x[first : first + len(self.local) * each]
+    missing = len(self.local) * each - own.shape[0]
+    # Where nothing is missing the table, which may be large, is not copied.
+    if missing:
+      own = np.pad(own, [(0, missing)] + [(0, 0)] * (x.ndim - 1))
+    return self.split(own)
+
+  def get_rows(self, x: jax.Array, total: int) -> np.ndarray:
+    """What `put_rows` put, in every process: [N, ...] of N rows. All processes
+    call it at once."""
+    if len(self) == 1:
+      return self.get(x)
+    shards = sorted(
+      x.addressable_shards, key=lambda shard: shard.index[0].start
+    )
+    own = np.concatenate([np.asarray(shard.data)[0] for shard in shards])
+    return processes.rows_of_all(own)[:total]
+
   def _sharding(self):
     mesh = jax.sharding.Mesh(np.array(self.local), (AXIS,))
     return jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(AXIS))

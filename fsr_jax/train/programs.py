@@ -11,22 +11,17 @@ import numpy as np
 from fsr_jax import processes
 from fsr_jax.data.dataset import Data, Split
 from fsr_jax.data.images.reader import Encoded, Reader
-from fsr_jax.maths import randomness, transition
+from fsr_jax.maths import randomness
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.train import feeder
+from fsr_jax.train import evaluate, feeder
 from fsr_jax.train import state as states
-from fsr_jax.train.evaluate import (
-  Outcome,
-  collected,
-  evaluate_step,
-  named_scalars,
-  parts,
-)
+from fsr_jax.train.evaluate import Outcome
 from fsr_jax.train.input import Feed
 from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.optimizer import learning_rate
 from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.parallel import Devices
+from fsr_jax.train.placement import Placement, with_zeros, without_tables
 from fsr_jax.train.state import Resident, TrainState
 from fsr_jax.train.step import Context, context, train_step
 
@@ -74,7 +69,9 @@ def train_steps(
 class _Compiled(NamedTuple):
   """The compiled functions of one run; see `_compiled`."""
 
-  create: Callable
+  create: Callable  # Not compiled.
+  create_all: Callable
+  create_small: Callable  # Without the tables [N, C].
   steps: dict[bool, Callable]  # By `rewarded`.
   end_epoch: dict[bool, Callable]  # By `estimate`.
   evaluate: Callable
@@ -96,11 +93,14 @@ def _compiled(
   create = functools.partial(
     states.create, options, ctx.network, ctx.reweighter, ctx.tx
   )
+
   return _Compiled(
+    create,
     jax.jit(create),
+    jax.jit(lambda *args: without_tables(create(*args))),
     {r: compile_changing(train_steps, rewarded=r) for r in (False, True)},
     {e: compile_changing(states.end_epoch, estimate=e) for e in (False, True)},
-    devices.compile(evaluate_step, ctx=ctx),
+    devices.compile(evaluate.evaluate_step, ctx=ctx),
     jax.jit(learning_rate(options.optimization, steps_per_epoch)),
   )
 
@@ -116,18 +116,25 @@ class Programs:
     devices: Devices.
     steps_per_epoch: N // B.
     parts: name -> Split of what can be evaluated, see `evaluate.parts`.
+    place: Placement of train states.
   """
 
   def __init__(
-    self, options: TrainOptions, data: Data, devices: Devices, seed: int
+    self,
+    options: TrainOptions,
+    data: Data,
+    devices: Devices,
+    seed: int,
+    shard_tables: bool = False,
   ):
     """Puts the data on the devices, if they fit; compiles nothing."""
     self.options, self.data, self.devices = options, data, devices
+    self.place = Placement(devices, len(data.train), shard_tables)
     self.steps_per_epoch = len(data.train) // options.optimization.batch_size
     self._compiled = _compiled(
       options, data.num_classes, self.steps_per_epoch, devices
     )
-    self.parts = parts(data)
+    self.parts = evaluate.parts(data)
     self._host_train, tested = feeder.residents(data, options, seed)
     self._train = devices.put(self._host_train)
     self._tested = {name: devices.put(x) for name, x in tested.items()}
@@ -161,19 +168,14 @@ class Programs:
 
   def create_state(self) -> TrainState:
     """The state before the first step, as numpy arrays."""
-    data, objective = self.data, self.options.objective
-    known = None
-    if objective.loss == "forward_correction" and (
-      objective.transition == "known"
-    ):
-      assert data.train.clean_label is not None
-      known = transition.known(
-        data.train.clean_label, data.train.label, data.num_classes
-      )
-    statistics = feeder.statistics(data.train.image)
+    known = states.known_transition(self.options.objective, self.data)
+    statistics = feeder.statistics(self.data.train.image)
     with jax.default_device(self.devices.local[0]):
-      state = self._compiled.create(self._host_train, statistics, known)
-      return jax.tree.map(np.asarray, state)
+      made = self._host_train, statistics, known
+      if not self.place.shares:
+        return jax.tree.map(np.asarray, self._compiled.create_all(*made))
+      small = jax.tree.map(np.asarray, self._compiled.create_small(*made))
+    return with_zeros(small, jax.eval_shape(self._compiled.create, *made))
 
   def rewarded(self, epoch: int) -> bool:
     """Whether the steps of an epoch draw reward batches."""
@@ -277,8 +279,10 @@ class Programs:
     # Converted after the loop, so that the device is never waited for.
     found = [self.devices.get(counts) for counts in found]
     return {
-      "": collected(split.label, [counts["raw"] for counts in found]),
-      "_ema": collected(split.label, [counts["ema"] for counts in found]),
+      "": evaluate.collected(split.label, [counts["raw"] for counts in found]),
+      "_ema": evaluate.collected(
+        split.label, [counts["ema"] for counts in found]
+      ),
     }
 
   def evaluate(
@@ -290,4 +294,4 @@ class Programs:
       As `named_scalars`.
     """
     found = self.outcomes(state, batch_size, part)
-    return named_scalars(part, found, self.data.num_classes)
+    return evaluate.named_scalars(part, found, self.data.num_classes)

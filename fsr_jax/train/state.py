@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from fsr_jax.data.dataset import Data
 from fsr_jax.data.images import augment
 from fsr_jax.maths import randomness, tables, transition
 from fsr_jax.maths.collectives import Array, Tree
 from fsr_jax.models import Network
 from fsr_jax.reweighting import Reweighter, ReweightingState
-from fsr_jax.train.options import TrainOptions
+from fsr_jax.train.options import ObjectiveOptions, TrainOptions
 
 
 class Statistics(NamedTuple):
@@ -86,6 +87,16 @@ class Resident(flax.struct.PyTreeNode):
   class_count: Array
   seed: Array
   held_out: HeldOut | None = None
+
+
+def known_transition(objective: ObjectiveOptions, data: Data) -> Array | None:
+  """float32 [C, C] of the clean labels, where transition=known needs it."""
+  known = objective.transition == "known"
+  if objective.loss != "forward_correction" or not known:
+    return None
+  label, clean_label = data.train.label, data.train.clean_label
+  assert clean_label is not None
+  return transition.known(clean_label, label, data.num_classes)
 
 
 def create(

@@ -18,6 +18,7 @@ from fsr_jax.reweighting import Reweighter, noise, reweighter
 from fsr_jax.train import forward as passes
 from fsr_jax.train import input as inputs
 from fsr_jax.train import loss as objective
+from fsr_jax.train import skip
 from fsr_jax.train.metrics import ALL_FINITE, Metrics
 from fsr_jax.train.optimizer import optimizer
 from fsr_jax.train.options import TrainOptions
@@ -116,9 +117,14 @@ def train_step(
   (gradient,) = pull_back(slope)
   loss, gradient = collectives.psum((loss, gradient))
   new = _advance(ctx, state, residue.batch_stats, reweighting, gradient)
-  # The update can overflow where loss and gradient did not.
+  # The update can overflow where loss and gradient did not, and statistics
+  # where what is normalised by them did not.
   size = loss + collectives.global_norm((gradient, new.params))
-  return new, _measure(ctx, new, batch, seen, weights, loss, size)
+  size += optax.tree_utils.tree_sum((new.batch_stats, reweighting.weight_net))
+  metrics = _measure(ctx, new, batch, seen, weights, loss, size)
+  if options.optimization.on_nonfinite == "skip":
+    return skip.unless_finite(state, new, index, metrics)
+  return new, metrics
 
 
 def class_share(
@@ -235,21 +241,31 @@ def _advance(ctx, state, batch_stats, reweighting, gradient) -> TrainState:
 
 
 def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
-  """Metrics of one step, summed over devices; bad unless `size` is finite."""
+  """Metrics of one step, summed over devices.
+
+  Bad unless `size`, the predictions and what the tables got are finite. The
+  weights are in the loss; whatever else the tables keep follows from these.
+  """
   given = losses.one_hot(batch.label, seen.logits.shape[-1])
   before = losses.cross_entropy(seen.logits, given)
+  spoilt = ~jnp.isfinite(before)
+  last = new.reweighting.last
+  score = new.reweighting.tables.score[batch.index]
   correct = jnp.argmax(seen.logits, -1) == batch.label
   batch_size = collectives.global_size(weights)
-  correct, zero, total, squares, before = collectives.psum(
+  bad_example = jnp.min(jnp.where(spoilt, batch.index, ALL_FINITE))
+  correct, zero, total, squares, before, spoilt, score = collectives.psum(
     (
       jnp.sum(correct, dtype=jnp.float32),
       jnp.sum(weights == 0, dtype=jnp.float32),
       jnp.sum(weights),
       jnp.sum(jnp.square(weights)),
       jnp.sum(before) / batch_size,
+      jnp.sum(spoilt, dtype=jnp.int32),
+      jnp.sum(score),
     )
   )
-  last = new.reweighting.last
+  finite = jnp.isfinite(size + before + score)
   return Metrics(
     loss=loss,
     train_loss=before,
@@ -262,5 +278,8 @@ def _measure(ctx, new, batch, seen, weights, loss, size) -> Metrics:
     ),
     examples=jnp.float32(batch_size),
     steps=jnp.ones(()),
-    bad_step=jnp.where(jnp.isfinite(size), ALL_FINITE, new.step - 1),
+    skipped=jnp.zeros(()),
+    bad_step=jnp.where(finite, ALL_FINITE, new.step - 1),
+    bad_examples=spoilt,
+    bad_example=collectives.pmin(bad_example),
   )

@@ -35,6 +35,24 @@ class SelectTest(parameterized.TestCase):
       self.assertIn(len(chosen), (k // c, k // c + 1))
       self.assertCountEqual(chosen, best[: len(chosen)])
 
+  def test_constant_scores_leave_the_order_of_the_data(self):
+    label = np.array([1, 0, 1, 0, 1, 0, 0])
+    index = select(np.full(7, 0.5), label, 4, 2)
+    self.assertCountEqual(index, [1, 3, 0, 2])
+    # Of a share, any of its first ones: floor(0.5 * 4) = 2 of class 0.
+    for u in (np.linspace(0, 0.9, 7), np.linspace(0.9, 0, 7)):
+      drawn = dictionary.select_from_pool(
+        jnp.full(7, 0.5), jnp.array(label), 2, 2, 0, 0.5, jnp.array(u)
+      )
+      self.assertIn(int(drawn[0]), (1, 3))
+      self.assertEqual(int(drawn[1]), 0)
+
+  def test_a_dictionary_of_one_serves_a_class_an_epoch(self):
+    """The third class has one example, which is always its best."""
+    label, score = np.array([0, 0, 1, 1, 2]), [0.0, 1.0, 3.0, 2.0, -9.0]
+    chosen = [select(score, label, 1, 3, epoch)[0] for epoch in range(4)]
+    self.assertEqual(chosen, [1, 2, 4, 1])
+
   def test_extra_slots_rotate_through_the_classes(self):
     label = np.repeat(np.arange(5), 4)
     extras = []

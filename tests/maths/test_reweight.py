@@ -160,7 +160,7 @@ class LookaheadTest(absltest.TestCase):
     np.testing.assert_allclose(ahead, 5.0 - 0.1 * 12.0, rtol=1e-6)
 
 
-class RuleTest(absltest.TestCase):
+class RuleTest(parameterized.TestCase):
   def test_clip_by_hand(self):
     raw = reweight.clip(jnp.array([-0.3, 0.2, -0.1, 0.0]), 2.0)
     np.testing.assert_allclose(raw, [0.6, 0.0, 0.2, 0.0], rtol=1e-6)
@@ -209,6 +209,21 @@ class RuleTest(absltest.TestCase):
   def test_relative_of_no_gradient_is_uniform(self):
     raw = reweight.relative(jnp.zeros(4), 3.0)
     np.testing.assert_array_equal(raw, 1.0)
+
+  @parameterized.product(
+    rule=["clip", "shift", "relative"], g=[-0.3, 0.0, 0.3, 1e-30, -1e-30]
+  )
+  def test_equal_gradients_give_equal_weights(self, rule, g):
+    """None of them where nobody helps, else 1/B of each."""
+    raw = reweight.WEIGHT_RULES[rule](jnp.full(6, g), 1.0)
+    weights = np.array(reweight.normalize(raw))
+    expected = [1 / 6]
+    if rule == "clip" and g >= 0:
+      expected = [0.0]
+    elif rule == "relative" and g == 0.3:  # 1 - g / g, but for rounding.
+      expected = [0.0, 1 / 6]
+    self.assertTrue(np.all(weights == weights[0]))
+    self.assertLess(np.min(np.abs(np.array(expected) - weights[0])), 1e-6)
 
   def test_shift_by_hand(self):
     # 1/2 - g = (0.6, 0.2); minus its minimum plus 1/2: (0.9, 0.5).

@@ -1,6 +1,7 @@
 """Per-sample tables by hand."""
 
 from absl.testing import absltest
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -59,6 +60,17 @@ class TablesTest(absltest.TestCase):
       history,
       [[never, known, known], [never, forgot, known], [known] * 3],
     )
+
+  def test_a_spoilt_step_is_taken_back(self):
+    t = tables.init(3, 2, relabel=True, average=True)
+    before = observe(t, [0, 1], [1.0, 2.0], [0.5, 0.5], [[0.5, 0.5]] * 2)
+    after = observe(
+      before, [1, 2], [np.nan, 3.0], [0.5, np.nan], [[np.nan, 1.0]] * 2
+    )
+    index = jnp.array([1, 2])
+    for finite, expected in ((True, after), (False, before)):
+      kept = tables.unless_spoilt(before, after, index, jnp.array(finite))
+      jax.tree.map(np.testing.assert_array_equal, kept, expected)
 
   def test_debias_recovers_a_constant(self):
     average = jnp.zeros(1)

@@ -23,6 +23,7 @@ DIGITS = {
   "data__max_examples": 400,
   "num_epochs": 3,
   "network": "tiny",
+  "shard_tables": True,
 }
 PICTURES = {
   **FIELDS,

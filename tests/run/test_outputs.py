@@ -39,6 +39,8 @@ class OutputsTest(parameterized.TestCase):
         "zero_weight_fraction_clean",
         "zero_weight_fraction_wrong",
         "zero_batches",
+        "skipped_steps",
+        "train_balanced_accuracy",
         "wrong_weight_share",
         "effective_batch",
         "reward_loss",

@@ -155,8 +155,8 @@ class PredictTest(parameterized.TestCase):
     lines = [str(call.args[0]) for call in said.mock_calls]
     self.assertRegex(
       "\n".join(lines),
-      r"predicting 128/300  0 s\npredicting 256/300  [\d,]+ images/s  0 s  0 s"
-      r" left\npredicting 300/300  [\d,]+ images/s  0 s",
+      r"predicting 128/300  \d+ s\npredicting 256/300  [\d,]+ images/s  \d+ s"
+      r"  \d+ s left\npredicting 300/300  [\d,]+ images/s  \d+ s",
     )
 
   @parameterized.named_parameters(

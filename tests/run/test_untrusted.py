@@ -20,9 +20,10 @@ from fsr_jax.data.labels import file as labels_file
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import arrays, tfds_folder
 from fsr_jax.errors import InputError
-from fsr_jax.run import commands, labels, loop
+from fsr_jax.run import commands, content, labels, loop
 from fsr_jax.run.page.command import report
 from fsr_jax.run.pretrained import extractors
+from fsr_jax.run.use import description
 from fsr_jax.run.watch.events import Scalars
 from fsr_jax.run.workdir import Workdir
 from tests import pages, shrunk
@@ -227,6 +228,30 @@ class SizesTest(absltest.TestCase):
         file.truncate(2**43)  # Takes no room on the disk.
       with self.assertRaisesRegex(InputError, f"{name} claims to hold 8,796,"):
         read(self.root / name)
+
+  def test_json_of_a_workdir(self):
+    """A file that takes no room on the disk, and too much of the memory."""
+    work = Workdir(str(self.root))
+    for name, size, read in (
+      ("config.json", files.MOST_JSON, work.read_config),
+      ("summary.json", files.MOST_JSON, work.read_summary),
+      ("model.json", files.MOST_JSON, lambda: description.read(self.root)),
+      (
+        "data.json",
+        files.MOST_JSON,
+        lambda: content.check_same(self.root, None, tests_too=True),
+      ),
+      ("metrics.jsonl", files.MOST_METRICS, work.read_metrics),
+      (
+        "metrics.jsonl",
+        files.MOST_METRICS,
+        lambda: Scalars(self.root, self.root / "metrics.jsonl", 0),
+      ),
+    ):
+      with open(self.root / name, "wb") as file:
+        file.truncate(size + 1)
+      with self.assertRaisesRegex(InputError, f"{name} claims to hold"):
+        read()
 
   def test_parquet_that_repeats_a_value(self):
     try:

@@ -259,14 +259,28 @@ class TrainStepTest(parameterized.TestCase):
 
   def test_non_finite_step_is_named(self):
     ctx, resident, state = setup()
-    poison = resident.image.astype(jnp.float32).at[40].set(jnp.nan)
-    resident = resident.replace(image=poison)  # In the third batch.
+    resident = poisoned(resident, 40)  # In the third batch.
     state = state.replace(step=jnp.int32(100))
-    totals = Metrics.zero()
-    order_of_steps = jnp.arange(64).reshape(4, 16)
-    compiled = jax.jit(functools.partial(train_steps, ctx=ctx, rewarded=False))
-    _, totals = compiled(state, totals, resident, order_of_steps)
+    _, totals = four_steps(ctx, state, resident)
     self.assertEqual(int(totals.bad_step), 102)
+    # MixUp pairs it with its neighbour.
+    self.assertEqual(int(totals.bad_examples), 2)
+    self.assertEqual(int(totals.bad_example), 40)
+
+  def test_scores_and_statistics_are_watched(self):
+    """Neither is in the loss of its step."""
+    self.enter_context(shrunk.with_tiny_batch_norm())
+    ctx, resident, state = setup(network="tiny", mixup=False)
+    score = state.reweighting.tables.score.at[3].set(jnp.nan)
+    statistics = jax.tree.map(lambda x: x + jnp.inf, state.batch_stats)
+    for spoilt in (
+      with_tables(state, score=score),
+      state.replace(batch_stats=statistics),
+    ):
+      _, metrics = step(spoilt, resident, jnp.arange(16), ctx=ctx, active=False)
+      self.assertTrue(np.isfinite(metrics.loss))
+      self.assertEqual(int(metrics.bad_step), 0)
+      self.assertEqual(int(metrics.bad_examples), 0)
 
   def test_update_that_overflows_is_named_at_once(self):
     """Loss and gradient are finite; the state after the step is not."""
@@ -274,6 +288,66 @@ class TrainStepTest(parameterized.TestCase):
     _, metrics = step(state, resident, jnp.arange(16), ctx=ctx, active=False)
     self.assertTrue(np.isfinite(metrics.loss))
     self.assertEqual(int(metrics.bad_step), 0)
+
+
+def poisoned(resident, *examples):
+  """Data of which some are not finite."""
+  image = resident.image.astype(jnp.float32)
+  return resident.replace(image=image.at[jnp.array(examples)].set(jnp.nan))
+
+
+def four_steps(ctx, state, resident):
+  """(state, Metrics) after steps on the examples in their order."""
+  index = jnp.arange(64).reshape(4, 16)
+  compiled = jax.jit(functools.partial(train_steps, ctx=ctx, rewarded=False))
+  return compiled(state, Metrics.zero(), resident, index)
+
+
+class SkipTest(parameterized.TestCase):
+  @parameterized.parameters("sgd", "adam")
+  def test_a_skipped_step_leaves_its_number_alone(self, optimizer):
+    self.enter_context(shrunk.with_tiny_batch_norm())
+    fields = {"network": "tiny", "optimizer": optimizer}
+    ctx, resident, state = setup(on_nonfinite="skip", **fields)
+    state = at(state, ctx, active=True)
+    bad = poisoned(resident, 40)
+    after, totals = four_steps(ctx, state, bad)
+    self.assertEqual((int(totals.steps), int(totals.skipped)), (3, 1))
+    self.assertEqual(int(totals.bad_step), 2)
+    self.assertEqual(int(after.step), 4)
+    # As if there had been three batches, but for the learning rate.
+    tables = after.reweighting.tables
+    np.testing.assert_array_equal(tables.visits, np.arange(64) // 16 != 2)
+    for leaf in jax.tree.leaves((after, totals)):
+      if jnp.issubdtype(leaf.dtype, jnp.floating) and leaf.ndim:
+        self.assertTrue(np.all(np.isfinite(leaf)))
+    one, first = step(state, bad, jnp.arange(32, 48), ctx=ctx, active=True)
+    self.assertEqual(float(first.skipped), 1)
+    self.assertEqual(float(first.loss), 0)
+    counts = [
+      optax.tree_utils.tree_get_all_with_path(s.opt_state, "count")
+      for s in (state, one)
+    ]
+    self.assertEqual([int(n) for _, n in counts[0]], [0] * len(counts[0]))
+    for path, count in counts[1]:
+      self.assertEqual(int(count), int("Schedule" in str(path)))
+    back = optax.tree_utils.tree_set(one.opt_state, count=jnp.int32(0))
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      one.replace(step=state.step, opt_state=back),
+      state,
+    )
+
+  def test_a_run_without_such_steps_is_the_same(self):
+    results = []
+    for rule in ("stop", "skip"):
+      ctx, resident, state = setup(on_nonfinite=rule)
+      results.append(four_steps(ctx, at(state, ctx, True), resident))
+    # Two programs, whose sums have other orders.
+    jax.tree.map(
+      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-7),
+      *results,
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,13 @@ import safetensors
 
 from fsr_jax.config import places
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import check_size, place, require_file
+from fsr_jax.files import (
+  MOST_JSON,
+  check_size,
+  place,
+  read_file,
+  require_file,
+)
 from fsr_jax.models.pretrained import (
   TORCHVISION,
   fitting,
@@ -194,13 +200,20 @@ def _preprocessing(file: pathlib.Path) -> tuple[Statistics, str]:
     (Statistics, whose they are in words): ImageNet's where it says nothing.
   """
   try:
-    found = json.loads(file.with_name("config.json").read_bytes())
+    config = read_file(file.with_name("config.json"), MOST_JSON)
+    found = json.loads(config)
     found = found.get("pretrained_cfg", found)
     channels = Statistics(
       *(np.array(found[name], np.float32) for name in ("mean", "std"))
     )
   # No such file, or one of something else.
-  except (OSError, ValueError, TypeError, LookupError, AttributeError):
+  except (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    RecursionError,
+  ):
     return _IMAGENET, "of ImageNet"
   right = [x.ndim == 1 and np.isfinite(x).all() for x in channels]
   check(

@@ -16,7 +16,7 @@ from fsr_jax.data.dataset import Data
 from fsr_jax.data.images.reader import resize_of
 from fsr_jax.data.options import crop_side
 from fsr_jax.errors import InputError, check
-from fsr_jax.files import read_file, replacing
+from fsr_jax.files import MOST_JSON, read_file, replacing
 from fsr_jax.models.custom import check_allowed
 from fsr_jax.run.pretrained.extractors import described
 from fsr_jax.train.extractor import Extractor
@@ -119,7 +119,7 @@ def read(directory: pathlib.Path) -> Description:
   """
   path = directory / NAME
   try:
-    found = json.loads(read_file(path))
+    found = json.loads(read_file(path, MOST_JSON))
   except (ValueError, RecursionError) as error:
     if isinstance(error, InputError):
       raise

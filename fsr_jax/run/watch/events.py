@@ -15,7 +15,14 @@ from tensorboardX.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboardX.record_writer import masked_crc32c
 from tensorboardX.summary import image as image_summary
 
-from fsr_jax.files import naming, no_link, replacing, sync
+from fsr_jax.files import (
+  MOST_METRICS,
+  naming,
+  no_link,
+  read_file,
+  replacing,
+  sync,
+)
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
 
 _VERSION = "brain.Event:2"
@@ -34,8 +41,7 @@ class Scalars:
     """
     if metrics.exists():
       # What a killed run logged after its last checkpoint is done again.
-      lines = metrics.read_text("utf-8", errors="replace").splitlines()
-      kept = [line for line in lines if _step_of(line) <= step]
+      kept = [line for line in lines_of(metrics) if _step_of(line) <= step]
       with replacing(metrics) as partial:
         partial.write_text("".join(line + "\n" for line in kept), "utf-8")
     self._lines = _Appended(metrics)
@@ -168,6 +174,12 @@ def finite(values: dict) -> dict:
     key: None if isinstance(x, float) and not math.isfinite(x) else x
     for key, x in values.items()
   }
+
+
+def lines_of(metrics: pathlib.Path) -> list[str]:
+  """Lines of a metrics.jsonl, damaged ones too. Raises InputError."""
+  content = read_file(metrics, MOST_METRICS)
+  return content.decode("utf-8", errors="replace").splitlines()
 
 
 def logged(line: str) -> dict | None:

@@ -73,6 +73,11 @@ SCALARS: dict[str, Scalar] = {
     "Mean loss, after the look-ahead step, on the trusted samples that judge"
     " it.",
   ),
+  "skipped_steps": Scalar(
+    TRAIN,
+    "Steps of the run that were skipped, because their loss or gradient was"
+    " infinite or NaN (on_nonfinite=skip).",
+  ),
   **_evaluated("test"),
   **_evaluated("val"),
   "effective_batch": Scalar(

@@ -37,13 +37,21 @@ HEALTHY = {
 }
 
 
-def verdicts(summary=None, config=None, curves=None, weight=WEIGHTS, count=60):
+def verdicts(
+  summary=None,
+  config=None,
+  curves=None,
+  weight=WEIGHTS,
+  count=60,
+  tested=(20, 20, 20),
+):
   score = [0.1] * 6 + [0.9] * 24
   given = np.arange(30) % 3
   found = made.samples(given, (given + 1) % 3, score, weight=weight)
   known = {"train_top1": learned, "estimated_wrong_share": lambda e: 0.2}
   run = made.finished(
     found,
+    tested=tested and {"test_examples": np.array(tested, float)},
     summary={**HEALTHY, **(summary or {})},
     config={"batch_size": 10, "dictionary_share": 0.2, **(config or {})},
     epochs=epochs(count, **{**known, **(curves or {})}),
@@ -71,6 +79,21 @@ class HealthTest(parameterized.TestCase):
     ill = {question for question, v in found.items() if v == LOOK}
     self.assertLen(ill, 1)
     self.assertIn(words, ill.pop())
+
+  @parameterized.named_parameters(
+    # Two standard errors of 3 x 20 guesses are 0.12, a tenth of 2/3 is less;
+    # of 3 x 2,000 they are 0.012. Of two classes a half is guessed.
+    ("few", (20, 20, 20), 0.39, LOOK),
+    ("many", (2000, 2000, 2000), 0.39, GOOD),
+    ("two_classes", (2000, 2000, 0), 0.5, LOOK),
+    ("trained_on", None, 0.39, LOOK),
+  )
+  def test_guessing_is_as_at_the_end_of_a_run(self, tested, balanced, verdict):
+    """The rule of results.guesses; without a test part by training labels."""
+    part = "train" if tested is None else "test"
+    found = verdicts({f"{part}_balanced_accuracy": balanced}, tested=tested)
+    question = "Does the network do better than guessing?"
+    self.assertEqual(found[question], verdict)
 
   @parameterized.named_parameters(
     ("too_short", lambda e: 0.34 if e < 20 else 0.8),

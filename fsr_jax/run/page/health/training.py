@@ -14,6 +14,7 @@ from fsr_jax.run.page.health.check import (
   wrong_share,
 )
 from fsr_jax.run.page.words import percent, plural
+from fsr_jax.run.results import guesses
 
 # Share of what is learned beyond guessing.
 _KNOWS = 0.25
@@ -25,14 +26,21 @@ _FEW_EPOCHS = 5
 def better_than_guessing(run: Finished) -> Check | None:
   """Whether the network has learned anything."""
   question = "Does the network do better than guessing?"
-  balanced, size = value(run, "test_balanced_accuracy"), len(run.classes)
+  if run.tested is not None:
+    balanced, of = value(run, "test_balanced_accuracy"), "of the test part"
+    examples = run.tested["test_examples"]
+  else:
+    balanced = value(run, "train_balanced_accuracy")
+    of = "on the labels as they were given"
+    examples = np.array(run.network.class_counts)
   if balanced is None:
     return None
+  size = np.count_nonzero(examples)
   text = (
-    f"Its mean accuracy over the {size:,} classes of the test part is"
-    f" {percent(balanced)}; guessing gives {percent(1 / size)}."
+    f"Its mean accuracy over the {size:,} classes {of} is {percent(balanced)};"
+    f" guessing gives {percent(1 / size)}."
   )
-  if balanced < 1 / size + 0.1 * (1 - 1 / size):
+  if guesses(examples, balanced):
     return Check(
       question,
       LOOK,

@@ -1,7 +1,7 @@
 """What the state of a run and the end of an epoch cost, by number of examples.
 
     python benchmarks/scaling.py
-    python benchmarks/scaling.py --measure=1e5,1e6,1e7 --rounds=3
+    python benchmarks/scaling.py --measure=1e5,1e6,1e7 --repeats=3
 
 Bytes are computed from the shapes of the state as a run creates it, memory of
 the end of an epoch is the compiler's own analysis (nothing is allocated), and
@@ -57,7 +57,7 @@ _DEVICES = flags.DEFINE_list(
 )
 _FEATURES = flags.DEFINE_integer("features", 512, "F, of a sample.")
 _MEASURE = flags.DEFINE_list("measure", [], "N, measured; none: no times.")
-_ROUNDS = flags.DEFINE_integer("rounds", 3, "Timed calls.")
+_REPEATS = flags.DEFINE_integer("repeats", 3, "Timed calls.")
 _MEASURED_CLASSES = flags.DEFINE_integer("measured_classes", 1000, "C of them.")
 
 
@@ -283,7 +283,7 @@ def main(argv):
   if not _MEASURE.value:
     return
   sizes = [whole(n) for n in _MEASURE.value]
-  found = [times(n, c, _ROUNDS.value) for n in sizes]
+  found = [times(n, c, _REPEATS.value) for n in sizes]
   body = [
     [name, *(f"{column[name]:.3g} s" for column in found)] for name in found[0]
   ]
@@ -291,7 +291,7 @@ def main(argv):
     f"\nTimes, measured: C = {c},"
     f" {jax.devices()[0].device_kind}, {os.cpu_count()} cores, jax"
     f" {jax.__version__}, numpy {np.__version__}, median of"
-    f" {_ROUNDS.value}\n"
+    f" {_REPEATS.value}\n"
   )
   print(tables.markdown(["once an epoch", *(f"{n:.0e}" for n in sizes)], body))
 

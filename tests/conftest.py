@@ -1,9 +1,11 @@
 """Eight virtual CPU devices for the whole suite; set before JAX starts."""
 
 import os
+import sys
 import tempfile
 
 from absl import flags
+import pytest
 
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
@@ -29,3 +31,12 @@ if "PYTEST_XDIST_WORKER" not in os.environ:
   )
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"
+
+
+@pytest.fixture(autouse=True)
+def _not_stuck():
+  """A save that failed in one test must not end the process in another."""
+  yield
+  stop = sys.modules.get("fsr_jax.run.stop")
+  if stop is not None:
+    stop._stuck.clear()

@@ -11,10 +11,12 @@ from fsr_jax.run.stop import SIGNALS, Stop
 
 class StopTest(absltest.TestCase):
   def test_the_first_asks_and_the_third_interrupts(self):
-    # A shell's background jobs begin with SIGINT ignored.
+    # A shell's background jobs begin with SIGINT ignored, those of nohup with
+    # SIGHUP.
     before, stop = signal.default_int_handler, Stop()
-    found = signal.signal(signal.SIGINT, before)
-    self.addCleanup(signal.signal, signal.SIGINT, found)
+    for number in (signal.SIGINT, signal.SIGHUP):
+      found = signal.signal(number, before)
+      self.addCleanup(signal.signal, number, found)
     with self.assertRaises(KeyboardInterrupt), stop.on(SIGNALS):
       os.kill(os.getpid(), signal.SIGTERM)
       self.assertTrue(stop.asked)

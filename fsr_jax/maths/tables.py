@@ -245,11 +245,15 @@ def unless_spoilt(
     Tables. Rows of the batch alone are looked at, however many there are.
   """
 
+  size = old.visits.shape[0]
+
   def rows(before, after):
     if after is before:  # `update` leaves it as it is.
       return after
-    kept = jnp.where(finite, after[index], before[index])
-    return after.at[index].set(kept)
+    at, new_rows = shares.own_rows(after, index, size)
+    _, old_rows = shares.own_rows(before, index, size)
+    kept = jnp.where(finite, new_rows, old_rows)
+    return after.at[at].set(kept, mode="drop")
 
   return jax.tree.map(rows, old, new)
 

@@ -67,6 +67,26 @@ class SharesTest(parameterized.TestCase):
     np.testing.assert_array_equal(at, index)
     np.testing.assert_array_equal(before, self.table[index])
 
+  @parameterized.parameters(True, False)
+  def test_a_step_that_was_not_finite(self, finite):
+    index = np.array([9, 0, 3, 8])
+
+    def found(before, after, index):
+      state = tables.init(10, 3, relabel=True)
+      old = state._replace(pseudo_label=before)
+      new = state._replace(pseudo_label=after, visits=state.visits + 1)
+      rows = tables.unless_spoilt(old, new, index, jnp.array(finite))
+      return rows.pseudo_label, rows.visits
+
+    devices = Devices(DEVICES)
+    changed = self.table.copy()
+    changed[index] += 1
+    placed = (devices.put_rows(x) for x in (self.table, changed))
+    rows, visits = devices.compile(found)(*placed, devices.put(index))
+    expected = changed if finite else self.table
+    np.testing.assert_array_equal(devices.get_rows(rows, 10), expected)
+    self.assertEqual(devices.get(visits)[9], int(finite))
+
   def test_updates_and_what_is_made_of_them(self):
     """Three batches, then what the end of an epoch asks of the tables."""
     rng = np.random.default_rng(1)

@@ -26,7 +26,8 @@ def carry_out(
 
   Returns, Raises: as `Run.train`.
   """
-  device = run.programs.devices.name
+  device, several = run.programs.devices.name, processes.count()
+  device += f" in {several} processes" if several > 1 else ""
   say(opening.first(run.options, run.data, run.num_parameters, device))
   say(opening.settings(run.options, run.data))
   describe(run.options.train.data, run.data, say)

@@ -168,13 +168,17 @@ def _plain(value: Any) -> Any:
   return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def load(path: str, allow_code: bool = False) -> Fitted:
+def load(
+  path: str, allow_code: bool = False, parameters: str = "last"
+) -> Fitted:
   """What `Fitted.save` saved, or a run in its workdir.
 
   Args:
     path: of the folder, or its address in a bucket (gs://, s3://).
     allow_code: whether a network that is package.module:function, code that
       the folder names, may be imported and run; nothing else there is run.
+    parameters: of a run, that predict: "last" of the last step, "ema" their
+      moving average, "best" or "best_ema" of the epoch that keep_best kept.
 
   Returns:
     Fitted; of a run of the command line classes are called by their names.
@@ -184,11 +188,13 @@ def load(path: str, allow_code: bool = False) -> Fitted:
       or its network is code that is not allowed.
   """
   with at_hand(os.fspath(path)) as folder:
-    return _loaded(place(folder), allow_code)
+    return _loaded(place(folder), allow_code, parameters)
 
 
-def _loaded(directory: pathlib.Path, allow_code: bool) -> Fitted:
-  model = Model.load(str(directory), allow_code=allow_code)
+def _loaded(
+  directory: pathlib.Path, allow_code: bool, parameters: str
+) -> Fitted:
+  model = Model.load(str(directory), parameters, allow_code)
   if not (directory / _NAME).exists():
     return _of_workdir(directory, model)
   try:

@@ -34,7 +34,8 @@ from fsr_jax.label_issues.table import called, positions
 from fsr_jax.run import account
 from fsr_jax.run.loop import Run
 from fsr_jax.run.remote import at_hand
-from fsr_jax.run.use.model import PARAMETERS, Model
+from fsr_jax.run.use.kept_parameters import PARAMETERS
+from fsr_jax.run.use.model import Model
 from fsr_jax.run.watch.screen import Screen
 
 # SIGTERM is left to the program that calls.

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fsr_jax import fields
-from fsr_jax.config.options import DATA, Options, all_fields
+from fsr_jax.config.options import DATA, Options, RunOptions, all_fields
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
 from fsr_jax.train.options import TrainOptions
@@ -85,6 +85,16 @@ def epochs(train: TrainOptions) -> list[str]:
       " the learning rate does not fall"
     )
   return lines
+
+
+def choice(run: RunOptions) -> list[str]:
+  """One line where an epoch is chosen by the labels that it is measured on."""
+  if not run.keep_best.startswith("test_"):
+    return []
+  return [
+    f"keep_best={run.keep_best} chooses the best epoch by test labels: what it"
+    " is worth on others is less than that value"
+  ]
 
 
 def crops(options: DataOptions, data: Data) -> list[str]:

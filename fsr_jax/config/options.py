@@ -18,6 +18,14 @@ from fsr_jax.train.options import (
   TrainOptions,
 )
 
+# Metrics that the best epoch can be chosen by: the higher, the better.
+BY_WHICH = tuple(
+  f"{part}_{metric}{suffix}"
+  for part in ("val", "test")
+  for metric in ("top1", "balanced_accuracy")
+  for suffix in ("", "_ema")
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
@@ -97,6 +105,15 @@ class RunOptions:
     "How many checkpoints are kept, the newest.",
     bound=POSITIVE,
     usual=Bound(1, 100),
+    free=True,
+  )
+  keep_best: str = field(
+    "none",
+    "By which metric the state of the best epoch is kept in `best` of the"
+    " workdir, beside the newest checkpoints; `--mode=predict` and `export` use"
+    " it by `--parameters=best`. To choose by a test metric is to choose by the"
+    " labels that the result is measured on.",
+    choices=("none", *BY_WHICH),
     free=True,
   )
   feature_cache: str | None = field(

@@ -270,6 +270,7 @@ def notices(options: Options, data: Data) -> list[str]:
   lines += notices_lib.unread(options) + notices_lib.numbers(options)
   lines += notices_lib.shares(train, data) + notices_lib.epochs(train)
   lines += notices_lib.crops(train.data, data)
+  lines += notices_lib.choice(options.run)
   return lines + _notices_of_rewards(reweighting, objective, data)
 
 

@@ -13,6 +13,7 @@ from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
 from fsr_jax.run import resume
+from fsr_jax.run.best import Best
 from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.pretrained.start import start
 from fsr_jax.run.watch.events import Nowhere, Scalars
@@ -57,6 +58,7 @@ class Keeper:
     self.workdir = workdir if processes.is_first() else None
     self._config, self._options, self._pictures = config, options, pictures
     self._checkpoints: Checkpoints | None = None
+    self._best = Best(options.run, pictures, workdir)
     self._say, self._told = say, ""
     self._any_due: Callable[[bool], bool] = bool
 
@@ -90,10 +92,11 @@ class Keeper:
       self._any_due = Anyone(programs.devices)
     found = [(programs.create_state(), Metrics.zero())]
 
-    def restore() -> None:
+    def restore() -> float | None:
       found.append(self._restored(programs, found[0][0]))
+      return self._best.open(int(found[-1][0].step))
 
-    processes.from_first(restore)
+    self._best.value = processes.from_first(restore)
     return processes.arrays_from_first(found[-1])
 
   def _restored(
@@ -180,11 +183,27 @@ class Keeper:
     with self.trying():
       first.save(host_state, self._programs.devices.get(totals))
 
+  def keep_best(self, state: TrainState, scalars: dict) -> None:
+    """Saves what is in place at the end of an epoch, if it is the best one.
+
+    Args:
+      state: TrainState in place.
+      scalars: of the epoch.
+
+    Raises:
+      OSError: as `save`.
+    """
+    if self._best.is_reached(scalars) and (self.workdir or self._all_save):
+      host_state = self._programs.place.get(state)
+      with self.trying():
+        self._best.save(host_state)
+
   def raise_errors(self) -> None:
     """As `Checkpoints.raise_errors`, unless on_save_error=go_on."""
-    if self._checkpoints is not None:
-      with self.trying():
-        self._checkpoints.raise_errors()
+    for checkpoints in (self._checkpoints, self._best.checkpoints):
+      if checkpoints is not None:
+        with self.trying():
+          checkpoints.raise_errors()
 
   @contextlib.contextmanager
   def trying(self) -> Iterator[None]:
@@ -218,6 +237,9 @@ class Keeper:
       return
     with contextlib.ExitStack() as ends:
       ends.callback(self.workdir.unlock)
-      for close in (self._checkpoints.close, self._scalars.sync):
+      closes = [self._checkpoints.close, self._scalars.sync]
+      if self._best.checkpoints is not None:
+        closes.append(self._best.checkpoints.close)
+      for close in closes:
         ends.enter_context(self.trying())
         ends.callback(close)

@@ -213,6 +213,7 @@ class Run:
     with self._keeper.trying():
       writer.write(self.step, scalars)
     self._totals = self.programs.devices.put(Metrics.zero())
+    self._keeper.keep_best(self._state, scalars)
     last = self.step == self.num_steps
     if epochs.saved(self.options, epoch) and not (last or self._stop.asked):
       with self._keeper.trying():

@@ -65,9 +65,10 @@ _TAU_NORM = flags.DEFINE_float(
 _PARAMETERS = flags.DEFINE_enum(
   "parameters",
   None,
-  ["last", "ema"],
+  ["last", "ema", "best", "best_ema"],
   "Which parameters predict and export use: last (of the last step, the"
-  " default) or ema (their moving average). evaluate shows both.",
+  " default), ema (their moving average), best or best_ema (those of the epoch"
+  " that keep_best kept). evaluate shows last and ema.",
 )
 _ON_ERROR = flags.DEFINE_enum(
   "on_error",

@@ -56,6 +56,7 @@ class Workdir:
   Attributes:
     path: of the directory.
     checkpoints: path of the checkpoints' directory.
+    best: path of that of the best checkpoint, see `best.Best`.
   """
 
   def __init__(self, path: str):
@@ -76,6 +77,7 @@ class Workdir:
       not self.checkpoints.exists() or self.checkpoints.is_dir(),
       f"{self.checkpoints} is a file; expected a directory",
     )
+    self.best = self.path / "best"
     self._lock: IO[str] | None = None
     self._config = self.path / "config.json"
     self._metrics = self.path / "metrics.jsonl"

@@ -13,11 +13,12 @@ from fsr_jax.errors import check, choose
 from fsr_jax.files import place, replacing
 from fsr_jax.maths import prior as priors
 from fsr_jax.maths.collectives import Tree
-from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
 from fsr_jax.run.digests import named
 from fsr_jax.run.pretrained import extractors
 from fsr_jax.run.use import description as descriptions
+from fsr_jax.run.use import kept_parameters
 from fsr_jax.run.use.description import Description, describe
+from fsr_jax.run.use.kept_parameters import PARAMETERS
 from fsr_jax.run.use.stages import (
   EXTRACTOR,
   NETWORK,
@@ -30,11 +31,6 @@ from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.state import TrainState
 
 ARRAYS = "model.safetensors"
-# Which parameters of a run -> where a checkpoint has them.
-PARAMETERS = {
-  "last": {"params": "params", "batch_stats": "batch_stats"},
-  "ema": {"params": "ema_params", "batch_stats": "ema_batch_stats"},
-}
 
 
 class Model:
@@ -81,37 +77,21 @@ class Model:
 
     Args:
       path: of the run's workdir.
-      parameters: as for `of`.
+      parameters: as for `of`, or a key of BEST.
       allow_code: as for `description.read_allowed`.
 
     Raises:
       InputError: no run, no checkpoint, a damaged one, or one of an earlier
         version, which did not describe its model; code that is not allowed.
     """
-    choose("parameters", parameters, PARAMETERS)
     work = Workdir(path)
-    check(
-      work.read_config() is not None and has_checkpoint(work.checkpoints),
-      f"{work.path} holds neither a run that has a checkpoint nor a saved model"
-      f" ({descriptions.NAME} and {ARRAYS})",
-    )
-    check(
-      (work.path / descriptions.NAME).exists(),
-      f"workdir {work.path} has no {descriptions.NAME}: its run is of an"
-      " earlier version; the command that trained it writes the file, where"
-      " the training data are, and trains no further where the run is done",
-    )
+    found, kept = kept_parameters.read(work, parameters)
     description = descriptions.read_allowed(work.path, allow_code)
-    fields = {**PARAMETERS[parameters], "statistics": "statistics"}
-    ours = {field: name for name, field in fields.items()}
-    given = {}
-    for name, array in Checkpoints(work.checkpoints).read(*ours).items():
-      field, _, rest = name.partition(".")
-      given[f"{NETWORK}.{ours[field]}.{rest}"] = array
+    given = {f"{NETWORK}.{name}": array for name, array in found.items()}
     if description.extractor is not None:
       _, arrays = extractors.load(work.path, description.extractor.network)
       given |= {f"{EXTRACTOR}.{n}": x for n, x in named(arrays).items()}
-    return cls(description, filled(description, given, work.checkpoints))
+    return cls(description, filled(description, given, kept))
 
   @classmethod
   def load(

@@ -1,0 +1,62 @@
+"""Which parameters of a run are used, and where they are kept."""
+
+import pathlib
+
+import numpy as np
+
+from fsr_jax.errors import check, choose
+from fsr_jax.run.checkpoint import Checkpoints, has_checkpoint
+from fsr_jax.run.use import description as descriptions
+from fsr_jax.run.workdir import Workdir
+
+# Which parameters of a run -> where a checkpoint has them.
+PARAMETERS = {
+  "last": {"params": "params", "batch_stats": "batch_stats"},
+  "ema": {"params": "ema_params", "batch_stats": "ema_batch_stats"},
+}
+# Those of the best checkpoint -> which they are there.
+BEST = {"best": "last", "best_ema": "ema"}
+
+
+def read(
+  work: Workdir, parameters: str
+) -> tuple[dict[str, np.ndarray], pathlib.Path]:
+  """The network of a run; reads none of its data.
+
+  Args:
+    work: of the run.
+    parameters: key of PARAMETERS or of BEST.
+
+  Returns:
+    ({"params.backbone...": array, ...}, the folder that they are from).
+
+  Raises:
+    InputError: no run, no such checkpoint, a damaged one, or one of an earlier
+      version, which did not describe its model.
+  """
+  choose("parameters", parameters, [*PARAMETERS, *BEST])
+  check(
+    work.read_config() is not None and has_checkpoint(work.checkpoints),
+    f"{work.path} holds neither a run that has a checkpoint nor a saved model"
+    f" ({descriptions.NAME} and its arrays)",
+  )
+  check(
+    (work.path / descriptions.NAME).exists(),
+    f"workdir {work.path} has no {descriptions.NAME}: its run is of an earlier"
+    " version; the command that trained it writes the file, where the training"
+    " data are, and trains no further where the run is done",
+  )
+  kept = work.best if parameters in BEST else work.checkpoints
+  check(
+    has_checkpoint(kept),
+    f"parameters={parameters}, but the run in {work.path} kept no best"
+    " checkpoint; --config.keep_best=val_top1 would, for example",
+  )
+  fields = PARAMETERS[BEST.get(parameters, parameters)]
+  fields = {**fields, "statistics": "statistics"}
+  ours = {field: name for name, field in fields.items()}
+  found = {}
+  for name, array in Checkpoints(kept).read(*ours).items():
+    field, _, rest = name.partition(".")
+    found[f"{ours[field]}.{rest}"] = array
+  return found, kept

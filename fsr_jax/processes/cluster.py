@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import os
+import signal
 from typing import Any
 import warnings
 
@@ -116,8 +117,6 @@ def _found() -> tuple[int, int, str | None]:
 
 
 def _initialize(**given: Any) -> None:
-  # Its own handler would hear SIGTERM in place of `run.stop`.
-  jax.config.update("jax_enable_preemption_service", False)
   question = (
     "does the same command run on all hosts, and do all reach process 0?"
   )
@@ -136,5 +135,8 @@ def _initialize(**given: Any) -> None:
     raise InputError(
       f"cannot join the other processes ({reason}); {question}"
     ) from error
+  # JAX's preemption service, which Orbax asks, has taken SIGTERM to itself: it
+  # is `run.stop` that hears of it.
+  signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
   ending.exit_when_aborted()
   ending.listen()

@@ -119,6 +119,14 @@ def leave_at_once() -> None:
   signal.set_wakeup_fd(written, warn_on_full_buffer=False)
   threading.Thread(target=listen, name="signals", daemon=True).start()
 
+  def is_over():
+    # Python takes its handlers back as it ends: a late signal, the second of a
+    # pair for example, would make the exit status its own.
+    for number in signals:
+      signal.signal(number, signal.SIG_IGN)
+
+  atexit.register(is_over)  # The first to be registered is the last to be done.
+
 
 def save_failed() -> None:
   """Says that Orbax may have left threads that wait for the rest of a save."""

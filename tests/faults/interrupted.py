@@ -20,9 +20,14 @@ def _later(t: Try, most: float) -> None:
   time.sleep(t.rng.uniform(0, most))
 
 
-def anywhere(t: Try, running: Running) -> None:
-  """From the first line on, before which nothing of ours runs."""
+def _speaks(running: Running) -> None:
+  """Waits for the first line, before which nothing of ours runs."""
   running.until(lambda: bool(running.out()))
+
+
+def anywhere(t: Try, running: Running) -> None:
+  """From the first line on."""
+  _speaks(running)
   _later(t, t.ground.seconds)
 
 
@@ -48,6 +53,7 @@ def epoch_end(t: Try, running: Running) -> None:
   def written() -> bool:
     return path.exists() and path.read_bytes().count(b"\n") >= epoch
 
+  _speaks(running)  # A run that goes on has lines already.
   running.until(written)
   _later(t, 0.01)
 
@@ -61,7 +67,7 @@ def finish(t: Try, running: Running) -> None:
 
 def begin(t: Try, running: Running) -> None:
   """While it imports, reads the data or compiles."""
-  running.until(lambda: bool(running.out()))
+  _speaks(running)
   _later(t, 1.0)
 
 

@@ -198,10 +198,9 @@ class ScriptTest(parameterized.TestCase):
       "for i in {1..600}; do sleep 0.05; done",
     )
     with subprocess.Popen(
-      [DEPLOY / "until_done.sh", "train"],
+      # Jobs in the background begin with signals ignored.
+      ["env", "--default-signal", DEPLOY / "until_done.sh", "train"],
       env=self.environment,
-      # These tests may run in the background, where some signals are ignored.
-      preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509
     ) as script:
       log = self.root / "log"
       while not log.exists():

@@ -83,6 +83,10 @@ class Ended(NamedTuple):
     return self.status == 1
 
 
+# Jobs in the background begin with signals ignored; not these processes.
+_HEARS = ("env", "--default-signal=TERM,INT,HUP")
+
+
 class Running:
   """A process of the command line, its output in files."""
 
@@ -94,7 +98,7 @@ class Running:
     }
     opened = list(streams.values())
     self.process = subprocess.Popen(
-      command, cwd=ROOT, env=env, **(streams | popen)
+      [*_HEARS, *command], cwd=ROOT, env=env, **(streams | popen)
     )
     for file in opened:
       file.close()

@@ -63,6 +63,10 @@ _FIELDS = {
 }
 
 
+# Jobs in the background begin with signals ignored; not these processes.
+_HEARS = ("env", "--default-signal=TERM,INT,HUP")
+
+
 class SignalsTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
@@ -72,6 +76,7 @@ class SignalsTest(absltest.TestCase):
     """Training in a process that compiles all anew."""
     process = subprocess.Popen(
       [
+        *_HEARS,
         sys.executable,
         *(["-c", script] if script else ["main.py"]),
         "--config=quickstart",

@@ -16,6 +16,12 @@ def one_line(error: Exception) -> str:
   return "error: " + " ".join(str(error).splitlines())
 
 
+def reason(error: Exception, most: int | None = None) -> str:
+  """What an error says, in one line of at most so many characters; its type
+  where it says nothing."""
+  return " ".join(str(error).split())[:most] or type(error).__name__
+
+
 def check(condition: bool, message: str) -> None:
   """Raises InputError(message) unless `condition` holds."""
   if not condition:

@@ -8,7 +8,7 @@ import warnings
 
 import jax
 
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, reason
 from fsr_jax.processes import ending
 
 # Seconds after which a process that is not heard of counts as gone. JAX's own
@@ -93,7 +93,7 @@ def _found() -> tuple[int, int, str | None]:
   # is one process only could fail for a port that another job has.
   from jax._src.clusters import ClusterEnv
 
-  reason = ""
+  why = ""
   for env in ClusterEnv._cluster_types:
     if env.opt_in_only_method:
       continue
@@ -102,15 +102,15 @@ def _found() -> tuple[int, int, str | None]:
         if env.is_env_present():
           return env.get_process_count(), env.get_process_id(), None
     except Exception as error:
-      reason = " ".join(str(error).split())[:200] or type(error).__name__
-  if not reason and "JOB_COMPLETION_INDEX" in os.environ:
-    reason = "the package kubernetes is not installed"
-  if not reason:
+      why = reason(error, 200)
+  if not why and "JOB_COMPLETION_INDEX" in os.environ:
+    why = "the package kubernetes is not installed"
+  if not why:
     return 1, 0, None
   return (
     1,
     0,
-    f"a cluster seems to be here, but it cannot be asked ({reason}), so that"
+    f"a cluster seems to be here, but it cannot be asked ({why}), so that"
     " this process trains alone; several processes need --coordinator_address"
     " --num_processes --process_id, and --num_processes=1 ends this note",
   )
@@ -131,9 +131,8 @@ def _initialize(**given: Any) -> None:
       shutdown_timeout_seconds=_END,
     )
   except (RuntimeError, ValueError) as error:
-    reason = " ".join(str(error).split())[:300]
     raise InputError(
-      f"cannot join the other processes ({reason}); {question}"
+      f"cannot join the other processes ({reason(error, 300)}); {question}"
     ) from error
   # JAX's preemption service, which Orbax asks, has taken SIGTERM to itself: it
   # is `run.stop` that hears of it.

@@ -4,6 +4,7 @@ from fsr_jax import processes
 from fsr_jax.config.validation import notices
 from fsr_jax.data.dataset import Data
 from fsr_jax.data.options import DataOptions
+from fsr_jax.errors import reason
 from fsr_jax.run import page, results
 from fsr_jax.run.loop import Run
 from fsr_jax.run.stop import SIGNALS
@@ -51,10 +52,9 @@ def _draw(run: Run, say: Screen) -> None:
     path = page.write(run.workdir, run.pictures)
     say(f"to look at, in a browser: {path}")
   except Exception as error:
-    reason = " ".join(str(error).split()) or type(error).__name__
     say(
-      f"note: {page.NAME} was not written ({reason}); the run is complete, and"
-      " --mode=report writes the page"
+      f"note: {page.NAME} was not written ({reason(error)}); the run is"
+      " complete, and --mode=report writes the page"
     )
 
 

@@ -14,17 +14,12 @@ from typing import Any, NamedTuple
 import uuid
 import zlib
 
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, reason
 
 # Name of the list.
 LIST = "fsr_jax.json"
 # In names of what is not sent: a lock, and what is unfinished.
 _UNSENT = (".lock", ".part", "orbax-checkpoint-tmp")
-
-
-def reason(error: Exception) -> str:
-  """What a library of buckets says, in one line."""
-  return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 class Sent(NamedTuple):
@@ -176,13 +171,13 @@ class Bucket:
       raise
     except ImportError as error:
       raise InputError(
-        f"workdir {self.address}: {reason(error)}; gs:// needs the package"
+        f"workdir {self.address}: {reason(error, 300)}; gs:// needs the package"
         " gcsfs, s3:// s3fs, az:// adlfs"
       ) from error
     # Libraries of buckets raise many types.
     except Exception as error:
       raise InputError(
-        f"cannot read workdir {self.address} ({reason(error)})"
+        f"cannot read workdir {self.address} ({reason(error, 300)})"
       ) from error
 
 

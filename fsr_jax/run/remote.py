@@ -13,8 +13,8 @@ import tempfile
 import threading
 
 from fsr_jax import processes
-from fsr_jax.errors import InputError
-from fsr_jax.run.bucket import Bucket, reason
+from fsr_jax.errors import InputError, reason
+from fsr_jax.run.bucket import Bucket
 from fsr_jax.run.watch.screen import Screen, say
 
 # Seconds between two times that changes are sent, which a kill costs.
@@ -122,4 +122,4 @@ def _sending(
 
 
 def _cannot_send(bucket: Bucket, error: Exception) -> str:
-  return f"cannot send to {bucket.address} ({reason(error)})"
+  return f"cannot send to {bucket.address} ({reason(error, 300)})"

@@ -84,7 +84,7 @@ class Ended(NamedTuple):
 
 
 # Jobs in the background begin with signals ignored; not these processes.
-_HEARS = ("env", "--default-signal=TERM,INT,HUP")
+HEARS = ("env", "--default-signal=TERM,INT,HUP")
 
 
 class Running:
@@ -98,7 +98,7 @@ class Running:
     }
     opened = list(streams.values())
     self.process = subprocess.Popen(
-      [*_HEARS, *command], cwd=ROOT, env=env, **(streams | popen)
+      [*HEARS, *command], cwd=ROOT, env=env, **(streams | popen)
     )
     for file in opened:
       file.close()

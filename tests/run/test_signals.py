@@ -12,6 +12,7 @@ from absl.testing import absltest
 import pytest
 
 from fsr_jax.run.checkpoint import Checkpoints
+from tests.faults.ground import HEARS
 from tests.run import workdirs
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -63,10 +64,6 @@ _FIELDS = {
 }
 
 
-# Jobs in the background begin with signals ignored; not these processes.
-_HEARS = ("env", "--default-signal=TERM,INT,HUP")
-
-
 class SignalsTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
@@ -76,7 +73,7 @@ class SignalsTest(absltest.TestCase):
     """Training in a process that compiles all anew."""
     process = subprocess.Popen(
       [
-        *_HEARS,
+        *HEARS,
         sys.executable,
         *(["-c", script] if script else ["main.py"]),
         "--config=quickstart",

@@ -64,7 +64,7 @@ class Keeper:
 
     def look() -> list:
       notes = resume.check_same(workdir, config, pictures, allow_config_change)
-      return [notes + resume.damaged_lines(workdir), workdir.read_config()]
+      return [notes, workdir.read_config()]
 
     self.notes, self._before = processes.from_first(look)
 
@@ -122,6 +122,9 @@ class Keeper:
     step = int(state.step)
     if step % programs.steps_per_epoch == 0 and workdir.metrics_of(step):
       totals = Metrics.zero()
+    # An epoch of which there are totals is logged when it is measured.
+    measured = step - (int(totals.steps + totals.skipped) > 0)
+    self.notes += resume.lost_lines(workdir, measured, programs.steps_per_epoch)
     resume.check_length(workdir, step, programs.num_steps)
     self.notes += resume.rate_change(
       self._before, options, step, programs.steps_per_epoch

@@ -10,12 +10,12 @@ from PIL import Image
 from tests.faults.compare import differences
 from tests.faults.ground import Ended, Lost, Try
 
-# What a run reads when it goes on; metrics.jsonl has a row of its own, and
-# docs/reliability.md says what of it is not noticed.
+# What a run reads when it goes on.
 _READ = (
   "config.json",
   "data.json",
   "labels.npz",
+  "metrics.jsonl",
   "summary.json",
 )
 # And what is read of it when it is done.

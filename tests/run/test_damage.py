@@ -178,7 +178,7 @@ class DamageTest(parameterized.TestCase):
         file.write(line + b"\n")
       file.write(b"[" * 100_000 + b'\n{"step": 1e999}\n{"step": NaN}\n{"st')
     run = loop.Run(shrunk.config(**SMALL), str(self.workdir))
-    self.assertStartsWith(run.notes[0], "metrics.jsonl has 9 lines that are")
+    self.assertStartsWith(run.notes[-1], "metrics.jsonl has 9 lines that are")
     self.assertIsNotNone(run.train())
     self.assertStartsWith(path.read_text(), kept)
     self.assertEqual(path.read_text().count("\n"), 2)

@@ -115,6 +115,30 @@ class InterruptedTest(absltest.TestCase):
     (self.path / "metrics.jsonl").write_text("\n".join(whole[:2]) + "\n")
     self.assert_as_whole()
 
+  def test_lines_that_are_lost(self):
+    """That of the newest checkpoint's epoch is measured again."""
+    self.left(24)
+    commands.train(shrunk.config(**_FIELDS), self.workdir)
+    path = self.path / "metrics.jsonl"
+    whole = path.read_bytes().splitlines(keepends=True)
+    changed = [line.replace(b'"loss": ', b'"loss": 1') for line in whole]
+    path.write_bytes(b"".join(whole[:2] + changed[2:]))
+    self.assert_as_whole()
+    damaged, missing = "a line that is damaged", "no line of an epoch that was"
+    for kept, notes, left in (
+      (changed[:1] + whole[1:], [damaged, missing], whole[1:]),
+      (whole[1:], [missing], whole[1:]),
+      ([], ["no line of 2 epochs that were trained"], whole[2:]),
+    ):
+      path.write_bytes(b"".join(kept))
+      run = loop.Run(shrunk.config(**_FIELDS), self.workdir)
+      run.train()
+      found = [note for note in run.notes if "metrics.jsonl" in note]
+      self.assertLen(found, len(notes))
+      for note, words in zip(found, notes):
+        self.assertIn(words, note)
+      self.assertEqual(path.read_bytes(), b"".join(left))
+
   def test_by_a_kill_after_a_save_in_mid_epoch(self):
     self.left(11)
     config = shrunk.config(**_FIELDS, checkpoint_every_minutes=1e-9)

@@ -4,6 +4,7 @@ import io
 import json
 import pathlib
 from unittest import mock
+import zlib
 
 from absl.testing import absltest, parameterized
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 from fsr_jax.data.dataset import Split
 from fsr_jax.label_issues import LabelIssues
 from fsr_jax.run import commands, pictures
-from fsr_jax.run.watch.events import Scalars
+from fsr_jax.run.watch import events
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, table, tag
 from tests import shrunk
 from tests.run import workdirs
@@ -24,10 +25,11 @@ def logged(workdir) -> dict[str, set[str]]:
   """Step -> names of the scalars in metrics.jsonl that have a value."""
   path = pathlib.Path(workdir) / "metrics.jsonl"
   lines = map(json.loads, path.read_text().splitlines())
-  return {x.pop("step"): {k for k in x if x[k] is not None} for x in lines}
+  names = {x["step"]: {k for k in x if x[k] is not None} for x in lines}
+  return {step: names[step] - {"step", "crc32"} for step in names}
 
 
-class LoggedTest(absltest.TestCase):
+class LoggedTest(parameterized.TestCase):
   def test_a_run(self):
     """TensorBoard has what metrics.jsonl has, in groups, and the speed."""
     workdir = self.create_tempdir().full_path
@@ -75,16 +77,46 @@ class LoggedTest(absltest.TestCase):
 
   def test_a_scalar_without_a_description_is_not_written(self):
     folder = pathlib.Path(self.create_tempdir())
-    scalars = Scalars(folder, folder / "metrics.jsonl", 0)
+    scalars = events.Scalars(folder, folder / "metrics.jsonl", 0)
     with self.assertRaises(KeyError):
       scalars.write(1, {"unheard_of": 1.0})
     scalars.write(1, {"loss": float("nan"), "refresh_seconds": 2.0})
     scalars.close()
     text = (folder / "metrics.jsonl").read_text()
-    self.assertEqual(text, '{"step": 1, "loss": null}\n')
+    known = '{"step": 1, "loss": null'
+    crc = zlib.crc32(known.encode())
+    self.assertEqual(text, f'{known}, "crc32": {crc}}}\n')
     self.assertEqual(
       workdirs.event_scalars(folder), {(1, "speed/refresh_seconds"): 2.0}
     )
+
+  def test_every_bit_of_a_line_is_seen(self):
+    folder = pathlib.Path(self.create_tempdir())
+    path, found = folder / "metrics.jsonl", {"loss": 1 / 3, "train_top1": None}
+    scalars = events.Scalars(folder, path, 0)
+    scalars.write(7, found)
+    scalars.close()
+    self.assertEqual(
+      events.logged(*events.lines_of(path)), {"step": 7, **found}
+    )
+    blob = path.read_bytes().removesuffix(b"\n")
+    for bit in range(8 * len(blob)):
+      flipped = bytearray(blob)
+      flipped[bit // 8] ^= 1 << bit % 8
+      path.write_bytes(flipped)
+      self.assertEqual(
+        set(map(events.logged, events.lines_of(path))), {None}, flipped
+      )
+
+  @parameterized.parameters(
+    ('{"step": 7, "loss": 0.5}', {"step": 7, "loss": 0.5}),
+    ('{"step": 7, "crc31": 0.5}', None),
+    ('{"step": "7", "loss": 0.5}', None),
+    ('{"step": 7, "loss": 0.5, "crc32": "x"}', None),
+  )
+  def test_a_line_without_a_digest(self, line, expected):
+    """As earlier versions wrote it."""
+    self.assertEqual(events.logged(line), expected)
 
   def test_the_page_has_the_table(self):
     """`python -m fsr_jax.run.watch.scalars` prints it."""

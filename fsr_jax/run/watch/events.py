@@ -8,6 +8,7 @@ import pathlib
 import socket
 import struct
 import time
+import zlib
 
 import numpy as np
 from tensorboardX.proto.event_pb2 import Event, SessionLog
@@ -26,6 +27,8 @@ from fsr_jax.files import (
 from fsr_jax.run.watch.scalars import SCALARS, in_metrics, tag
 
 _VERSION = "brain.Event:2"
+# Name of the last number of a line: CRC-32 of the bytes before its comma.
+_CRC32 = "crc32"
 
 
 class Scalars:
@@ -74,7 +77,7 @@ class Scalars:
     try:
       self._add(Event(step=step, summary=Summary(value=found)))
     finally:
-      self._lines.write(f"{json.dumps({'step': step, **line})}\n".encode())
+      self._lines.write(_line({"step": step, **line}).encode())
 
   def picture(self, step: int, name: str, image: np.ndarray) -> None:
     """Writes a picture for TensorBoard, uint8 [H, W, 3]."""
@@ -182,16 +185,31 @@ def lines_of(metrics: pathlib.Path) -> list[str]:
   return content.decode("utf-8", errors="replace").splitlines()
 
 
+def _line(found: dict) -> str:
+  """A line of metrics.jsonl; its last number is of all before it."""
+  text = json.dumps(found).removesuffix("}")
+  return f'{text}, "{_CRC32}": {zlib.crc32(text.encode())}}}\n'
+
+
 def logged(line: str) -> dict | None:
-  """What a line of metrics.jsonl says; None where it is damaged."""
+  """What a line of metrics.jsonl says; None where it is not as it was written.
+
+  Lines of earlier versions have no CRC-32; they may not have names that no
+  version wrote, as a damaged name of it would be.
+  """
   try:
     found = json.loads(line)
-    return found if math.isfinite(float(found["step"])) else None
-  except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+    if not isinstance(found["step"], int):
+      return None
+    if _CRC32 not in found:
+      return found if found.keys() <= {"step", *SCALARS} else None
+    del found[_CRC32]
+    return found if _line(found) == f"{line}\n" else None
+  except (LookupError, RecursionError, TypeError, ValueError):
     return None
 
 
 def _step_of(line: str) -> float:
   """Step of a line of metrics.jsonl; infinite where it is damaged."""
   found = logged(line)
-  return math.inf if found is None else float(found["step"])
+  return math.inf if found is None else found["step"]

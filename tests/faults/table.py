@@ -57,6 +57,7 @@ FAULTS = (
   Fault("a checkpoint of another name", damaged.renamed_checkpoint, 1),
   Fault("a bit of another file", _FILE(damaged.flip), 20, 2),
   Fault("another file cut", _FILE(damaged.cut), 5),
+  Fault("another file gone", _FILE(damaged.remove), 5),
   Fault("another file is noise", _FILE(damaged.noise), 3),
   Fault("odd lines in metrics.jsonl", damaged.metrics_lines, 1),
   Fault("a bit of a finished run in use", damaged.used, 8),

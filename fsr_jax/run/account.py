@@ -66,7 +66,12 @@ def describe(options: DataOptions, data: Data, say: Screen = say) -> None:
     say(f"note: {line}")
 
 
-def conclude(summary: dict, remarks: list[str], say: Screen = say) -> None:
-  say(f"\n{results.table(summary)}\n")
+def conclude(
+  summary: dict,
+  remarks: list[str],
+  say: Screen = say,
+  step: str = results.LAST_STEP,
+) -> None:
+  say(f"\n{results.table(summary, step)}\n")
   for line in remarks:
     say(line)

@@ -30,10 +30,11 @@ _MODE = flags.DEFINE_enum(
   "train",
   ["train", "evaluate", "predict", "export", "report"],
   "train (continues a run that is there already), evaluate (its newest"
-  " checkpoint; needs no --config, from which it takes nothing but where the"
-  " data are and what is tested), predict (the classes of the images in"
-  " --input), export (the network for other programs) or report (writes"
-  " report.html of a finished run anew; as evaluate, it needs no --config).",
+  " checkpoint, or the best one; needs no --config, from which it takes"
+  " nothing but where the data are and what is tested), predict (the classes"
+  " of the images in --input), export (the network for other programs) or"
+  " report (writes report.html of a finished run anew; as evaluate, it needs no"
+  " --config).",
 )
 _INPUT = flags.DEFINE_string(
   "input",
@@ -68,7 +69,8 @@ _PARAMETERS = flags.DEFINE_enum(
   ["last", "ema", "best", "best_ema"],
   "Which parameters predict and export use: last (of the last step, the"
   " default), ema (their moving average), best or best_ema (those of the epoch"
-  " that keep_best kept). evaluate shows last and ema.",
+  " that keep_best kept). evaluate shows last and ema or, by either of their"
+  " names, best and best_ema.",
 )
 _ON_ERROR = flags.DEFINE_enum(
   "on_error",
@@ -104,7 +106,7 @@ _READ_BY = {
   "output": ("predict", "evaluate", "export"),
   "prior": ("predict", "evaluate"),
   "tau_norm": ("predict", "evaluate", "export"),
-  "parameters": ("predict", "export"),
+  "parameters": ("predict", "evaluate", "export"),
   "on_error": ("predict", "evaluate"),
   "coordinator_address": ("train",),
   "num_processes": ("train",),
@@ -184,7 +186,7 @@ def _use(commands, workdir: str) -> None:
   if _MODE.value == "report":
     from fsr_jax.run.page.command import report
 
-    report(workdir, **_where(commands))
+    report(workdir, **_where())
 
 
 def _train(commands, workdir: str) -> dict | None:
@@ -202,14 +204,16 @@ def _train(commands, workdir: str) -> dict | None:
     return commands.train(_CONFIG.value, folder, _ALLOW.value)
 
 
-def _where(commands) -> dict[str, str | None]:
+def _where() -> dict[str, str | None]:
   """Where --config says that the data are, if it is given."""
+  from fsr_jax.run.use.restored import WHERE
+
   data = _CONFIG.value.data if _CONFIG.value else {}
-  return {field: data.get(field) for field in commands.WHERE}
+  return {field: data.get(field) for field in WHERE}
 
 
 def _evaluate(commands, workdir: str) -> None:
-  where = _where(commands)
+  where = _where()
   both = _INPUT.value and where["test_from"]
   check(
     not both,
@@ -223,6 +227,7 @@ def _evaluate(commands, workdir: str) -> None:
     prior=_PRIOR.value,
     tau_norm=_TAU_NORM.value or 0.0,
     on_error=_ON_ERROR.value,
+    parameters=_PARAMETERS.value or "last",
     allow_code=bool(_ALLOW_CODE.value),
     **where,
   )

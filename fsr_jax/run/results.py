@@ -15,12 +15,14 @@ from fsr_jax.train.evaluate import (
 )
 from fsr_jax.train.options import TrainOptions
 
+# Which network is meant, in the words of the table.
+LAST_STEP = "last step"
 _TABLE = (
-  ("test accuracy, last step", "test_top1"),
+  (f"test accuracy, {LAST_STEP}", "test_top1"),
   ("test accuracy, EMA weights", "test_top1_ema"),
   ("test accuracy, balanced by class", "test_balanced_accuracy"),
   ("test top-5 accuracy", "test_top5"),
-  ("validation accuracy, last step", "val_top1"),
+  (f"validation accuracy, {LAST_STEP}", "val_top1"),
   ("validation accuracy, EMA weights", "val_top1_ema"),
   ("labels that look wrong", "label_issues"),
   ("share of those that are wrong", "label_issue_precision"),
@@ -43,15 +45,16 @@ _NAMED = 3
 _ONLY_CLASS = 0.9
 
 
-def table(summary: dict) -> str:
-  """The short table at the end, without what is unknown."""
+def table(summary: dict, step: str = LAST_STEP) -> str:
+  """The short table at the end, without what is unknown; `step` is of it."""
   width = max(len(words) for words, _ in _TABLE)
   rows = []
   for words, key in _TABLE:
     value = summary.get(key)
     if value is not None:
       text = str(value) if isinstance(value, int) else number(value, 4)
-      rows.append(f"  {words:<{width}}  {text:>7}")
+      told = words.replace(LAST_STEP, step)
+      rows.append(f"  {told:<{width}}  {text:>7}")
   return "\n".join(rows)
 
 

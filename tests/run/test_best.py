@@ -1,6 +1,8 @@
 """The best checkpoint by a metric, beside the newest ones."""
 
+import contextlib
 import dataclasses
+import io
 import pathlib
 import shutil
 import tempfile
@@ -14,6 +16,7 @@ from fsr_jax.config import notices
 from fsr_jax.errors import InputError
 from fsr_jax.run import best, commands
 from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.use import restored
 from fsr_jax.run.use.model import Model
 from fsr_jax.run.workdir import Workdir
 from tests import shrunk
@@ -71,6 +74,38 @@ class BestTest(parameterized.TestCase):
     said = notices.choice(shrunk.options(keep_best="test_top1").run)
     self.assertIn("by test labels", said[0])
     self.assertEmpty(notices.choice(shrunk.options(keep_best="val_top1").run))
+
+  def test_is_evaluated(self):
+    values = {
+      name: [logged[name] for logged in Workdir(str(self.whole)).read_metrics()]
+      for name in ("test_top1", "test_top1_ema", "test_loss")
+    }
+    epoch, screen = int(np.argmax(values["test_top1"])), io.StringIO()
+    folder = self.create_tempdir().full_path
+    with contextlib.redirect_stdout(screen):
+      found = commands.evaluate(
+        str(self.whole), output=folder, parameters="best"
+      )
+    self.assertLen(set(values["test_top1"]), EPOCHS)
+    for name, logged in values.items():
+      self.assertAlmostEqual(found[name], logged[epoch], 5, name)
+    self.assertIn(
+      f"step {STEPS * (epoch + 1)} of 60 (the best epoch)", screen.getvalue()
+    )
+    self.assertIn("test accuracy, best epoch", screen.getvalue())
+    self.assertNotIn("last step", screen.getvalue())
+    # The same without the data of the run.
+    programs, _ = restored.restore(str(self.whole), parameters="best")
+    test = programs.data.test
+    np.savez(f"{folder}/test.npz", image=test.image, label=test.label)
+    other = commands.evaluate(
+      str(self.whole),
+      input_path=f"{folder}/test.npz",
+      output=folder,
+      parameters="best_ema",
+    )
+    for name in values:
+      self.assertAlmostEqual(other[name], found[name], 5, name)
 
   def test_is_the_same_where_the_run_was_left(self):
     path = pathlib.Path(self.create_tempdir())

@@ -171,7 +171,7 @@ class FlagsTest(parameterized.TestCase):
   @parameterized.parameters(
     ("train", "input", "--input is not read by --mode=train, but by predict"),
     ("export", "prior", "--prior is not read by --mode=export, but by predict"),
-    ("evaluate", "parameters", "--parameters is not read by --mode=evaluate"),
+    ("report", "parameters", "--parameters is not read by --mode=report"),
   )
   def test_flags_of_another_mode(self, mode, name, message):
     values = {"workdir": "x", "mode": mode, name: "last"}

@@ -14,6 +14,7 @@ import numpy as np
 from fsr_jax import files
 from fsr_jax.run import commands, finish, loop
 from fsr_jax.run.checkpoint import Checkpoints
+from fsr_jax.run.use import restored
 from fsr_jax.run.watch.scalars import SCALARS, SPEED
 from fsr_jax.train.metrics import Metrics
 from tests import shrunk
@@ -78,7 +79,7 @@ class InterruptedTest(absltest.TestCase):
     ours, theirs = self.read(self.path), self.read(self.whole)
     for name, found in ours.items():
       self.assertEqual(found, theirs[name], name)
-    programs, template = commands.restore(self.workdir)
+    programs, template = restored.restore(self.workdir)
     del programs
     jax.tree.map(
       np.testing.assert_array_equal,
@@ -197,7 +198,7 @@ class InterruptedTest(absltest.TestCase):
     self.assertEqual(int(workdirs.restored(self.path).step), 48)
 
   def test_nothing_gets_its_name_before_it_is_on_the_disk(self):
-    _, state = commands.restore(str(self.whole))
+    _, state = restored.restore(str(self.whole))
     checkpoints = Checkpoints(self.path / "checkpoints", keep=1)
     broken = OSError(5, "I/O error")
     with mock.patch.object(os, "fsync", side_effect=broken):

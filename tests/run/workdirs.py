@@ -4,12 +4,12 @@ import pathlib
 
 from tensorboardX.proto import event_pb2
 
-from fsr_jax.run import commands
+from fsr_jax.run.use.restored import restore
 
 
 def restored(workdir):
   """The newest checkpoint of a run, numpy arrays."""
-  _, state = commands.restore(str(workdir))
+  _, state = restore(str(workdir))
   return state
 
 

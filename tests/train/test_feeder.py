@@ -10,6 +10,7 @@ from fsr_jax.data import sources
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands
 from fsr_jax.run.loop import Run
+from fsr_jax.run.use import restored
 from tests import shrunk
 from tests.data import own
 
@@ -89,7 +90,7 @@ class FeederTest(parameterized.TestCase):
     commands.train(c, cut)
     states = []
     for workdir in (whole, cut):
-      _, state = commands.restore(workdir)
+      _, state = restored.restore(workdir)
       states.append(state)
     jax.tree.map(np.testing.assert_array_equal, *states)
 
@@ -105,7 +106,7 @@ class FeederTest(parameterized.TestCase):
           data__resident_gb=BOUNDS[bound], num_epochs=3, method="fsr_exact"
         )
         commands.train(c, workdir, stop_after_epochs=epochs)
-      _, state = commands.restore(workdir)
+      _, state = restored.restore(workdir)
       states.append(state)
     jax.tree.map(
       lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),

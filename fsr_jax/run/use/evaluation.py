@@ -13,12 +13,14 @@ from fsr_jax.data.images.reader import batches
 from fsr_jax.data.sources import test_part
 from fsr_jax.errors import check
 from fsr_jax.files import place
-from fsr_jax.run import results
+from fsr_jax.run import account, results
 from fsr_jax.run.use import inputs
 from fsr_jax.run.use import prior as priors
-from fsr_jax.run.use.description import Description
+from fsr_jax.run.use.description import Description, describe
 from fsr_jax.run.use.head import tau_normalized
+from fsr_jax.run.use.kept_parameters import BEST, both
 from fsr_jax.run.use.model import Model
+from fsr_jax.run.use.restored import restore
 from fsr_jax.run.watch import opening
 from fsr_jax.run.watch.screen import say
 from fsr_jax.run.workdir import Workdir
@@ -37,8 +39,27 @@ _TABLES = {
   "per_class.csv": ("class,train_examples",),
   "confusion.csv": ("true \\ predicted,", "true,predicted,examples"),
 }
-# Suffix of a run's numbers -> key of model.PARAMETERS.
-SUFFIXES = {"": "last", "_ema": "ema"}
+
+
+class How(NamedTuple):
+  """Which network is evaluated, and how its predictions are read.
+
+  Attributes:
+    parameters: as for `kept_parameters.both`.
+    prior: as for `prior.read`.
+    tau_norm: as for `head.tau_normalized`; not with a prior.
+    allow_code: as for `description.read_allowed`.
+  """
+
+  parameters: str = "last"
+  prior: str | None = None
+  tau_norm: float = 0.0
+  allow_code: bool = False
+
+  @property
+  def step(self) -> str:
+    """Of which step it is, in words."""
+    return "best epoch" if self.parameters in BEST else results.LAST_STEP
 
 
 class Tested(NamedTuple):
@@ -93,14 +114,57 @@ def outcomes(
   ]
 
 
+def own_parts(workdir: str, where: dict[str, str | None], how: How) -> Tested:
+  """Evaluates the run's own parts, on all devices, and prints what they are.
+
+  Args:
+    workdir: of the run.
+    where: as for `restored.restore`.
+    how: How.
+
+  Raises:
+    InputError: as `restored.restore`; the run tests nothing.
+  """
+  programs, host_state = restore(
+    workdir, how.allow_code, how.parameters, **where
+  )
+  options, data = programs.options, programs.data
+  check(
+    data.test is not None,
+    f"workdir {Workdir(workdir).path} holds a run that tests nothing"
+    " (data.test_share=0); --input=PATH evaluates other labelled images",
+  )
+  shares = priors.read(how.prior, describe(options, data))
+  state = programs.devices.put(host_state)
+  say.wait("evaluating", "the network, for which it is compiled first")
+  found = {part: programs.outcomes(state, part=part) for part in programs.parts}
+  say.waited()
+  steps = options.optimization.num_epochs * programs.steps_per_epoch
+  best = " (the best epoch)" if how.parameters in BEST else ""
+  step = f"step {int(host_state.step)} of {steps}{best}"
+  say(f"{Workdir(workdir).path}, {step}")
+  account.describe(options.data, data)
+  if shares is None and not how.tau_norm:
+    return Tested(options, data, found)
+  models = {
+    suffix: tau_normalized(
+      Model.of(options, data, host_state, parameters), how.tau_norm
+    )
+    for suffix, parameters in both("last").items()
+  }
+  adjusted = {
+    part: outcomes(models, split, shares)[0]
+    for part, split in programs.parts.items()
+  }
+  return Tested(options, data, adjusted, before=found["test"])
+
+
 def elsewhere(
   workdir: str,
   input_path: str | None,
   on_error: str | None,
   where: dict[str, str | None],
-  prior: str | None,
-  tau_norm: float,
-  allow_code: bool,
+  how: How,
 ) -> Tested:
   """Evaluates without the training data of the run; prints what is tested.
 
@@ -111,20 +175,18 @@ def elsewhere(
     on_error: of that set; None for what the run had.
     where: fields of config.data that say where data.test_from is, and which
       part of it is tested; None for what the run had.
-    prior: as for `prior.read`.
-    tau_norm: as for `head.tau_normalized`.
-    allow_code: as for `Model.from_workdir`.
+    how: How.
 
   Raises:
     InputError: no model, no such set, or a set of other classes or images.
   """
   work = Workdir(workdir)
   models = {
-    suffix: Model.from_workdir(workdir, parameters, allow_code)
-    for suffix, parameters in SUFFIXES.items()
+    suffix: Model.from_workdir(workdir, parameters, how.allow_code)
+    for suffix, parameters in both(how.parameters).items()
   }
   description = models[""].description
-  shares = priors.read(prior, description)
+  shares = priors.read(how.prior, description)
   config, _ = stored.completed(work.read_config() or {})
   config.data.update({k: x for k, x in where.items() if x is not None})
   config = places.absolute(config_lib.resolve(config))
@@ -152,17 +214,19 @@ def elsewhere(
     before, found = outcomes(models, split, None, shares)
     return Tested(options, data, {"test": found}, before)
   normalized = {
-    (suffix, True): tau_normalized(model, tau_norm)
+    (suffix, True): tau_normalized(model, how.tau_norm)
     for suffix, model in models.items()
-    if tau_norm
+    if how.tau_norm
   }
   plain = {(suffix, False): model for suffix, model in models.items()}
   (of,) = outcomes(plain | normalized, split, None)
   before, found = (
     {suffix: of[suffix, changed] for suffix in models}
-    for changed in (False, bool(tau_norm))
+    for changed in (False, bool(how.tau_norm))
   )
-  return Tested(options, data, {"test": found}, before if tau_norm else None)
+  return Tested(
+    options, data, {"test": found}, before if how.tau_norm else None
+  )
 
 
 def _known_by(description: Description, test: Split) -> Data:
@@ -173,7 +237,7 @@ def _known_by(description: Description, test: Split) -> Data:
   return Data(Split(nothing, label), test, description.class_names)
 
 
-def effect(prior: str | None, tau_norm: float, tested: Tested) -> list[str]:
+def effect(how: How, tested: Tested) -> list[str]:
   """What a prior or tau_norm changed, in a line; none without them."""
   if tested.before is None:
     return []
@@ -190,8 +254,8 @@ def effect(prior: str | None, tau_norm: float, tested: Tested) -> list[str]:
       ("accuracy", "test_top1"),
     )
   ]
-  what = f"tau_norm={tau_norm}" if tau_norm else f"prior={prior}"
-  return [f"{what} (of the last step): {', '.join(changes)}"]
+  what = f"tau_norm={how.tau_norm}" if how.tau_norm else f"prior={how.prior}"
+  return [f"{what} (of the {how.step}): {', '.join(changes)}"]
 
 
 def check_output(directory: pathlib.Path) -> None:

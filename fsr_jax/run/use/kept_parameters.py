@@ -18,6 +18,41 @@ PARAMETERS = {
 BEST = {"best": "last", "best_ema": "ema"}
 
 
+def both(parameters: str) -> dict[str, str]:
+  """What an evaluation shows.
+
+  Args:
+    parameters: "last" or "ema" for those of the newest checkpoint, a key of
+      BEST for those of the best one.
+
+  Returns:
+    Suffix of a run's numbers -> key of PARAMETERS or of BEST.
+  """
+  if parameters in BEST:
+    return {"": "best", "_ema": "best_ema"}
+  return {"": "last", "_ema": "ema"}
+
+
+def folder(work: Workdir, parameters: str) -> pathlib.Path:
+  """Of the checkpoint that has them.
+
+  Args:
+    work: of a run that has a checkpoint.
+    parameters: key of PARAMETERS or of BEST.
+
+  Raises:
+    InputError: the run kept no best checkpoint; no such parameters.
+  """
+  choose("parameters", parameters, [*PARAMETERS, *BEST])
+  kept = work.best if parameters in BEST else work.checkpoints
+  check(
+    has_checkpoint(kept),
+    f"parameters={parameters}, but the run in {work.path} kept no best"
+    " checkpoint; --config.keep_best=val_top1 would, for example",
+  )
+  return kept
+
+
 def read(
   work: Workdir, parameters: str
 ) -> tuple[dict[str, np.ndarray], pathlib.Path]:
@@ -34,7 +69,6 @@ def read(
     InputError: no run, no such checkpoint, a damaged one, or one of an earlier
       version, which did not describe its model.
   """
-  choose("parameters", parameters, [*PARAMETERS, *BEST])
   check(
     work.read_config() is not None and has_checkpoint(work.checkpoints),
     f"{work.path} holds neither a run that has a checkpoint nor a saved model"
@@ -46,12 +80,7 @@ def read(
     " version; the command that trained it writes the file, where the training"
     " data are, and trains no further where the run is done",
   )
-  kept = work.best if parameters in BEST else work.checkpoints
-  check(
-    has_checkpoint(kept),
-    f"parameters={parameters}, but the run in {work.path} kept no best"
-    " checkpoint; --config.keep_best=val_top1 would, for example",
-  )
+  kept = folder(work, parameters)
   fields = PARAMETERS[BEST.get(parameters, parameters)]
   fields = {**fields, "statistics": "statistics"}
   ours = {field: name for name, field in fields.items()}

@@ -16,10 +16,16 @@ def one_line(error: Exception) -> str:
   return "error: " + " ".join(str(error).splitlines())
 
 
-def reason(error: Exception, most: int | None = None) -> str:
+def reason(error: BaseException, most: int = 300) -> str:
   """What an error says, in one line of at most so many characters; its type
   where it says nothing."""
   return " ".join(str(error).split())[:most] or type(error).__name__
+
+
+def typed_reason(error: BaseException, most: int = 300) -> str:
+  """The same behind its type, for errors that say too little without."""
+  kind, said = type(error).__name__, reason(error, most)
+  return kind if said == kind else f"{kind}: {said}"
 
 
 def check(condition: bool, message: str) -> None:

@@ -7,7 +7,7 @@ import os
 import pathlib
 import stat
 
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, reason
 
 _KINDS = {
   stat.S_IFDIR: "a folder",
@@ -111,8 +111,8 @@ def arrays_read(path: str | pathlib.Path, advice: str = "") -> Iterator[None]:
     yield
   # NumPy raises many types for what is no file of arrays, or a damaged one.
   except Exception as error:
-    reason = " ".join(str(error).split())[:200]
-    raise InputError(f"cannot read {path} ({reason}){advice}") from error
+    said = reason(error, 200)
+    raise InputError(f"cannot read {path} ({said}){advice}") from error
 
 
 def no_link(path: str | pathlib.Path, mode: int) -> int:

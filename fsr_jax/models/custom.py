@@ -12,7 +12,7 @@ import traceback
 
 from flax import linen as nn
 
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, typed_reason
 
 
 def is_code(name: str) -> bool:
@@ -95,8 +95,7 @@ def _said(error: BaseException) -> str:
   """What went wrong, and where."""
   if isinstance(error, ImportError):
     return str(error)
-  text = str(error)[:200]
-  said = type(error).__name__ + (f": {text}" if text else "")
+  said = typed_reason(error, 200)
   last = traceback.extract_tb(error.__traceback__)[-1]
   if last.filename == __file__:  # What was called is no Python.
     return said

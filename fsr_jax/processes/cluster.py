@@ -132,7 +132,7 @@ def _initialize(**given: Any) -> None:
     )
   except (RuntimeError, ValueError) as error:
     raise InputError(
-      f"cannot join the other processes ({reason(error, 300)}); {question}"
+      f"cannot join the other processes ({reason(error)}); {question}"
     ) from error
   # JAX's preemption service, which Orbax asks, has taken SIGTERM to itself: it
   # is `run.stop` that hears of it.

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import jax
 
 from fsr_jax import processes
-from fsr_jax.errors import InputError, one_line
+from fsr_jax.errors import InputError, one_line, typed_reason
 
 # Seconds between two looks at whether another process ended.
 _LOOK = 1.0
@@ -131,4 +131,4 @@ def of_all() -> Iterator[None]:
       time.sleep(2 * _LOOK)
       _end(_GONE, os.EX_TEMPFAIL)
     traceback.print_exception(error)
-    _end(f"error: {type(error).__name__}: {' '.join(text.split())[:300]}")
+    _end(f"error: {typed_reason(error)}")

@@ -171,13 +171,13 @@ class Bucket:
       raise
     except ImportError as error:
       raise InputError(
-        f"workdir {self.address}: {reason(error, 300)}; gs:// needs the package"
+        f"workdir {self.address}: {reason(error)}; gs:// needs the package"
         " gcsfs, s3:// s3fs, az:// adlfs"
       ) from error
     # Libraries of buckets raise many types.
     except Exception as error:
       raise InputError(
-        f"cannot read workdir {self.address} ({reason(error, 300)})"
+        f"cannot read workdir {self.address} ({reason(error)})"
       ) from error
 
 

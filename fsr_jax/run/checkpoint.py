@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, typed_reason
 from fsr_jax.files import require_file, sync
 from fsr_jax.run import durable
 from fsr_jax.run.digests import digest, named
@@ -275,7 +275,7 @@ class Checkpoints:
     # Orbax and TensorStore raise many types for damaged or foreign files.
     except Exception as error:
       raise InputError(
-        f"cannot restore {self._where} ({durable.reason(error)}); move it away"
+        f"cannot restore {self._where} ({typed_reason(error)}); move it away"
         " to use the one before it"
       ) from error
 

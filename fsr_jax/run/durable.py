@@ -11,7 +11,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.path import atomicity
 
 from fsr_jax import processes
-from fsr_jax.errors import InputError
+from fsr_jax.errors import InputError, typed_reason
 from fsr_jax.files import sync, sync_tree
 
 # Ends the name of a folder that is complete and not yet on the disk for sure.
@@ -79,17 +79,12 @@ def manager(directory: pathlib.Path, keep: int | None) -> ocp.CheckpointManager:
   # Orbax reads the dates of all steps.
   except Exception as error:
     raise InputError(
-      f"cannot read the checkpoints in {directory} ({reason(error)}); move the"
-      " damaged one away to use the one before it"
+      f"cannot read the checkpoints in {directory} ({typed_reason(error)});"
+      " move the damaged one away to use the one before it"
     ) from error
-
-
-def reason(error: Exception) -> str:
-  """One line."""
-  return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def why_not_saved(error: Exception) -> str:
   """One line; that of the operating system, which TensorStore ends with."""
   code = re.search(r"os_error_code='(\d+)'", str(error))
-  return os.strerror(int(code[1])) if code else reason(error)
+  return os.strerror(int(code[1])) if code else typed_reason(error)

@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from fsr_jax import processes
 from fsr_jax.config import Options
 from fsr_jax.data.dataset import Data
+from fsr_jax.errors import reason
 from fsr_jax.run import resume
 from fsr_jax.run.best import Best
 from fsr_jax.run.checkpoint import Checkpoints
@@ -222,7 +223,7 @@ class Keeper:
     except OSError as error:
       if self._options.run.on_save_error == "stop":
         raise
-      line = f"note: {' '.join(str(error).split())}; the run goes on"
+      line = f"note: {reason(error, 1000)}; the run goes on"
       if line != self._told:
         self._say(line)
       self._told = line

@@ -122,4 +122,4 @@ def _sending(
 
 
 def _cannot_send(bucket: Bucket, error: Exception) -> str:
-  return f"cannot send to {bucket.address} ({reason(error, 300)})"
+  return f"cannot send to {bucket.address} ({reason(error)})"

@@ -27,7 +27,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, typed_reason
 
 # 100-megapixel cameras pass; Pillow needs 4 bytes a pixel, here 1/2 GiB, and
 # a few hundred kB can claim more.
@@ -172,10 +172,9 @@ def _explained(blob: bytes, where: str) -> Iterator[None]:
     raise
   # Pillow raises many types for damaged files.
   except Exception as error:
-    reason = " ".join(str(error).split())[:200]
+    said = typed_reason(error, 200)
     raise InputError(
-      f"cannot decode {where} ({len(blob)} bytes; {type(error).__name__}:"
-      f" {reason}); {_EXPECTED}"
+      f"cannot decode {where} ({len(blob)} bytes; {said}); {_EXPECTED}"
     ) from error
 
 

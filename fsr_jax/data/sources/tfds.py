@@ -13,7 +13,7 @@ from fsr_jax.data.sources import tfds_splits
 from fsr_jax.data.sources.listing import set_aside
 from fsr_jax.data.sources.parts import TEST, TRAIN, VAL
 from fsr_jax.data.sources.tfds_folder import opened
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, typed_reason
 
 # Of data.dataset where TFDS's name of the set follows.
 PREFIX = "tfds:"
@@ -45,10 +45,8 @@ class Records:
       return self._source[i]["image"], where
     # As in `tfds_folder.opened`.
     except Exception as error:
-      reason = " ".join(str(error).split())[:300]
-      raise InputError(
-        f"cannot read {where} ({type(error).__name__}: {reason})"
-      ) from error
+      said = typed_reason(error)
+      raise InputError(f"cannot read {where} ({said})") from error
 
 
 def load(options: DataOptions) -> Data:

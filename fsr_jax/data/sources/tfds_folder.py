@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from fsr_jax.data.options import DataOptions
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, typed_reason
 from fsr_jax.files import place, read_file, require_file
 
 # Keys of features.json under which TFDS has the class of a feature.
@@ -44,10 +44,9 @@ def opened(options: DataOptions, name: str):
     raise
   # TFDS and ArrayRecord raise many types for a damaged or partial copy.
   except Exception as error:
-    reason = " ".join(str(error).split())[:300]
+    said = typed_reason(error)
     raise InputError(
-      f"cannot read {name} under {root} ({type(error).__name__}:"
-      f" {reason}); {fix}"
+      f"cannot read {name} under {root} ({said}); {fix}"
     ) from error
 
 

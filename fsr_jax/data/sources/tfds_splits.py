@@ -9,7 +9,7 @@ import re
 
 from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources.parts import TEST, TRAIN, VAL
-from fsr_jax.errors import InputError, check
+from fsr_jax.errors import InputError, check, reason
 
 # What sets call them, the first that is there and has labels; many a `test`
 # has none (-1).
@@ -119,9 +119,9 @@ def checked(builder, part: str, split: str) -> str:
     count = sum(stop - start for _, start, stop in _ranges(builder, split))
   # TFDS raises many types for what it does not understand.
   except Exception as error:
-    reason = "" if plain else f" ({' '.join(str(error).split())[:200]})"
+    why = "" if plain else f" ({reason(error, 200)})"
     raise InputError(
-      f"{builder.name} has no split {split}{reason}; it has:"
+      f"{builder.name} has no split {split}{why}; it has:"
       f" {', '.join(builder.info.splits)}; data.{part}_split names one,"
       f" {_SLICES}"
     ) from error

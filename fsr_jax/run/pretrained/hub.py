@@ -4,11 +4,9 @@ import contextlib
 import importlib
 import pathlib
 
-from fsr_jax.errors import InputError
+from fsr_jax.errors import InputError, typed_reason
 
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
-# Characters of a reason, which the hub's client gives in many lines.
-_LONGEST = 200
 
 
 def fetch(name: str) -> pathlib.Path:
@@ -55,9 +53,8 @@ def _download(hub, name: str, file: str) -> str:
     print(f"fetching {file} of {name} from the Hugging Face hub", flush=True)
     return hub.hf_hub_download(name, file)
   except Exception as error:  # Of the client, of its connection, ...
-    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     raise InputError(
       f"pretrained={name} is no file or folder here and cannot be fetched from"
-      f" the Hugging Face hub ({reason[:_LONGEST]}); without network download"
+      f" the Hugging Face hub ({typed_reason(error)}); without network download"
       f" {file} elsewhere and set pretrained=FILE.safetensors"
     ) from error

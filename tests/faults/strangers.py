@@ -34,7 +34,8 @@ def links(t: Try) -> list[str]:
   else:
     t.workdir.mkdir()
   name = _NAMES[t.rng.integers(len(_NAMES))]
-  name += ("", ".part")[t.rng.integers(2)]
+  if name != ".lock":  # It is never replaced.
+    name += ("", ".part")[t.rng.integers(2)]
   path, victim = t.workdir / name, t.folder / "victim"
   victim.write_bytes(path.read_bytes() if path.exists() else b"precious\n")
   path.unlink(missing_ok=True)

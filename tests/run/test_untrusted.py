@@ -1,6 +1,7 @@
 """Somebody else's workdir, data and folders: real attempts to run code, to be
 led to other files and to fill the memory."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -21,9 +22,11 @@ from fsr_jax.data.options import DataOptions
 from fsr_jax.data.sources import arrays, tfds_folder
 from fsr_jax.errors import InputError
 from fsr_jax.run import commands, content, labels, loop
+from fsr_jax.run.checkpoint import Checkpoints
 from fsr_jax.run.page.command import report
 from fsr_jax.run.pretrained import extractors
 from fsr_jax.run.use import description
+from fsr_jax.run.watch import events
 from fsr_jax.run.watch.events import Scalars
 from fsr_jax.run.workdir import Workdir
 from tests import pages, shrunk
@@ -321,9 +324,18 @@ class LinksTest(absltest.TestCase):
     self.assertFalse((self.workdir / "b").is_symlink())
 
   def test_files_that_are_added_to(self):
-    path = self.link("metrics.jsonl", self.root / "new")
-    with self.assertRaisesRegex(InputError, "metrics.jsonl is a symbolic link"):
-      Scalars(self.workdir, path, 0)
+    new = self.root / "new"
+    path = self.link("metrics.jsonl", new)
+    self.link("metrics.jsonl.part", new)
+    with contextlib.closing(Scalars(self.workdir, path, 0)) as scalars:
+      scalars.write(1, {"loss": 0.5})
+    self.assertFalse(new.exists())
+    self.assertFalse(path.is_symlink())
+    self.assertFalse(os.path.lexists(f"{path}.part"))
+    self.assertLen(path.read_text().splitlines(), 1)
+    event = next(self.workdir.glob("events.*"))
+    with self.assertRaisesRegex(InputError, "is a symbolic link"):
+      events._Appended(self.link("b", event))
 
   def test_a_config_that_is_kept(self):
     self.link("config.0.json", self.root / "new")
@@ -337,7 +349,7 @@ class LinksTest(absltest.TestCase):
     (self.workdir / "checkpoints").mkdir()
     self.link("checkpoints/12", self.root)
     with self.assertRaisesRegex(InputError, "12 is a symbolic link"):
-      commands.Checkpoints(self.workdir / "checkpoints", keep=1)
+      Checkpoints(self.workdir / "checkpoints", keep=1)
 
   def test_pipes(self):
     os.mkfifo(self.workdir / "pipe")

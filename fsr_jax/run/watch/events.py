@@ -42,11 +42,11 @@ class Scalars:
       metrics: path of metrics.jsonl.
       step: of the run, after which is written; later lines are taken out.
     """
-    if metrics.exists():
-      # What a killed run logged after its last checkpoint is done again.
-      kept = [line for line in lines_of(metrics) if _step_of(line) <= step]
-      with replacing(metrics) as partial:
-        partial.write_text("".join(line + "\n" for line in kept), "utf-8")
+    # What a killed run logged after its last checkpoint is done again.
+    there = lines_of(metrics) if metrics.exists() else []
+    kept = [line for line in there if _step_of(line) <= step]
+    with replacing(metrics) as partial:
+      partial.write_text("".join(line + "\n" for line in kept), "utf-8")
     self._lines = _Appended(metrics)
     now = f"{int(time.time()):010}.{socket.gethostname()}"
     self._events = _Appended(path / f"events.out.tfevents.{now}")

@@ -21,13 +21,14 @@ flags.FLAGS.mark_as_parsed()
 
 
 # All that a session writes goes into one folder, which is removed at its end;
-# programs compiled once serve every test of it. Its subprocesses and, under
+# programs compiled once serve every test of it and, where the variable names a
+# folder that stays, of later sessions. Its subprocesses and, under
 # pytest-xdist, its workers inherit the controller's environment.
 if "PYTEST_XDIST_WORKER" not in os.environ:
   _FOLDER = tempfile.TemporaryDirectory(prefix="fsr_jax_tests_")
   os.environ["TMPDIR"] = tempfile.tempdir = _FOLDER.name
-  os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(
-    _FOLDER.name, "compiled"
+  os.environ.setdefault(
+    "JAX_COMPILATION_CACHE_DIR", os.path.join(_FOLDER.name, "compiled")
   )
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "0"

@@ -30,6 +30,7 @@ class ExamplesTest(parameterized.TestCase):
     self.assertEqual(list(result), ["plain", "fsr"])
     self.assertGreater(result["fsr"], result["plain"] + gain)
 
+  @pytest.mark.slow
   def test_the_notebook_runs_from_its_folder(self):
     """Each cell, in a process of its own, as a notebook runs them."""
     path = EXAMPLES / "find_wrong_labels.ipynb"

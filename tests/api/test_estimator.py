@@ -47,6 +47,7 @@ class FSRClassifierTest(absltest.TestCase):
       again.predict_proba(self.x), model.predict_proba(self.x)
     )
 
+  @pytest.mark.slow
   def test_options_are_searched_in_a_pipeline(self):
     pipeline = make_pipeline(
       StandardScaler(), fsr_jax.FSRClassifier(**self.short, method="plain")

@@ -12,6 +12,7 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 from jax import monitoring
 import numpy as np
+import pytest
 
 import fsr_jax
 from fsr_jax import config as config_lib
@@ -216,6 +217,7 @@ class FitTest(parameterized.TestCase):
     self.assertNotIn("test_top1", self.fitted.summary)
     self.assertRegex(repr(fitted), r"^Fitted\(classes: 3, labels: 96, of which")
 
+  @pytest.mark.slow
   def test_images_of_numbers_mean_what_they_meant(self):
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (96, 6, 6, 3), dtype=np.uint8)

@@ -56,6 +56,7 @@ class CostTest(parameterized.TestCase):
     return cost.compiled(options, cost.images(20, 8))
 
   @parameterized.parameters(*cost.ROWS)
+  @pytest.mark.slow
   def test_every_row_is_compiled_and_run(self, name):
     rows = {name: self.row(name)}
     self.assertGreater(rows[name].operations, 0)

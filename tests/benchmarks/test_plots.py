@@ -6,6 +6,7 @@ import io
 import itertools
 
 from absl.testing import absltest, parameterized
+import pytest
 
 from benchmarks import ablations, sweep
 from tests.benchmarks import fake
@@ -13,6 +14,7 @@ from tests.benchmarks import fake
 
 class PlotsTest(fake.Case):
   @parameterized.parameters(*ablations.SWEEPS)
+  @pytest.mark.slow
   def test_plot_of_a_tiny_csv(self, name):
     if importlib.util.find_spec("matplotlib") is None:
       self.skipTest("matplotlib is not installed")

@@ -3,6 +3,7 @@
 from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
+import pytest
 
 from benchmarks import scaling
 from fsr_jax import reweighting
@@ -49,6 +50,7 @@ class BytesTest(parameterized.TestCase):
 
 
 class TimesTest(absltest.TestCase):
+  @pytest.mark.slow
   def test_everything_is_measured(self):
     found = scaling.times(300, 4, rounds=1)
     self.assertLen(found, len(scaling.ROWS) + 3)

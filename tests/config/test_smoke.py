@@ -3,6 +3,7 @@
 import pathlib
 
 from absl.testing import absltest, parameterized
+import pytest
 
 from fsr_jax.run import commands
 from tests import shrunk
@@ -20,6 +21,7 @@ KEPT = (
 )
 
 
+@pytest.mark.slow
 class SmokeTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()

@@ -8,6 +8,7 @@ from absl.testing import absltest, parameterized
 from flax import linen as nn
 import jax
 import numpy as np
+import pytest
 
 from fsr_jax import models
 from fsr_jax.errors import InputError
@@ -76,6 +77,7 @@ a_number = 3
 
 
 class CustomNetworkTest(parameterized.TestCase):
+  @pytest.mark.slow
   def test_transformer_is_trained_and_looked_ahead(self):
     c = shrunk.config(
       network=f"{__name__}:transformer",

@@ -4,6 +4,7 @@ from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from fsr_jax import models
 from fsr_jax.config.validation import validate
@@ -54,6 +55,7 @@ class PrecisionTest(parameterized.TestCase):
   @parameterized.parameters(
     ("fsr", 0), ("fsr", 1), ("fsr_exact", 1), ("plain", 0)
   )
+  @pytest.mark.slow
   def test_trains(self, method, meta_blocks):
     options = shrunk.options(
       method=method,

@@ -10,6 +10,7 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 from ml_collections import ConfigDict
 import numpy as np
+import pytest
 
 from fsr_jax import config as config_lib
 from fsr_jax.config import validation
@@ -138,6 +139,7 @@ class DamageTest(parameterized.TestCase):
       path.write_bytes(damaged.tobytes()[:end])
       self.read()
 
+  @pytest.mark.slow
   def test_odd_values_of_every_field(self):
     path = self.workdir / "config.json"
     config, accepted = json.loads(path.read_text()), set()

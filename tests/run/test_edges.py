@@ -5,6 +5,7 @@ import tempfile
 from absl.testing import absltest, parameterized
 import jax
 import numpy as np
+import pytest
 
 from fsr_jax.run.loop import Run
 from tests import shrunk
@@ -31,6 +32,7 @@ class EdgesTest(parameterized.TestCase):
       1,
     ),
   )
+  @pytest.mark.slow
   def test_identical_examples(self, fields, zero_batches):
     """A class of one example, and all of them the same."""
     folder = tempfile.mkdtemp()

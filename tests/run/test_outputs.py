@@ -11,6 +11,7 @@ import numpy as np
 from fsr_jax.data.dataset import channel_statistics
 from fsr_jax.run import commands
 from fsr_jax.run.watch.scalars import tag
+from fsr_jax.run.workdir import Workdir
 from tests import shrunk
 from tests.run import workdirs
 
@@ -60,7 +61,7 @@ class OutputsTest(parameterized.TestCase):
     steps = [p.name for p in (workdir / "checkpoints").iterdir()]
     self.assertEqual(steps, ["24"])
 
-    lines = [json.loads(x) for x in (workdir / "metrics.jsonl").open()]
+    lines = Workdir(str(workdir)).read_metrics()
     self.assertEqual([line["epoch"] for line in lines], [1, 2])
     events = workdirs.event_scalars(workdir)
     for line in lines:

@@ -5,6 +5,7 @@ import pathlib
 from absl.testing import absltest, parameterized
 import jax
 import numpy as np
+import pytest
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
@@ -95,6 +96,7 @@ class FeederTest(parameterized.TestCase):
     jax.tree.map(np.testing.assert_array_equal, *states)
 
   @parameterized.parameters(("all", "none"), ("dictionary", "all"))
+  @pytest.mark.slow
   def test_continued_with_another_bound(self, before, after):
     """A run that needs too much memory is continued with a lower bound."""
     bounds = {"whole": ("all", "all"), "moved": (before, after)}

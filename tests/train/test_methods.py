@@ -7,6 +7,7 @@ from absl.testing import absltest, parameterized
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from fsr_jax import config as config_lib
 from fsr_jax import models
@@ -63,6 +64,7 @@ def logits_of(ctx, state, resident):
 
 class PresetsTest(parameterized.TestCase):
   @parameterized.parameters(*config_lib.METHODS)
+  @pytest.mark.slow
   def test_learns(self, method):
     """Four epochs on wrong labels fit the right ones better than before."""
     fields = {"method": method, "data__held_out": 20, "num_epochs": 4}

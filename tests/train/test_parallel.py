@@ -4,6 +4,7 @@ from absl.testing import absltest, parameterized
 from flax import linen as nn
 import jax
 import numpy as np
+import pytest
 
 from fsr_jax.data import sources
 from fsr_jax.errors import InputError
@@ -92,6 +93,7 @@ class ParallelTest(parameterized.TestCase):
     self.assert_same_on(1, 2, options)
 
   @parameterized.parameters("fsr", "fsr_exact")
+  @pytest.mark.slow
   def test_global_batch_norm_of_a_head(self, method):
     """The queue, or the rewards, go through the batch norm too."""
     options = shrunk.options(

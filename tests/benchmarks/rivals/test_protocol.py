@@ -3,6 +3,7 @@
 from absl.testing import absltest, parameterized
 import jax
 import numpy as np
+import pytest
 
 from benchmarks.rivals import library, plain
 from tests import shrunk
@@ -11,6 +12,7 @@ from tests.benchmarks.rivals import small
 
 class ProtocolTest(parameterized.TestCase):
   @parameterized.parameters(("mlp", True), ("tiny", False))
+  @pytest.mark.slow
   def test_plain_training_is_the_librarys(self, network, mixes):
     with shrunk.with_tiny_batch_norm():
       trial = small.trial(network=network, mixup=mixes)

@@ -9,6 +9,7 @@ from unittest import mock
 import warnings
 
 from absl.testing import absltest, parameterized
+import pytest
 
 from benchmarks import scales
 from benchmarks.rivals import RIVALS, library, run
@@ -49,6 +50,7 @@ class RunTest(parameterized.TestCase):
     with open(self.out / "results.csv", newline="") as file:
       return [*csv.DictReader(file)]
 
+  @pytest.mark.slow
   def test_all_rivals_and_none_sees_a_clean_label(self):
     of = Trial.of
 

@@ -86,24 +86,29 @@ class Keeper:
         another run or beyond the end of this one, pretrained weights that
         cannot be used.
     """
-    self._programs = programs
+    self._programs, workdir = programs, self.workdir
     # To save is the first process's alone, unless others have a share of it.
     self._all_save = processes.count() > 1 and programs.place.shares
     if self._all_save:
       self._any_due = Anyone(programs.devices)
-    found = [(programs.create_state(), Metrics.zero())]
+    # All make a first state or none does: each reads its share of the images.
+    create = processes.from_first(
+      lambda: not (workdir and workdir.has_checkpoint)
+    )
+    state = programs.create_state() if create else programs.template()
+    found = [(state, Metrics.zero())]
 
     def restore() -> float | None:
-      found.append(self._restored(programs, found[0][0]))
+      found.append(self._restored(programs, *found[0]))
       return self._best.open(int(found[-1][0].step))
 
     self._best.value = processes.from_first(restore)
     return processes.arrays_from_first(found[-1])
 
   def _restored(
-    self, programs: Programs, state: TrainState
+    self, programs: Programs, state: TrainState, totals: Metrics
   ) -> tuple[TrainState, Metrics]:
-    """`claim` in the first process; `state` is the first one."""
+    """`claim` in the first process; what it is handed says the structure."""
     workdir, options = self.workdir, self._options
     assert workdir is not None
     if not workdir.has_checkpoint:
@@ -117,7 +122,6 @@ class Keeper:
     self._checkpoints = Checkpoints(
       workdir.checkpoints, options.run.keep_checkpoints
     )
-    totals = Metrics.zero()
     if self._checkpoints.latest_step() is not None:
       state, totals = self._checkpoints.restore(state)
     step = int(state.step)

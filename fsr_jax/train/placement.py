@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import numpy as np
 
 from fsr_jax.maths.collectives import Tree
 from fsr_jax.maths.tables import PER_CLASS, Tables
@@ -23,22 +22,15 @@ def without_tables(state: TrainState) -> TrainState:
   return state.replace(reweighting=state.reweighting._replace(tables=kept))
 
 
-def with_zeros(state: TrainState, shapes: TrainState) -> TrainState:
+def with_tables(state: TrainState, template: TrainState) -> TrainState:
   """The first state, of which one device could not hold the tables [N, C].
 
   Args:
     state: of numpy arrays, without them.
-    shapes: of jax.ShapeDtypeStruct, with them.
-
-  Returns:
-    The state with tables of zeros, as numpy arrays.
+    template: of zeros, with them, which are what it lacks.
   """
-  large = {name: getattr(shapes.reweighting.tables, name) for name in PER_CLASS}
-  zeros = {
-    name: None if x is None else np.zeros(x.shape, x.dtype)
-    for name, x in large.items()
-  }
-  tables = _replaced(state.reweighting.tables, zeros)
+  large = {n: getattr(template.reweighting.tables, n) for n in PER_CLASS}
+  tables = _replaced(state.reweighting.tables, large)
   return state.replace(reweighting=state.reweighting._replace(tables=tables))
 
 

@@ -21,7 +21,7 @@ from fsr_jax.train.metrics import Metrics
 from fsr_jax.train.optimizer import learning_rate
 from fsr_jax.train.options import TrainOptions
 from fsr_jax.train.parallel import Devices
-from fsr_jax.train.placement import Placement, with_zeros, without_tables
+from fsr_jax.train.placement import Placement, with_tables, without_tables
 from fsr_jax.train.state import Resident, TrainState
 from fsr_jax.train.step import Context, context, train_step
 
@@ -69,8 +69,7 @@ def train_steps(
 class _Compiled(NamedTuple):
   """The compiled functions of one run; see `_compiled`."""
 
-  create: Callable  # Not compiled.
-  create_all: Callable
+  create: Callable
   create_small: Callable  # Without the tables [N, C].
   steps: dict[bool, Callable]  # By `rewarded`.
   end_epoch: dict[bool, Callable]  # By `estimate`.
@@ -95,7 +94,6 @@ def _compiled(
   )
 
   return _Compiled(
-    create,
     jax.jit(create),
     jax.jit(lambda *args: without_tables(create(*args))),
     {r: compile_changing(train_steps, rewarded=r) for r in (False, True)},
@@ -134,6 +132,7 @@ class Programs:
     self._compiled = _compiled(
       options, data.num_classes, self.steps_per_epoch, devices
     )
+    self._known_transition = states.known_transition(options.objective, data)
     self.parts = evaluate.parts(data)
     self._host_train, tested = feeder.residents(data, options, seed)
     self._train = devices.put(self._host_train)
@@ -168,14 +167,21 @@ class Programs:
 
   def create_state(self) -> TrainState:
     """The state before the first step, as numpy arrays."""
-    known = states.known_transition(self.options.objective, self.data)
     statistics = feeder.statistics(self.data.train.image)
+    shares = self.place.shares
+    create = self._compiled.create_small if shares else self._compiled.create
     with jax.default_device(self.devices.local[0]):
-      made = self._host_train, statistics, known
-      if not self.place.shares:
-        return jax.tree.map(np.asarray, self._compiled.create_all(*made))
-      small = jax.tree.map(np.asarray, self._compiled.create_small(*made))
-    return with_zeros(small, jax.eval_shape(self._compiled.create, *made))
+      made = create(self._host_train, statistics, self._known_transition)
+    state = jax.tree.map(np.asarray, made)
+    return with_tables(state, self.template()) if shares else state
+
+  def template(self) -> TrainState:
+    """Zeros of its shapes and types; reads no pictures, compiles nothing."""
+    channels = np.zeros(self.data.train.image.shape[-1], np.float32)
+    statistics = states.Statistics(channels, channels)
+    made = self._host_train, statistics, self._known_transition
+    shapes = jax.eval_shape(self._compiled.create, *made)
+    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
 
   def rewarded(self, epoch: int) -> bool:
     """Whether the steps of an epoch draw reward batches."""
@@ -265,8 +271,7 @@ class Programs:
     """
     split, resident = self.parts[part], self._tested[part]
     total, count = len(split), len(self.devices)
-    size = min(batch_size, total)
-    size = -(-size // count) * count  # Rounded up.
+    size = -(-min(batch_size, total) // count) * count  # Rounded up.
     batches = np.arange(-(-total // size) * size).reshape(-1, size)
     images = itertools.repeat(None)
     if resident.image is None:
@@ -279,10 +284,8 @@ class Programs:
     # Converted after the loop, so that the device is never waited for.
     found = [self.devices.get(counts) for counts in found]
     return {
-      "": evaluate.collected(split.label, [counts["raw"] for counts in found]),
-      "_ema": evaluate.collected(
-        split.label, [counts["ema"] for counts in found]
-      ),
+      suffix: evaluate.collected(split.label, [counts[n] for counts in found])
+      for suffix, n in (("", "raw"), ("_ema", "ema"))
     }
 
   def evaluate(

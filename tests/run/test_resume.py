@@ -12,6 +12,7 @@ import numpy as np
 
 from fsr_jax.run import commands, loop
 from fsr_jax.run import workdir as workdir_lib
+from fsr_jax.train.programs import Programs
 from tests import shrunk
 from tests.run import workdirs
 
@@ -106,6 +107,15 @@ class ResumeTest(parameterized.TestCase):
     commands.train(shrunk.config(num_epochs=3), workdir)
     steps = [json.loads(line)["step"] for line in path.open()]
     self.assertEqual(steps, [12, 24, 36])
+
+  def test_no_first_state_is_made_where_there_is_a_checkpoint(self):
+    """To compile what makes one takes seconds, as do its statistics."""
+    workdir = self.create_tempdir().full_path
+    commands.train(shrunk.config(), workdir, stop_after_epochs=1)
+    made = mock.patch.object(Programs, "create_state", side_effect=self.fail)
+    with made:
+      self.assertIsNotNone(commands.train(shrunk.config(), workdir))
+      commands.evaluate(workdir)
 
   def test_another_number_of_devices_may_continue(self):
     workdir = self.create_tempdir().full_path

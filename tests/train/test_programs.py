@@ -73,6 +73,23 @@ class ProgramsTest(parameterized.TestCase):
       chosen = host.dictionary.index[host.dictionary.label == cls]
       self.assertCountEqual(chosen, best)
 
+  @parameterized.parameters(
+    {}, {"shard": True}, {"method": "plain"}, {"loss": "forward_correction"}
+  )
+  def test_template(self, shard=False, **fields):
+    """Has the structure of the first state."""
+    options = shrunk.options(num_devices=2, **fields)
+    programs = Programs(
+      options.train, shrunk.random_data(), Devices(2), 0, shard_tables=shard
+    )
+    template, state = programs.template(), programs.create_state()
+    of_template, of_state = (
+      jax.tree.map(lambda x: (type(x), x.shape, x.dtype), tree)
+      for tree in (template, state)
+    )
+    self.assertEqual(of_template, of_state)
+    self.assertFalse(any(x.any() for x in jax.tree.leaves(template)))
+
   def test_every_test_example_counts_once(self):
     data = shrunk.random_data(num_test=37)
     accuracies = []

@@ -84,8 +84,7 @@ def restore(
   data = features.features_of_run(options, data, work, devices).data
   say.wait("building", "the network")
   programs = Programs(train, data, devices, run.seed)
-  template = programs.create_state()
-  return programs, Checkpoints(kept).restore(template)[0]
+  return programs, Checkpoints(kept).restore(programs.template())[0]
 
 
 def _load(config: ConfigDict, given: dict[str, str]) -> tuple[Options, Data]:

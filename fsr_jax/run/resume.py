@@ -79,6 +79,15 @@ def check_length(workdir: Workdir, step: int, num_steps: int) -> None:
   )
 
 
+def damaged_lines(workdir: Workdir) -> list[str]:
+  """What is said of damaged lines of metrics.jsonl: a line, or none."""
+  count = workdir.count_damaged_metrics()
+  if not count:
+    return []
+  lines = "a line that is" if count == 1 else f"{count} lines that are"
+  return [f"metrics.jsonl has {lines} damaged, cut off for example; dropped"]
+
+
 def lost_lines(workdir: Workdir, step: int, per_epoch: int) -> list[str]:
   """What is said of lines of metrics.jsonl that are damaged or missing.
 
@@ -90,11 +99,7 @@ def lost_lines(workdir: Workdir, step: int, per_epoch: int) -> list[str]:
   Returns:
     A line for each of the two that there is.
   """
-  lines = []
-  damaged = workdir.count_damaged_metrics()
-  if damaged:
-    them = "a line that is" if damaged == 1 else f"{damaged} lines that are"
-    lines = [f"metrics.jsonl has {them} damaged, cut off for example; dropped"]
+  lines = damaged_lines(workdir)
   there = {scalars["step"] for scalars in workdir.read_metrics()}
   missing = len(set(range(per_epoch, step + 1, per_epoch)) - there)
   if missing:

@@ -6,7 +6,7 @@ from fsr_jax.config import places, stored
 from fsr_jax.config.validation import resolve_and_load
 from fsr_jax.data.dataset import Data
 from fsr_jax.errors import InputError, check
-from fsr_jax.run import content, labels, page
+from fsr_jax.run import content, labels, page, resume
 from fsr_jax.run.watch.screen import say
 from fsr_jax.run.workdir import Workdir
 
@@ -34,6 +34,8 @@ def report(workdir: str, **where: str | None) -> pathlib.Path:
   path = page.write(work, pictures, why_none)
   if why_none:
     say(f"note: {why_none.removesuffix('.')}")
+  for line in resume.damaged_lines(work):
+    say(f"note: {line}")
   say(str(path))
   return path
 

@@ -1,8 +1,10 @@
 """The page of runs that were trained, and of runs that lack something."""
 
 import base64
+import contextlib
 import hashlib
 from html.parser import HTMLParser
+import io
 import json
 import pathlib
 import shutil
@@ -165,6 +167,17 @@ class TrainedTest(absltest.TestCase):
     found = Parsed(report(str(copy), path=str(other)).read_text())
     self.assertNotIn("img", [tag for tag, _ in found.elements])
     self.assertIn("have another", found.text)
+
+  def test_lines_of_metrics_that_no_run_wrote(self):
+    copy = pathlib.Path(self.create_tempdir()) / "run"
+    shutil.copytree(self.workdir, copy)
+    with open(copy / "metrics.jsonl", "a") as file:
+      file.write('{"step": 1, "loss": "<script>", "test_top1": [1]}\n')
+      file.write('{"step": 1, "loss": 3\n')
+    screen = io.StringIO()
+    with contextlib.redirect_stdout(screen):
+      report(str(copy))
+    self.assertIn("a line that is damaged", screen.getvalue())
 
   def test_transition_is_what_the_list_was_made_by(self):
     run = finished.read(Workdir(str(self.workdir)))

@@ -92,26 +92,27 @@ class Keeper:
     if self._all_save:
       self._any_due = Anyone(programs.devices)
     # All make a first state or none does: each reads its share of the images.
-    create = processes.from_first(
+    fresh = processes.from_first(
       lambda: not (workdir and workdir.has_checkpoint)
     )
-    state = programs.create_state() if create else programs.template()
+    state = programs.create_state() if fresh else programs.template()
     found = [(state, Metrics.zero())]
 
     def restore() -> float | None:
-      found.append(self._restored(programs, *found[0]))
+      found.append(self._restored(programs, state, fresh))
       return self._best.open(int(found[-1][0].step))
 
     self._best.value = processes.from_first(restore)
     return processes.arrays_from_first(found[-1])
 
   def _restored(
-    self, programs: Programs, state: TrainState, totals: Metrics
+    self, programs: Programs, state: TrainState, fresh: bool
   ) -> tuple[TrainState, Metrics]:
-    """`claim` in the first process; what it is handed says the structure."""
+    """`claim` in the first process; `state` is the first one where it is fresh,
+    a template else."""
     workdir, options = self.workdir, self._options
     assert workdir is not None
-    if not workdir.has_checkpoint:
+    if fresh:
       state, notes = start(programs.options.network, state)
       self.notes += notes
     workdir.lock()
@@ -122,14 +123,18 @@ class Keeper:
     self._checkpoints = Checkpoints(
       workdir.checkpoints, options.run.keep_checkpoints
     )
+    totals = Metrics.zero()
     if self._checkpoints.latest_step() is not None:
       state, totals = self._checkpoints.restore(state)
-    step = int(state.step)
-    if step % programs.steps_per_epoch == 0 and workdir.metrics_of(step):
+    step, per_epoch = int(state.step), programs.steps_per_epoch
+    logged = workdir.logged()
+    there = {scalars["step"] for scalars in logged if scalars is not None}
+    if step % per_epoch == 0 and step in there:
       totals = Metrics.zero()
     # An epoch of which there are totals is logged when it is measured.
     measured = step - (int(totals.steps + totals.skipped) > 0)
-    self.notes += resume.lost_lines(workdir, measured, programs.steps_per_epoch)
+    self.notes += resume.damaged_lines(logged)
+    self.notes += resume.missing_lines(there, measured, per_epoch)
     resume.check_length(workdir, step, programs.num_steps)
     self.notes += resume.rate_change(
       self._before, options, step, programs.steps_per_epoch

@@ -79,35 +79,32 @@ def check_length(workdir: Workdir, step: int, num_steps: int) -> None:
   )
 
 
-def damaged_lines(workdir: Workdir) -> list[str]:
-  """What is said of damaged lines of metrics.jsonl: a line, or none."""
-  count = workdir.count_damaged_metrics()
+def damaged_lines(logged: list[dict | None]) -> list[str]:
+  """What is said of damaged lines of metrics.jsonl: a line, or none.
+
+  Args:
+    logged: of `Workdir.logged`.
+  """
+  count = logged.count(None)
   if not count:
     return []
   lines = "a line that is" if count == 1 else f"{count} lines that are"
   return [f"metrics.jsonl has {lines} damaged, cut off for example; dropped"]
 
 
-def lost_lines(workdir: Workdir, step: int, per_epoch: int) -> list[str]:
-  """What is said of lines of metrics.jsonl that are damaged or missing.
+def missing_lines(there: set[int], step: int, per_epoch: int) -> list[str]:
+  """What is said of epochs that have no line in metrics.jsonl: a line, or none.
 
   Args:
-    workdir: Workdir.
+    there: steps that have one.
     step: of the last epoch that was measured, or a later one.
     per_epoch: steps.
-
-  Returns:
-    A line for each of the two that there is.
   """
-  lines = damaged_lines(workdir)
-  there = {scalars["step"] for scalars in workdir.read_metrics()}
-  missing = len(set(range(per_epoch, step + 1, per_epoch)) - there)
-  if missing:
-    them = (
-      "an epoch that was" if missing == 1 else f"{missing} epochs that were"
-    )
-    lines.append(f"metrics.jsonl has no line of {them} trained")
-  return lines
+  count = len(set(range(per_epoch, step + 1, per_epoch)) - there)
+  if not count:
+    return []
+  epochs = "an epoch that was" if count == 1 else f"{count} epochs that were"
+  return [f"metrics.jsonl has no line of {epochs} trained"]
 
 
 def remember(workdir: Workdir, options: TrainOptions, data: Data) -> None:

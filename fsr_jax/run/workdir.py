@@ -210,21 +210,15 @@ class Workdir:
 
   def read_metrics(self) -> list[dict]:
     """Scalars of the epochs logged so far, without lines that are damaged."""
-    return [scalars for scalars in self._logged() if scalars is not None]
+    return [scalars for scalars in self.logged() if scalars is not None]
 
   def metrics_of(self, step: int) -> dict:
     """Scalars logged of a step; {} where there are none."""
     found = (line for line in self.read_metrics() if line["step"] == step)
     return next(found, {})
 
-  def count_damaged_metrics(self) -> int:
-    """Lines of metrics.jsonl that are damaged."""
-    return self._logged().count(None)
-
-  def _logged(self) -> list[dict | None]:
-    """`logged` of every line of metrics.jsonl."""
-    if not self._metrics.exists():
-      return []
+  def logged(self) -> list[dict | None]:
+    """Scalars of every line of metrics.jsonl; None where it is damaged."""
     return [logged(line) for line in lines_of(self._metrics)]
 
   def write_table(self, name: str, table: Table) -> None:

@@ -34,7 +34,7 @@ def report(workdir: str, **where: str | None) -> pathlib.Path:
   path = page.write(work, pictures, why_none)
   if why_none:
     say(f"note: {why_none.removesuffix('.')}")
-  for line in resume.damaged_lines(work):
+  for line in resume.damaged_lines(work.logged()):
     say(f"note: {line}")
   say(str(path))
   return path

@@ -55,6 +55,6 @@ def _download(hub, name: str, file: str) -> str:
   except Exception as error:  # Of the client, of its connection, ...
     raise InputError(
       f"pretrained={name} is no file or folder here and cannot be fetched from"
-      f" the Hugging Face hub ({typed_reason(error)}); without network download"
-      f" {file} elsewhere and set pretrained=FILE.safetensors"
+      f" the Hugging Face hub ({typed_reason(error, 200)}); without network"
+      f" download {file} elsewhere and set pretrained=FILE.safetensors"
     ) from error

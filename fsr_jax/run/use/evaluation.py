@@ -51,10 +51,10 @@ class How(NamedTuple):
     allow_code: as for `description.read_allowed`.
   """
 
-  parameters: str = "last"
-  prior: str | None = None
-  tau_norm: float = 0.0
-  allow_code: bool = False
+  parameters: str
+  prior: str | None
+  tau_norm: float
+  allow_code: bool
 
   @property
   def step(self) -> str:

@@ -28,9 +28,7 @@ def both(parameters: str) -> dict[str, str]:
   Returns:
     Suffix of a run's numbers -> key of PARAMETERS or of BEST.
   """
-  if parameters in BEST:
-    return {"": "best", "_ema": "best_ema"}
-  return {"": "last", "_ema": "ema"}
+  return dict(zip(("", "_ema"), BEST if parameters in BEST else PARAMETERS))
 
 
 def folder(work: Workdir, parameters: str) -> pathlib.Path:
@@ -44,13 +42,14 @@ def folder(work: Workdir, parameters: str) -> pathlib.Path:
     InputError: the run kept no best checkpoint; no such parameters.
   """
   choose("parameters", parameters, [*PARAMETERS, *BEST])
-  kept = work.best if parameters in BEST else work.checkpoints
+  if parameters in PARAMETERS:
+    return work.checkpoints
   check(
-    has_checkpoint(kept),
+    has_checkpoint(work.best),
     f"parameters={parameters}, but the run in {work.path} kept no best"
     " checkpoint; --config.keep_best=val_top1 would, for example",
   )
-  return kept
+  return work.best
 
 
 def read(

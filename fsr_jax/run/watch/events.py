@@ -43,8 +43,7 @@ class Scalars:
       step: of the run, after which is written; later lines are taken out.
     """
     # What a killed run logged after its last checkpoint is done again.
-    there = lines_of(metrics) if metrics.exists() else []
-    kept = [line for line in there if _step_of(line) <= step]
+    kept = [line for line in lines_of(metrics) if _step_of(line) <= step]
     with replacing(metrics) as partial:
       partial.write_text("".join(line + "\n" for line in kept), "utf-8")
     self._lines = _Appended(metrics)
@@ -180,7 +179,13 @@ def finite(values: dict) -> dict:
 
 
 def lines_of(metrics: pathlib.Path) -> list[str]:
-  """Lines of a metrics.jsonl, damaged ones too. Raises InputError."""
+  """Lines of a metrics.jsonl, damaged ones too; none where there is no file.
+
+  Raises:
+    InputError: it is too large.
+  """
+  if not metrics.exists():
+    return []
   content = read_file(metrics, MOST_METRICS)
   return content.decode("utf-8", errors="replace").splitlines()
 
